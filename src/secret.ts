@@ -1,0 +1,29 @@
+import { inspect } from 'node:util'
+
+const shown = '[redacted]'
+
+/** A text that must not be seen: whatever prints, serializes or inspects it gets `[redacted]`. */
+export class Secret {
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  /** The text itself. Call it only in the line that sends or uses it, and keep no copy. */
+  reveal(): string {
+    return this.#text
+  }
+
+  toString(): string {
+    return shown
+  }
+
+  toJSON(): string {
+    return shown
+  }
+
+  [inspect.custom](): string {
+    return shown
+  }
+}

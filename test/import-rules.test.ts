@@ -1,0 +1,81 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { execPath } from 'node:process'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+
+const configuration = readFileSync(new URL('../biome.jsonc', import.meta.url), 'utf8')
+const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', import.meta.url))
+
+type Plant = readonly [room: string, module: string]
+
+/** Those of the planted imports that break a rule, linted with this project's configuration in a folder of their own. */
+function brokenBy(t: Test, plants: readonly Plant[]): readonly Plant[] {
+  const folder = t.testdir()
+  writeFileSync(join(folder, 'biome.jsonc'), configuration)
+  const fileOf = (room: string, index: number) => room.replace('*', `planted-${index}`)
+  for (const [index, [room, module]] of plants.entries()) {
+    const path = join(folder, fileOf(room, index))
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(
+      path,
+      module === 'process'
+        ? 'export const planted = process.env.X\n'
+        : `import { planted } from '${module}'\nplanted()\n`,
+    )
+  }
+  const { stdout, stderr } = spawnSync(
+    execPath,
+    [biome, 'lint', '--vcs-enabled=false', '--max-diagnostics=none', '--colors=off', '.'],
+    { cwd: folder, encoding: 'utf8' },
+  )
+  const report = `${stdout}${stderr}`
+  return plants.filter(
+    ([room], index) =>
+      report.includes(`${fileOf(room, index)}:1:`) &&
+      new RegExp(`^${fileOf(room, index)}:1:\\d+ lint/style/noRestricted`, 'm').test(report),
+  )
+}
+
+t.test('an import, when the rooms’ rules forbid it, fails the linter', async (t) => {
+  const forbidden: readonly Plant[] = [
+    ['src/routes/*.ts', '../upstream/hilos-client.ts'],
+    ['src/routes/*.ts', '../upstream/hilos-document.ts'],
+    ['src/routes/*.ts', '../cache/store.ts'],
+    ['src/routes/*.ts', '../plugins/problems.ts'],
+    ['src/routes/*.ts', 'undici'],
+    ['src/cache/*.ts', '../errors.ts'],
+    ['src/cache/*.ts', 'fastify'],
+    ['src/upstream/*.ts', '../presentation/status.ts'],
+    ['src/upstream/*.ts', '../cache/entry.ts'],
+    ['src/upstream/*.ts', 'fastify'],
+    ['src/upstream/*.ts', 'lru-cache'],
+    ['src/presentation/*.ts', '../upstream/shape.ts'],
+    ['src/presentation/*.ts', '../cache/entry.ts'],
+    ['src/presentation/*.ts', '@fastify/swagger'],
+    ['src/presentation/*.ts', 'undici'],
+    ['src/plugins/*.ts', '../upstream/drift.ts'],
+    ['src/plugins/*.ts', '../routes/problems.ts'],
+    ['src/*.ts', 'undici'],
+    ['src/*.ts', 'lru-cache'],
+    ['src/*.ts', './main.ts'],
+    ['src/*.ts', 'process'],
+    ['src/main.ts', './cache/store.ts'],
+  ]
+  t.strictSame(brokenBy(t, forbidden), forbidden)
+})
+
+t.test('an import, when the rooms’ rules allow it, passes the linter', async (t) => {
+  const allowed: readonly Plant[] = [
+    ['src/routes/*.ts', '../cache/read-through.ts'],
+    ['src/routes/*.ts', '../presentation/rendering.ts'],
+    ['src/routes/*.ts', '../errors.ts'],
+    ['src/cache/*.ts', 'lru-cache'],
+    ['src/upstream/*.ts', 'undici'],
+    ['src/presentation/*.ts', '../upstream/hilos-document.ts'],
+    ['src/*.ts', './upstream/dispatcher.ts'],
+    ['src/main.ts', './app.ts'],
+  ]
+  t.strictSame(brokenBy(t, allowed), [])
+})
