@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto'
+import { Secret } from './secret.ts'
+import { type Environment, readSettings, type Settings } from './settings.ts'
+import { checkSettings, warningsFor } from './settings-checks.ts'
+
+/** What the environment tells this service, checked and frozen. */
+export interface Config {
+  readonly hilos: {
+    readonly token: Secret
+    /** Without a trailing slash; `/flow-execution-contact/{id}` is appended. */
+    readonly baseUrl: string
+    /** For one whole call, from connecting to the last byte. */
+    readonly timeoutMs: number
+    /** Of the decoded body. */
+    readonly maxBodyBytes: number
+    readonly connectTimeoutMs: number
+    /** At once; further calls wait for one of them. */
+    readonly maxConnections: number
+  }
+  /** The callers' listener. Port 0 lets the system choose. */
+  readonly callers: Listener
+  /** The operators' listener; null when turned off. */
+  readonly operators: Listener | null
+  readonly cache: {
+    /** For remembered presentations. */
+    readonly documentsMaxBytes: number
+    /** For remembered absences, a kibibyte each. */
+    readonly absencesMaxBytes: number
+    /** Multiplies every lifetime; 0 means that nothing is remembered. */
+    readonly lifetimeScale: number
+  }
+  readonly contact: {
+    /** Key of the pseudonym `contact.ref`. */
+    readonly refKey: Secret
+    /** Keys of `contact.meta` that may leave. */
+    readonly metaKeys: readonly string[]
+  }
+  readonly logLevel: Settings['LOG_LEVEL']
+  /** How long requests in flight may take to finish after a signal. Those still under way then are cut. */
+  readonly shutdownTimeoutMs: number
+  readonly limits: Limits
+  /** What the operator should know about these settings, a sentence each. */
+  readonly warnings: readonly string[]
+}
+
+export interface Listener {
+  readonly host: string
+  readonly port: number
+}
+
+/** Bounds of the callers' HTTP server that nobody should need to set. */
+export interface Limits {
+  /** The request line and headers must have arrived by then. */
+  readonly headersTimeoutMs: number
+  /** The whole request must have arrived by then. */
+  readonly requestTimeoutMs: number
+  /** How often the two above are looked at. */
+  readonly timeoutCheckMs: number
+  /** A socket that carries nothing for so long in the middle of an exchange is closed. */
+  readonly silentSocketMs: number
+  /** Longer than the 60 s of the usual load balancer, so that the balancer is the one that closes. */
+  readonly keepAliveMs: number
+  readonly maxHeaderBytes: number
+  readonly maxUrlLength: number
+}
+
+const connections = { connectTimeoutMs: 1000, maxConnections: 16 }
+
+/** Of the cache's budget, enough to remember thousands of absences. */
+const absenceShare = 1 / 16
+
+const limits = {
+  headersTimeoutMs: 5000,
+  requestTimeoutMs: 10_000,
+  timeoutCheckMs: 1000,
+  keepAliveMs: 72_000,
+  maxHeaderBytes: 8192,
+  maxUrlLength: 2048,
+}
+
+/** The settings do not add up. The message names every problem and no value. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`
+    super(`hilos-bff cannot start, ${count} in its settings:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+    this.problems = problems
+  }
+}
+
+/**
+ * Reads the settings. An empty value counts as unset.
+ * @param env the environment of the process
+ * @throws ConfigError with all problems at once
+ */
+export function loadConfig(env: Environment): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()))
+  const problems: string[] = []
+  const settings = readSettings(given, problems)
+  problems.push(...checkSettings(given))
+  if (settings === null || problems.length > 0) throw new ConfigError(problems)
+  return frozen(configOf(settings, warningsFor(given)))
+}
+
+function configOf(settings: Settings, warnings: readonly string[]): Config {
+  return {
+    hilos: {
+      token: new Secret(settings.HILOS_TOKEN),
+      baseUrl: new URL(settings.HILOS_BASE_URL).href.replace(/\/+$/, ''),
+      timeoutMs: settings.HILOS_TIMEOUT_MS,
+      maxBodyBytes: settings.HILOS_MAX_BODY_BYTES,
+      ...connections,
+    },
+    callers: { host: settings.HOST, port: settings.PORT },
+    operators: settings.ADMIN_PORT === 0 ? null : { host: settings.ADMIN_HOST, port: settings.ADMIN_PORT },
+    cache: {
+      documentsMaxBytes: settings.CACHE_MAX_BYTES * (1 - absenceShare),
+      absencesMaxBytes: settings.CACHE_MAX_BYTES * absenceShare,
+      lifetimeScale: settings.CACHE_LIFETIME_SCALE,
+    },
+    contact: {
+      refKey: new Secret(settings.CONTACT_REF_KEY ?? randomBytes(32).toString('base64url')),
+      metaKeys: settings.CONTACT_META_KEYS.split(',')
+        .map((key) => key.trim())
+        .filter((key) => key !== ''),
+    },
+    logLevel: settings.LOG_LEVEL,
+    shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT_MS,
+    limits: { ...limits, silentSocketMs: settings.HILOS_TIMEOUT_MS + 10_000 },
+    warnings,
+  }
+}
+
+function frozen<T extends object>(value: T): T {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part)
+  return Object.freeze(value)
+}

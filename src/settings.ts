@@ -1,0 +1,108 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { envSchema } from 'env-schema'
+import { type Static, Type } from 'typebox'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const mebibyte = 1024 * 1024
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
+// Each description ends the sentence "NAME: must be …" of a problem.
+const wholeNumber = (minimum: number, maximum: number, fallback: number) =>
+  Type.Integer({ minimum, maximum, default: fallback, description: `a whole number from ${minimum} to ${maximum}` })
+
+const host = (fallback: string) =>
+  Type.String({ default: fallback, pattern: '^[A-Za-z0-9.:_-]+$', description: 'a host name or an IP address' })
+
+/** Every setting this version reads, spelt as in the environment. */
+export const SettingsSchema = Type.Object({
+  HILOS_TOKEN: Type.String({
+    pattern: '^[\\x21-\\x7e]{1,4096}$',
+    description: 'the Hilos API key, as HILOS_TOKEN or in the file named by HILOS_TOKEN_FILE: visible ASCII, no spaces',
+  }),
+  HILOS_BASE_URL: Type.String({
+    default: 'https://api.hilos.io/channel/whatsapp',
+    description: 'an https URL (plain http only to this machine) without user, query or fragment',
+  }),
+  HILOS_TIMEOUT_MS: wholeNumber(1, 120_000, 8000),
+  HILOS_MAX_BODY_BYTES: wholeNumber(1024, 64 * mebibyte, 5 * mebibyte),
+  HOST: host('127.0.0.1'),
+  PORT: wholeNumber(0, 65_535, 3000),
+  ADMIN_HOST: host('127.0.0.1'),
+  ADMIN_PORT: wholeNumber(0, 65_535, 3001),
+  DANGEROUSLY_ALLOW_ANONYMOUS: Type.Boolean({ default: false, description: 'true or false' }),
+  CACHE_MAX_BYTES: wholeNumber(mebibyte, 64 * 1024 * mebibyte, 64 * mebibyte),
+  CACHE_LIFETIME_SCALE: Type.Number({ minimum: 0, maximum: 100, default: 1, description: 'a number from 0 to 100' }),
+  CONTACT_REF_KEY: Type.Optional(Type.String({ minLength: 16, description: 'a secret of at least 16 characters' })),
+  CONTACT_META_KEYS: Type.String({ default: '', description: 'names separated by commas' }),
+  LOG_LEVEL: Type.Enum([...logLevels], { default: 'info', description: `one of ${logLevels.join(', ')}` }),
+  SHUTDOWN_TIMEOUT_MS: wholeNumber(100, 600_000, 10_000),
+})
+
+export type Settings = Static<typeof SettingsSchema>
+
+/** These may be given as `NAME_FILE`, the path of a file that holds the value. */
+const secretNames = ['HILOS_TOKEN', 'CONTACT_REF_KEY'] as const
+const largestSecretBytes = 8192
+
+/**
+ * Reads the environment into typed settings, adding a sentence to `problems` for whatever is wrong, without its value.
+ * Null when a setting is missing or malformed.
+ */
+export function readSettings(env: Environment, problems: string[]): Settings | null {
+  const given = withSecretsFromFiles(env, problems)
+  try {
+    return envSchema<Settings>({ env: false, schema: structuredClone(SettingsSchema), data: given })
+  } catch (error) {
+    problems.push(...schemaProblems(error))
+    return null
+  }
+}
+
+function withSecretsFromFiles(env: Environment, problems: string[]): Record<string, string | undefined> {
+  const given = { ...env }
+  for (const name of secretNames) {
+    const path = env[`${name}_FILE`]
+    if (path === undefined) continue
+    if (given[name] !== undefined) problems.push(`${name}: is given twice, as itself and as ${name}_FILE`)
+    else given[name] = readSecretFile(path, (problem) => problems.push(`${name}_FILE: ${problem}`))
+  }
+  return given
+}
+
+/** The text of the file without the line break editors leave at its end. */
+function readSecretFile(path: string, report: (problem: string) => void): string | undefined {
+  const buffer = Buffer.alloc(largestSecretBytes + 1)
+  try {
+    const file = openSync(path, 'r')
+    try {
+      const length = readSync(file, buffer)
+      if (length > largestSecretBytes) report(`the file is larger than ${largestSecretBytes} bytes`)
+      const text = buffer.toString('utf8', 0, length).replace(/[\r\n]+$/, '')
+      if (text === '') report('the file is empty')
+      return text
+    } finally {
+      closeSync(file)
+    }
+  } catch (error) {
+    report(`the file cannot be read (${(error as NodeJS.ErrnoException).code})`)
+    return undefined
+  }
+}
+
+interface SchemaProblem {
+  readonly instancePath: string
+  readonly params: { readonly missingProperty?: string }
+}
+
+function schemaProblems(error: unknown): string[] {
+  const { errors } = error as { errors: readonly SchemaProblem[] }
+  const names = errors.map(({ instancePath, params }) => params.missingProperty ?? instancePath.slice(1))
+  return [...new Set(names)].map((name) => mustBe(name as keyof Settings))
+}
+
+/** The sentence that says what a setting has to be. */
+export function mustBe(name: keyof Settings): string {
+  const { description } = SettingsSchema.properties[name] as { description?: string }
+  return `${name}: must be ${description}`
+}

@@ -1,0 +1,50 @@
+import { type DestinationStream, type Logger, pino } from 'pino'
+import { Failure } from '../errors.ts'
+
+/** What is logged of an error: where it happened and what it is called, never what it says or carries. */
+interface ErrorRecord {
+  readonly type: string
+  readonly code?: string | number
+  readonly frames?: readonly string[]
+  readonly cause?: ErrorRecord
+  readonly [fact: string]: unknown
+}
+
+/**
+ * The log: pino, as JSON.
+ * @param level pino's, from `fatal` to `trace`, or `silent`
+ * @param destination standard output unless given
+ */
+export function createLogger(level: string, destination?: DestinationStream): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      // A request or a response has headers and a body; no line of this service needs either.
+      serializers: { err: describeError, error: describeError, req: () => undefined, res: () => undefined },
+    },
+    destination ?? pino.destination(1),
+  )
+}
+
+/**
+ * A failure known by name with its facts; of any other error its type, code and stack frames. The message of a foreign
+ * error is left out: parsers and serializers quote the data they stumble over.
+ */
+export function describeError(error: unknown): ErrorRecord {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) }
+  if (error instanceof Failure) return { type: error.name, code: error.code, ...error.facts, ...cause }
+  const { name, code } = error as Error & { code?: unknown }
+  return {
+    type: name,
+    ...((typeof code === 'string' || typeof code === 'number') && { code }),
+    frames: framesOf(error),
+    ...cause,
+  }
+}
+
+function framesOf({ stack = '' }: Error): string[] {
+  return stack.split('\n').flatMap((line) => (/^ {4}at .*:\d+:\d+\)?$/.test(line) ? line.trim() : []))
+}

@@ -1,0 +1,259 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import t, { type Test } from 'tap'
+import { ConfigError, loadConfig } from '../src/config.ts'
+import { createLogger } from '../src/telemetry/logger.ts'
+
+const minimum = { HILOS_TOKEN: 'token-canary', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' }
+
+/** What is wrong with these settings, on top of the least that is needed. */
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    loadConfig({ ...minimum, ...env })
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+}
+
+function names(problems: readonly string[]): string[] {
+  return problems.map((problem) => problem.split(':', 1)[0] ?? '')
+}
+
+t.test('the settings, when only the least is given, have the documented defaults', async (t) => {
+  const { hilos, contact, warnings, limits, ...rest } = loadConfig(minimum)
+  t.match(hilos, {
+    baseUrl: 'https://api.hilos.io/channel/whatsapp',
+    timeoutMs: 8000,
+    maxBodyBytes: 5 * 1024 * 1024,
+    connectTimeoutMs: 1000,
+    maxConnections: 16,
+  })
+  t.equal(hilos.token.reveal(), 'token-canary')
+  t.strictSame(rest, {
+    callers: { host: '127.0.0.1', port: 3000 },
+    operators: { host: '127.0.0.1', port: 3001 },
+    cache: { documentsMaxBytes: 60 * 1024 * 1024, absencesMaxBytes: 4 * 1024 * 1024, lifetimeScale: 1 },
+    logLevel: 'info',
+    shutdownTimeoutMs: 10_000,
+  })
+  t.strictSame(contact.metaKeys, [])
+  t.equal(contact.refKey.reveal().length, 43)
+  t.not(contact.refKey.reveal(), loadConfig(minimum).contact.refKey.reveal(), 'random per process')
+  t.match(warnings, [/^DANGEROUSLY_ALLOW_ANONYMOUS: /, /^CONTACT_REF_KEY is not set: /])
+  t.equal(warnings.length, 2)
+  t.strictSame(limits, {
+    headersTimeoutMs: 5000,
+    requestTimeoutMs: 10_000,
+    timeoutCheckMs: 1000,
+    keepAliveMs: 72_000,
+    maxHeaderBytes: 8192,
+    maxUrlLength: 2048,
+    silentSocketMs: 18_000,
+  })
+})
+
+t.test('the settings, when all are given, are taken over, typed and frozen', async (t) => {
+  const config = loadConfig({
+    ...minimum,
+    HILOS_BASE_URL: 'https://acme.api-us1.com/api/3/channel/whatsapp//',
+    HILOS_TIMEOUT_MS: '1500',
+    HILOS_MAX_BODY_BYTES: '2048',
+    HOST: '0.0.0.0',
+    PORT: '8080',
+    ADMIN_HOST: '::1',
+    ADMIN_PORT: '0',
+    CACHE_MAX_BYTES: '1048576',
+    CACHE_LIFETIME_SCALE: '0.5',
+    CONTACT_REF_KEY: 'sixteen letters!',
+    CONTACT_META_KEYS: ' tier, delivery day ,,',
+    LOG_LEVEL: 'debug',
+    SHUTDOWN_TIMEOUT_MS: '100',
+    UNRELATED: 'ignored',
+  })
+  t.match(config, {
+    hilos: { baseUrl: 'https://acme.api-us1.com/api/3/channel/whatsapp', timeoutMs: 1500, maxBodyBytes: 2048 },
+    callers: { host: '0.0.0.0', port: 8080 },
+    operators: null,
+    cache: { documentsMaxBytes: 983_040, absencesMaxBytes: 65_536, lifetimeScale: 0.5 },
+    contact: { metaKeys: ['tier', 'delivery day'] },
+    logLevel: 'debug',
+    shutdownTimeoutMs: 100,
+    limits: { silentSocketMs: 11_500 },
+  })
+  t.equal(config.contact.refKey.reveal(), 'sixteen letters!')
+  t.equal(config.warnings.length, 1, 'only about the callers')
+  for (const part of [config, config.hilos, config.callers, config.contact.metaKeys, config.limits, config.warnings])
+    t.ok(Object.isFrozen(part))
+})
+
+t.test('an empty value, when given, counts as unset', async (t) => {
+  const config = loadConfig({ ...minimum, PORT: '', HILOS_BASE_URL: ' ', ADMIN_PORT: '\t', HILOS_TOKEN_FILE: '' })
+  t.match(config, { callers: { port: 3000 }, operators: { port: 3001 } })
+})
+
+t.test('settings that are wrong, however many, are all named in one message without a value', async (t) => {
+  const wrong = {
+    HILOS_TOKEN: 'canary with spaces',
+    HILOS_BASE_URL: 'http://canary.example/',
+    HILOS_TIMEOUT_MS: '0',
+    HILOS_MAX_BODY_BYTES: '5 canaries',
+    HILOS_TOKN: 'canary',
+    HOST: 'canary!',
+    PORT: '65536',
+    ADMIN_PORT: '-1',
+    CACHE_MAX_BYTES: '0',
+    CACHE_LIFETIME_SCALE: 'canary',
+    CONTACT_REF_KEY: 'canary',
+    LOG_LEVEL: 'canary',
+    SHUTDOWN_TIMEOUT_MS: '99',
+    DANGEROUSLY_ALLOW_ANONYMOUS: 'canary',
+    CALLERS_FILE: '/canary.json',
+    JWT_ISSUER: 'https://canary.example',
+    JWT_AUDIENCE: 'canary',
+    JWT_JWKS_URL: 'https://canary.example/jwks',
+  }
+  const problems = problemsOf(wrong)
+  t.strictSame([...new Set(names(problems))].sort(), Object.keys(wrong).sort())
+  const { message } = new ConfigError(problems)
+  t.match(message, /^hilos-bff cannot start, 19 problems in its settings:\n {2}\w+: /)
+  t.notMatch(message, /canar(y[^:]|ies)/)
+  t.notMatch(message, /65536|\b99\b/)
+})
+
+t.test('the message, when there is one problem, counts one', async (t) => {
+  t.match(
+    new ConfigError(problemsOf({ PORT: 'x' })).message,
+    /^hilos-bff cannot start, one problem in its settings:\n {2}PORT: must be a whole number from 0 to 65535$/,
+  )
+})
+
+t.test('no settings at all, when started so, name what is needed and what would help', async (t) => {
+  const problems = problemsOf({ HILOS_TOKEN: '', DANGEROUSLY_ALLOW_ANONYMOUS: '' })
+  t.equal(problems.length, 2)
+  t.match(problems, [
+    /^HILOS_TOKEN: must be the Hilos API key.*HILOS_TOKEN_FILE/,
+    /^DANGEROUSLY_ALLOW_ANONYMOUS: .*CALLERS_FILE.*JWT_ISSUER/,
+  ])
+})
+
+t.test('callers, while nothing can tell who they are, must be let in by name', async (t) => {
+  for (const value of ['false', 'TRUE', '1', 'yes'])
+    t.match(
+      problemsOf({ DANGEROUSLY_ALLOW_ANONYMOUS: value }).join('\n'),
+      /^DANGEROUSLY_ALLOW_ANONYMOUS: must be true, because/m,
+    )
+  for (const name of ['CALLERS_FILE', 'JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_URL'])
+    t.match(
+      problemsOf({ [name]: 'x' }),
+      [new RegExp(`^${name}: is not read by this version`)],
+      'no false sense of protection',
+    )
+})
+
+t.test('settings of later versions, when given, start with a warning', async (t) => {
+  const { warnings } = loadConfig({ ...minimum, HILOS_MAX_RPS: '5', REDIS_URL: 'redis://canary' })
+  t.match(warnings.slice(2), [/^HILOS_MAX_RPS is set, but/, /^REDIS_URL is set, but/])
+  t.notMatch(warnings.join(), /canary/)
+})
+
+t.test(
+  'a name that begins with HILOS_, when it is no setting, is taken for a slip; what Kubernetes puts there is not',
+  async (t) => {
+    for (const name of ['HILOS_TIMEOUT', 'HILOS_TOKEN_FLIE', 'HILOS_', 'HILOS_SERVICE', 'HILOS_BFF_PORTS'])
+      t.match(problemsOf({ [name]: 'x' }), [`${name}: is not a setting, probably misspelt`])
+    const links = [
+      'HILOS_SERVICE_HOST',
+      'HILOS_PORT',
+      'HILOS_BFF_SERVICE_HOST',
+      'HILOS_BFF_SERVICE_PORT',
+      'HILOS_BFF_SERVICE_PORT_HTTP',
+      'HILOS_BFF_PORT',
+      'HILOS_BFF_PORT_3000_TCP',
+      'HILOS_BFF_PORT_3000_TCP_ADDR',
+    ]
+    t.strictSame(problemsOf(Object.fromEntries(links.map((name) => [name, 'tcp://10.0.0.1:3000']))), [])
+  },
+)
+
+t.test('the base URL, whatever is tried, is https or stays on this machine', async (t) => {
+  const table = [
+    ['https://api.hilos.io/api', true],
+    ['HTTPS://API.HILOS.IO', true],
+    ['http://localhost:9/x', true],
+    ['http://127.0.0.1', true],
+    ['http://127.1:80', true],
+    ['http://[::1]:9', true],
+    ['http://api.hilos.io', false],
+    ['http://localhost.evil.example', false],
+    ['http://127.0.0.1.evil.example', false],
+    ['http://0.0.0.0', false],
+    ['https://user@api.hilos.io', false],
+    ['https://:pass@api.hilos.io', false],
+    ['https://api.hilos.io/?x=1', false],
+    ['https://api.hilos.io/?', false],
+    ['https://api.hilos.io/#x', false],
+    ['ftp://api.hilos.io', false],
+    ['file:///etc/passwd', false],
+    ['api.hilos.io', false],
+    ['https://', false],
+  ] as const
+  for (const [url, good] of table)
+    t.strictSame(names(problemsOf({ HILOS_BASE_URL: url })), good ? [] : ['HILOS_BASE_URL'], url)
+  t.match(loadConfig({ ...minimum, HILOS_BASE_URL: 'http://localhost' }).warnings.at(-1), /plain http/)
+})
+
+t.test('the two ports, when they are the same, are refused, unless the system chooses', async (t) => {
+  t.match(problemsOf({ PORT: '3001' }), [/^ADMIN_PORT: must differ from PORT/])
+  t.match(problemsOf({ PORT: '9', ADMIN_PORT: '9' }), [/^ADMIN_PORT: must differ from PORT/])
+  t.strictSame(problemsOf({ PORT: '0', ADMIN_PORT: '0' }), [])
+})
+
+t.test('a secret, when given as a file, is read from it', async (t) => {
+  const file = fileIn(t)
+  const good = file('good', 'from-a-file\r\n\n')
+  const key = file('key', 'a key of sixteen letters and more')
+  const { hilos, contact, warnings } = loadConfig({
+    DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
+    HILOS_TOKEN_FILE: good,
+    CONTACT_REF_KEY_FILE: key,
+  })
+  t.equal(hilos.token.reveal(), 'from-a-file')
+  t.equal(contact.refKey.reveal(), 'a key of sixteen letters and more')
+  t.equal(warnings.length, 1)
+
+  const table = [
+    [join(t.testdir(), 'nothing-here'), /^HILOS_TOKEN_FILE: the file cannot be read \(ENOENT\)$/],
+    [file('directory', null), /^HILOS_TOKEN_FILE: the file cannot be read \(EISDIR\)$/],
+    [file('empty', '\n'), /^HILOS_TOKEN_FILE: the file is empty$/],
+    [file('large', 'x'.repeat(8193)), /^HILOS_TOKEN_FILE: the file is larger than 8192 bytes$/],
+    [file('two-lines', 'canary\ncanary\n'), /^HILOS_TOKEN: must be the Hilos API key/],
+  ] as const
+  for (const [path, problem] of table) {
+    const problems = problemsOf({ HILOS_TOKEN: '', HILOS_TOKEN_FILE: path })
+    t.match(problems[0], problem)
+    t.notMatch(problems.join('\n'), /canary|testdir|\.tap/)
+  }
+  t.match(problemsOf({ HILOS_TOKEN_FILE: good }), [/^HILOS_TOKEN: is given twice/])
+})
+
+/** Makes files, or folders, in a folder of the test's own. */
+function fileIn(t: Test) {
+  const folder = t.testdir()
+  return (name: string, content: string | null) => {
+    const path = join(folder, name)
+    if (content === null) mkdirSync(path)
+    else writeFileSync(path, content)
+    return path
+  }
+}
+
+t.test('the settings, when logged or inspected, show no secret', async (t) => {
+  const config = loadConfig({ ...minimum, CONTACT_REF_KEY: 'ref-key-canary-0' })
+  const lines: string[] = []
+  createLogger('trace', { write: (line) => void lines.push(line) }).info({ config }, `${config.hilos.token}`)
+  for (const text of [inspect(config, { depth: 9, showHidden: true }), JSON.stringify(config), lines.join()])
+    t.notMatch(text, /canary/)
+})

@@ -1,0 +1,56 @@
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { execPath } from 'node:process'
+import t from 'tap'
+import { Failure } from '../../src/errors.ts'
+import { createLogger, describeError } from '../../src/telemetry/logger.ts'
+
+t.test('a failure known by name, when logged, shows its code, its facts and its causes', async (t) => {
+  const cause = Object.assign(new TypeError('canary'), { code: 'E_CAUSE', body: 'canary' })
+  const record = describeError(new Failure('upstream_error', { facts: { upstreamStatus: 500 }, cause }))
+  t.match(record, {
+    type: 'Failure',
+    code: 'upstream_error',
+    upstreamStatus: 500,
+    cause: { type: 'TypeError', code: 'E_CAUSE', frames: [/^at .*logger\.test\.ts:\d+:\d+/] },
+  })
+  t.notMatch(JSON.stringify(record), /canary/)
+})
+
+t.test('a foreign error, whatever it says and carries, shows its type, its code and its frames', async (t) => {
+  const hostile = Object.assign(new Error('canary\n    at canary\n    at x (canary.js:1:1) canary'), {
+    code: { canary: 1 },
+    request: { headers: { authorization: 'canary' } },
+  })
+  t.strictSame(Object.keys(describeError(hostile)), ['type', 'frames'])
+  t.notMatch(JSON.stringify(describeError(hostile)), /canary/)
+  t.equal(describeError(Object.assign(new Error('x'), { code: 7 })).code, 7)
+  t.strictSame(describeError(Object.assign(new Error('x'), { stack: undefined })), { type: 'Error', frames: [] })
+})
+
+t.test('a thrown thing that is no error, shows its type only', async (t) => {
+  t.strictSame(describeError('canary'), { type: 'string' })
+  t.strictSame(describeError(new Error('x', { cause: { canary: 1 } })).cause, { type: 'object' })
+})
+
+t.test('the log, when given a request, a response or an error, keeps them out', async (t) => {
+  const lines: string[] = []
+  const logger = createLogger('info', { write: (line) => void lines.push(line) })
+  logger.info(
+    { req: { url: 'canary' }, res: { headers: 'canary' }, err: new Error('canary'), error: new Error('canary') },
+    'said',
+  )
+  logger.debug('below the level')
+  t.equal(lines.length, 1)
+  t.notMatch(lines[0], /canary/)
+  t.match(JSON.parse(lines[0] ?? ''), { level: 30, msg: 'said', time: /^\d{4}-\d\d-\d\dT/, err: { type: 'Error' } })
+})
+
+t.test('the log, when given no destination, is standard output', async (t) => {
+  const script = `${t.testdir()}/says-hello.ts`
+  const logger = new URL('../../src/telemetry/logger.ts', import.meta.url)
+  writeFileSync(script, `import { createLogger } from '${logger}'\ncreateLogger('info').info('hello')\n`)
+  const { stdout, stderr } = spawnSync(execPath, [script], { encoding: 'utf8' })
+  t.match(JSON.parse(stdout), { level: 30, msg: 'hello' })
+  t.equal(stderr, '')
+})
