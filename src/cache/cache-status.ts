@@ -1,0 +1,29 @@
+import { ageMs, type Entry, remainingMs } from './entry.ts'
+import type { Answer } from './read-through.ts'
+
+/** `Age` in whole seconds (RFC 9111 section 5.1). */
+export function ageSeconds(entry: Entry<unknown>, now: number): number {
+  return Math.max(0, Math.floor(ageMs(entry, now) / 1000))
+}
+
+/**
+ * What the cache did, as the value of a `Cache-Status` field (RFC 9211 section 2).
+ * @param name of the cache
+ */
+export function formatCacheStatus(name: string, { entry, handling }: Answer<unknown>, now: number): string {
+  const ttl = `ttl=${Math.ceil(remainingMs(entry, now) / 1000)}`
+  if (handling.hit) return `${name}; hit; ${ttl}`
+  const fate = handling.collapsed ? '; collapsed' : handling.stored ? '; stored' : ''
+  return `${name}; fwd=${handling.fwd}; ${ttl}${fate}`
+}
+
+/**
+ * Whether the caller has this representation already (RFC 9110 section 13.1.2, weak comparison).
+ * @param header value of `If-None-Match`
+ * @param etag strong, with its quotes
+ */
+export function matchesIfNoneMatch(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false
+  if (header.trim() === '*') return true
+  return header.match(/"[^"]*"/g)?.includes(etag) ?? false
+}

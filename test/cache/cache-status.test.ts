@@ -1,0 +1,53 @@
+import t from 'tap'
+import { ageSeconds, formatCacheStatus, matchesIfNoneMatch } from '../../src/cache/cache-status.ts'
+import type { Handling } from '../../src/cache/read-through.ts'
+
+const entry = { value: 'v', bytes: 1, fetchedAt: 1_000_000, freshMs: 5000 }
+const miss = { hit: false, fwd: 'uri-miss' } as const
+
+t.test('Cache-Status, for each way a request can be handled, says so in the words of RFC 9211', async (t) => {
+  const table: readonly (readonly [Handling, number, string])[] = [
+    [{ hit: true }, 0, 'c; hit; ttl=5'],
+    [{ hit: true }, 1, 'c; hit; ttl=5'],
+    [{ hit: true }, 2000, 'c; hit; ttl=3'],
+    [{ hit: true }, 4999, 'c; hit; ttl=1'],
+    [{ ...miss, stored: true, collapsed: false }, 0, 'c; fwd=uri-miss; ttl=5; stored'],
+    [{ ...miss, stored: false, collapsed: false }, 0, 'c; fwd=uri-miss; ttl=5'],
+    [{ ...miss, stored: false, collapsed: true }, 0, 'c; fwd=uri-miss; ttl=5; collapsed'],
+  ]
+  for (const [handling, age, expected] of table)
+    t.equal(formatCacheStatus('c', { entry, handling }, entry.fetchedAt + age), expected)
+})
+
+t.test('Age, as time goes by, is in whole seconds and never below zero', async (t) => {
+  const table = [
+    [-1, 0],
+    [0, 0],
+    [999, 0],
+    [1000, 1],
+    [59_999, 59],
+  ] as const
+  for (const [age, seconds] of table) t.equal(ageSeconds(entry, entry.fetchedAt + age), seconds, `${age} ms`)
+})
+
+t.test('If-None-Match, in each of its forms, is compared weakly', async (t) => {
+  const etag = '"abc"'
+  const table = [
+    [undefined, false],
+    ['', false],
+    ['"abc"', true],
+    ['W/"abc"', true],
+    ['"x", "abc"', true],
+    ['"x","y,z" , W/"abc"', true],
+    ['*', true],
+    [' * ', true],
+    ['"*"', false],
+    ['"x"', false],
+    ['"abcd"', false],
+    ['"ABC"', false],
+    ['abc', false],
+    ['"abc', false],
+    ['"x"abc"', false],
+  ] as const
+  for (const [header, expected] of table) t.equal(matchesIfNoneMatch(header, etag), expected, String(header))
+})
