@@ -1,0 +1,101 @@
+import type { Dispatcher } from 'undici'
+import { Failure } from '../errors.ts'
+import type { Secret } from '../secret.ts'
+import type { ReportDrift } from './drift.ts'
+import { connectionFailure, interruptedFailure, statusFailure } from './failures.ts'
+import type { HilosDocument } from './hilos-document.ts'
+import { readDocument } from './read-document.ts'
+import { acceptedEncodings, discardBody, readBody } from './response-body.ts'
+
+export interface HilosClientOptions {
+  readonly dispatcher: Dispatcher
+  readonly token: Secret
+  /** Without a trailing slash. */
+  readonly baseUrl: string
+  /** For a whole call, from connecting to the last byte. */
+  readonly timeoutMs: number
+  /** Of the decoded body. */
+  readonly maxBodyBytes: number
+  readonly userAgent: string
+  readonly reportDrift: ReportDrift
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number
+}
+
+export interface HilosClient {
+  /**
+   * One execution contact.
+   * @param id a UUID in lower case
+   * @returns null when Hilos says that there is none
+   * @throws Failure, one of the `upstream_` codes
+   */
+  readonly getExecutionContact: (id: string) => Promise<HilosDocument | null>
+}
+
+/** Asks Hilos, and turns whatever comes back into a document, an absence or a named failure. */
+export function createHilosClient(options: HilosClientOptions): HilosClient {
+  const { dispatcher, token, timeoutMs, maxBodyBytes, userAgent, reportDrift, now } = options
+  const { origin, pathname } = new URL(`${options.baseUrl}/flow-execution-contact/`)
+
+  async function getExecutionContact(id: string): Promise<HilosDocument | null> {
+    const deadline = AbortSignal.timeout(timeoutMs)
+    const response = await send(`${pathname}${id}`, deadline)
+    const contentType = headerOf(response, 'content-type')
+    // Django answers an unknown object in JSON, and an unknown route in HTML.
+    if (response.statusCode !== 200 && !(response.statusCode === 404 && isJson(contentType))) {
+      discardBody(response.body)
+      throw statusFailure(response.statusCode, headerOf(response, 'retry-after'), now())
+    }
+    const json = parseJson(await read(response, deadline))
+    return response.statusCode === 404 ? null : readDocument(json, id, reportDrift)
+  }
+
+  async function send(path: string, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    try {
+      return await dispatcher.request({
+        origin,
+        path,
+        method: 'GET',
+        headers: {
+          authorization: `Token ${token.reveal()}`,
+          accept: 'application/json',
+          'accept-encoding': acceptedEncodings,
+          'user-agent': userAgent,
+        },
+        signal,
+      })
+    } catch (error) {
+      throw connectionFailure(error, timeoutMs)
+    }
+  }
+
+  async function read(response: Dispatcher.ResponseData, signal: AbortSignal): Promise<string> {
+    try {
+      const encoding = headerOf(response, 'content-encoding') ?? 'identity'
+      return await readBody(response.body, encoding.toLowerCase(), maxBodyBytes)
+    } catch (error) {
+      if (error instanceof Failure) throw error
+      throw interruptedFailure(signal, timeoutMs)
+    }
+  }
+
+  return { getExecutionContact }
+}
+
+/** A header sent more than once is joined, as RFC 9110 section 5.3 has it. */
+function headerOf(response: Dispatcher.ResponseData, name: string): string | undefined {
+  return response.headers[name]?.toString()
+}
+
+function isJson(contentType: string | undefined): boolean {
+  return /^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType ?? '')
+}
+
+/** The parser's own error quotes the document, so it is not kept as a cause. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Failure('upstream_invalid_response', { facts: { reason: 'not JSON' } })
+  }
+}
