@@ -1,0 +1,17 @@
+/**
+ * An instant as callers see it: RFC 3339 in UTC, with milliseconds only where there are some.
+ * @param ms milliseconds since 1970 UTC
+ */
+export function instantOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString().replace('.000Z', 'Z')
+}
+
+/** The latest of those that are known. */
+export function latestOf(instants: readonly (number | null)[]): number | null {
+  return instants.reduce((latest, ms) => (ms !== null && (latest === null || ms > latest) ? ms : latest), null)
+}
+
+/** The earliest of those that are known. */
+export function earliestOf(instants: readonly (number | null)[]): number | null {
+  return instants.reduce((earliest, ms) => (ms !== null && (earliest === null || ms < earliest) ? ms : earliest), null)
+}

@@ -1,0 +1,29 @@
+import { type Static, type TSchema, Type } from 'typebox'
+
+/**
+ * The words the public schemas are made of. Nullables are written `type: [..., 'null']` and never `anyOf`, because the
+ * serializer turns null under a plain string into "" and validates every member of an `anyOf` at run time.
+ */
+
+/** The schema, or null. */
+export function nullable<T extends TSchema>(schema: T) {
+  const { type, enum: words, ...rest } = schema as T & { type: string; enum?: readonly string[] }
+  return Type.Unsafe<Static<T> | null>({ ...rest, type: [type, 'null'], ...(words && { enum: [...words, null] }) })
+}
+
+/** One of these words. */
+export function oneOf<const Words extends readonly string[]>(words: Words, description: string) {
+  return Type.Unsafe<Words[number]>({ type: 'string', enum: [...words], description })
+}
+
+/** A reference to a schema that has an `$id`, typed as that schema. */
+export function refTo<T extends TSchema>(schema: T) {
+  return Type.Unsafe<Static<T>>({ $ref: `${(schema as T & { $id: string }).$id}#` })
+}
+
+export const text = (description: string) => Type.String({ description })
+export const flag = (description: string) => Type.Boolean({ description })
+export const count = (description: string) => Type.Integer({ minimum: 0, description })
+export const nullableText = (description: string) => nullable(text(description))
+export const nullableInstant = (description: string) =>
+  nullable(Type.String({ format: 'date-time', description: `${description} UTC.` }))

@@ -1,0 +1,30 @@
+import type { TSchema } from 'typebox'
+import { TranscriptSchema } from '../../src/presentation/execution-contact.ts'
+import { sharedSchemas } from '../../src/presentation/rendering.ts'
+
+export interface Field {
+  readonly $ref?: string
+  readonly type?: string | readonly string[]
+  readonly enum?: readonly (string | null)[]
+  readonly format?: string
+  readonly additionalProperties?: Field
+  readonly properties?: Readonly<Record<string, Field>>
+  readonly items?: Field
+}
+export type Path = readonly (string | number)[]
+
+/** Every field that is published, with its path, those of objects and of the first element of arrays included. */
+export const publishedFields = fieldsOf(TranscriptSchema as Field)
+
+function fieldsOf({ properties = {}, items }: Field, path: Path = []): (readonly [path: Path, field: Field])[] {
+  const named = Object.entries(properties).map(([name, field]) => [[...path, name], field] as const)
+  const first = items ? [[[...path, 0], resolve(items)] as const] : []
+  return [...named, ...first].flatMap(([innerPath, field]) => [[innerPath, field], ...fieldsOf(field, innerPath)])
+}
+
+function resolve(field: Field): Field {
+  const shared = sharedSchemas as readonly (TSchema & Field & { readonly $id?: string })[]
+  return shared.find(({ $id }) => field.$ref === `${$id}#`) ?? field
+}
+
+export const isNullable = ({ type }: Field): boolean => Array.isArray(type) && type.includes('null')
