@@ -1,0 +1,59 @@
+import { env, exit, stderr, stdout } from 'node:process'
+import closeWithGrace from 'close-with-grace'
+import pinoPretty from 'pino-pretty'
+import { createService } from '../src/app.ts'
+import { loadConfig } from '../src/config.ts'
+import { createLogger } from '../src/telemetry/logger.ts'
+import { documentIds } from './documents.ts'
+import { faultIds } from './faults.ts'
+import { createSandbox } from './hilos.ts'
+
+/** `npm run demo`: the real service in front of the sandbox Hilos, on loopback, with a made-up token. */
+const token = 'sandbox-token'
+const { PORT = '3000', ADMIN_PORT = '3001' } = env
+
+const sandbox = createSandbox({ token })
+const config = loadConfig({
+  HILOS_TOKEN: token,
+  HILOS_BASE_URL: await sandbox.listen(),
+  CONTACT_REF_KEY: 'sandbox contact ref key',
+  DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
+  PORT,
+  ADMIN_PORT,
+})
+const logger = createLogger(config.logLevel, pinoPretty({ sync: true, singleLine: true, ignore: 'requestId' }))
+const service = await createService(config, logger)
+
+closeWithGrace({ delay: config.shutdownTimeoutMs, logger }, async () => {
+  await service.close()
+  await sandbox.close()
+})
+
+try {
+  stdout.write(invitation(await service.listen()))
+} catch (error) {
+  const { code } = error as NodeJS.ErrnoException
+  stderr.write(
+    `The demo cannot listen on port ${PORT} or ${ADMIN_PORT} (${code}). Try PORT=3100 ADMIN_PORT=3101 npm run demo\n`,
+  )
+  exit(1)
+}
+
+function invitation(origin: string): string {
+  const contacts = `${origin}/execution-contacts`
+  return `
+hilos-bff in front of a sandbox Hilos. The documentation, to try it in the page: ${origin}/docs
+
+  One contact's run, twice: a miss, then a hit
+    curl -i ${contacts}/${documentIds.deliveryConfirmation}
+  A run that moves on every 15 seconds, with its messages
+    curl -s '${contacts}/${documentIds.live}?view=transcript'
+  An id that Hilos does not know
+    curl -i ${contacts}/00000000-0000-4000-8000-00000000dead
+  Hilos asking for a pause; /problems/upstream_rate_limited says what that means
+    curl -i ${contacts}/${faultIds.rateLimited}
+
+Ctrl-C stops both.
+
+`
+}

@@ -1,0 +1,107 @@
+import { Type } from 'typebox'
+import { exampleContact } from '../presentation/example.ts'
+import { SummarySchema, TimelineSchema, TranscriptSchema } from '../presentation/execution-contact.ts'
+import { problemResponses } from '../presentation/problem-responses.ts'
+import { type View, views } from '../presentation/rendering.ts'
+import { oneOf, refTo } from '../presentation/schema.ts'
+
+const { messages: _messages, ...exampleTimeline } = exampleContact
+const { steps: _steps, answers: _answers, ...exampleSummary } = exampleTimeline
+
+const examples = {
+  summary: { summary: 'view=summary: where the run stands', value: exampleSummary },
+  timeline: { summary: 'view=timeline, the default: with steps and answers', value: exampleTimeline },
+  transcript: { summary: 'view=transcript: with the messages', value: exampleContact },
+}
+
+/** Any UUID as RFC 9562 writes it, whatever its version, in any case; the `uuid` format alone also takes urn:uuid. */
+const uuidPattern = '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$'
+
+const freshnessHeaders = {
+  ETag: { type: 'string', description: 'Strong: changes when the bytes do. Send it back in `If-None-Match`.' },
+  'Cache-Control': {
+    type: 'string',
+    description: '`private, no-cache` while the run goes on, `private, max-age=60` once it is over.',
+  },
+  Age: { type: 'integer', minimum: 0, description: 'Seconds since Hilos answered.' },
+  'Cache-Status': {
+    type: 'string',
+    description:
+      'What the cache did (RFC 9211), for example `hilos-bff; hit; ttl=3` or `hilos-bff; fwd=uri-miss; ttl=5; stored`.',
+  },
+  'Server-Timing': {
+    type: 'string',
+    description: 'What the cache did, and the milliseconds the request had taken by then.',
+  },
+  Vary: { type: 'string', description: 'The request headers that matter.' },
+  'X-Request-Id': { type: 'string', description: 'Names this request in the log.' },
+}
+
+/** The contract of `GET /execution-contacts/{id}`. */
+export const executionContactSchema = {
+  operationId: 'getExecutionContact',
+  tags: ['Execution contacts'],
+  summary: 'One contact’s run through a flow',
+  description: 'Each view holds the one before. Every field is always there; what is not known is null.',
+  params: Type.Object({
+    id: Type.String({
+      format: 'uuid',
+      pattern: uuidPattern,
+      description: 'The id of a flow execution contact, a UUID in any case.',
+      examples: [exampleContact.id],
+    }),
+  }),
+  // Optional for callers, but never missing in the handler: the default is filled in.
+  querystring: Type.Unsafe<{ readonly view: View }>(
+    Type.Object(
+      { view: Type.Optional({ ...oneOf(views, 'How much of it.'), default: 'timeline' }) },
+      { additionalProperties: false },
+    ),
+  ),
+  headers: Type.Object({
+    'if-none-match': Type.Optional(
+      Type.String({ description: 'The ETag of an earlier answer: gives 304 while it is the same.' }),
+    ),
+  }),
+  response: {
+    200: {
+      description: 'The view asked for.',
+      headers: freshnessHeaders,
+      content: {
+        'application/json': {
+          schema: { anyOf: [SummarySchema, TimelineSchema, TranscriptSchema].map(refTo) },
+          examples,
+        },
+      },
+    },
+    304: {
+      description: 'Unchanged since the answer with that ETag. No body.',
+      headers: freshnessHeaders,
+      type: 'null',
+    },
+    ...problemResponses(
+      [
+        'invalid_id',
+        'invalid_query',
+        'malformed_request',
+        'execution_contact_not_found',
+        'not_acceptable',
+        'uri_too_long',
+        'headers_too_large',
+        'internal_error',
+        'upstream_unauthorized',
+        'upstream_forbidden',
+        'upstream_error',
+        'upstream_invalid_response',
+        'upstream_redirect',
+        'upstream_too_large',
+        'upstream_misconfigured',
+        'upstream_untrusted',
+        'upstream_unavailable',
+        'upstream_rate_limited',
+        'upstream_timeout',
+      ],
+      `/execution-contacts/${exampleContact.id}`,
+    ),
+  },
+}

@@ -1,0 +1,59 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import { Failure } from '../errors.ts'
+import { type FailureCode, failureKinds, isFailureCode } from '../failure-kinds.ts'
+import { problemResponses } from '../presentation/problem-responses.ts'
+
+const schema = {
+  operationId: 'getProblem',
+  tags: ['Problems'],
+  summary: 'What a kind of failure means',
+  description: 'The page a problem’s `type` points to: what happened, whether to try again, and what to do.',
+  params: Type.Object({
+    code: Type.String({ description: 'The `code` of a problem.', examples: ['upstream_timeout'] }),
+  }),
+  response: {
+    200: {
+      description: 'A page for people.',
+      content: { 'text/html': { schema: { type: 'string' } } },
+    },
+    ...problemResponses(
+      ['malformed_request', 'route_not_found', 'uri_too_long', 'headers_too_large'],
+      '/problems/no_such_code',
+    ),
+  },
+}
+
+/** `GET /problems/{code}`: a page for each kind of failure. */
+export function problemRoutes(app: FastifyInstance): void {
+  app.withTypeProvider<TypeBoxTypeProvider>().get('/problems/:code', { schema }, (request, reply) => {
+    const { code } = request.params
+    if (!isFailureCode(code)) throw new Failure('route_not_found')
+    return reply.type('text/html; charset=utf-8').header('cache-control', 'public, max-age=3600').send(pageOf(code))
+  })
+}
+
+/** Nothing in it comes from a request, so nothing in it needs escaping. */
+function pageOf(code: FailureCode): string {
+  const { status, title, detail, advice, retryable, retryAfterSeconds } = failureKinds[code]
+  const retry = retryable
+    ? `Yes, after about ${retryAfterSeconds} seconds, or after what Retry-After says.`
+    : 'No. The same request will fail again until something changes.'
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>${title} · hilos-bff</title>
+<h1>${title}</h1>
+<p><code>${code}</code>, status ${status}</p>
+<h2>What happened</h2>
+<p>${detail}</p>
+<h2>Whether to try again</h2>
+<p>${retry}</p>
+<h2>What to do</h2>
+<p>${advice}</p>
+</html>
+`
+}

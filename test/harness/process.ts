@@ -1,0 +1,49 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { env, execPath } from 'node:process'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+
+export interface RunningProcess {
+  readonly child: ChildProcess
+  readonly stdout: () => string
+  readonly stderr: () => string
+  /** Its exit status, once it has ended. */
+  readonly ended: Promise<number | null>
+  /** The match, once standard output has it. Rejects when the process ends first. */
+  readonly says: (pattern: RegExp) => Promise<RegExpExecArray>
+}
+
+/** Runs a script of this project with these settings and no others, until the test ends. */
+export function startProcess(
+  t: Test,
+  script: string,
+  settings: Record<string, string>,
+  nodeOptions: readonly string[] = [],
+): RunningProcess {
+  const path = fileURLToPath(new URL(`../../${script}`, import.meta.url))
+  // Coverage of the child is taken through these; everything else of this environment stays here.
+  const { NODE_OPTIONS = '', NODE_V8_COVERAGE = '', PATH = '' } = env
+  const child = spawn(execPath, [...nodeOptions, path], { env: { NODE_OPTIONS, NODE_V8_COVERAGE, PATH, ...settings } })
+  t.teardown(() => child.kill('SIGKILL'))
+
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (chunk) => {
+    stdout += chunk
+  })
+  child.stderr.setEncoding('utf8').on('data', (chunk) => {
+    stderr += chunk
+  })
+  const ended = once(child, 'close').then(([status]) => status as number | null)
+
+  async function says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(stdout)
+      if (match) return match
+      const over = await Promise.race([once(child.stdout, 'data').then(() => false), ended.then(() => true)])
+      if (over && !pattern.test(stdout)) throw new Error(`it ended without saying ${pattern}: ${stdout}${stderr}`)
+    }
+  }
+
+  return { child, stdout: () => stdout, stderr: () => stderr, ended, says }
+}

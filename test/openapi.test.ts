@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { documentIds } from '../sandbox/documents.ts'
+import { failureKinds } from '../src/failure-kinds.ts'
+import { version } from '../src/version.ts'
+import { startService } from './harness/service.ts'
+
+const path = '/execution-contacts/{id}'
+
+t.test('the OpenAPI document, when served, is the committed one', async (t) => {
+  const { get } = await startService(t)
+  const served = await get('/openapi.json')
+  t.equal(served.status, 200)
+  t.match(served.headers.get('content-type'), /^application\/json/)
+  const committed = JSON.parse(readFileSync(new URL('../docs/openapi.json', import.meta.url), 'utf8'))
+  t.strictSame(served.json(), committed)
+  t.strictSame((await get('/docs/json')).json(), committed)
+  t.equal(committed.openapi, '3.1.0')
+  t.equal(committed.info.version, version)
+})
+
+t.test('the examples, each view for itself, are what the service really answers', async (t) => {
+  const { get } = await startService(t)
+  const { examples } = (await get('/openapi.json')).json().paths[path].get.responses['200'].content['application/json']
+  t.strictSame(Object.keys(examples), ['summary', 'timeline', 'transcript'])
+  for (const [view, { value }] of Object.entries<{ value: unknown }>(examples)) {
+    const reply = await get(`/execution-contacts/${documentIds.deliveryConfirmation}?view=${view}`)
+    t.strictSame(reply.json(), value, view)
+  }
+})
+
+t.test('the examples of problems, are what the service really answers', async (t) => {
+  const { get } = await startService(t)
+  const { responses } = (await get('/openapi.json')).json().paths[path].get
+  const answers = {
+    invalid_id: await get('/execution-contacts/x'),
+    invalid_query: await get(`/execution-contacts/${documentIds.ready}?x`),
+    execution_contact_not_found: await get('/execution-contacts/00000000-0000-4000-8000-00000000dead'),
+  }
+  for (const [code, reply] of Object.entries(answers)) {
+    const {
+      instance: _instance,
+      requestId: _requestId,
+      ...expected
+    } = responses[reply.status].content['application/problem+json'].examples[code].value
+    t.match(reply.json(), expected, code)
+  }
+})
+
+t.test('every schema and every status, in the document, is named or has a schema', async (t) => {
+  const { get } = await startService(t)
+  const document = (await get('/openapi.json')).json()
+  t.strictSame(Object.keys(document.components.schemas).sort(), [
+    'Answer',
+    'ExecutionContactSummary',
+    'ExecutionContactTimeline',
+    'ExecutionContactTranscript',
+    'Message',
+    'Problem',
+    'Step',
+  ])
+  t.strictSame(Object.keys(document.paths), [path, '/problems/{code}'])
+  const { responses } = document.paths[path].get
+  t.strictSame(Object.keys(responses), ['200', '304', '400', '404', '406', '414', '431', '500', '502', '503', '504'])
+  for (const [status, response] of Object.entries<{ content?: Record<string, { schema?: unknown }> }>(responses)) {
+    if (status === '304') t.equal(response.content, undefined)
+    else for (const { schema } of Object.values(response.content ?? {})) t.type(schema, 'object', status)
+  }
+  const documented = Object.values<{ content?: Record<string, { examples?: object }> }>(responses).flatMap(
+    ({ content }) => Object.keys(content?.['application/problem+json']?.examples ?? {}),
+  )
+  const elsewhere = ['route_not_found', 'method_not_allowed', 'request_timeout']
+  t.strictSame([...documented, ...elsewhere].sort(), Object.keys(failureKinds).sort())
+})
+
+t.test('the documentation page, when opened, allows its own scripts and no other host', async (t) => {
+  const { get } = await startService(t)
+  for (const page of ['/docs', '/docs/']) {
+    const reply = await get(page)
+    t.equal(reply.status, 200)
+    const policy = reply.headers.get('content-security-policy') ?? ''
+    t.match(policy, /^default-src 'none'; script-src 'self'; /)
+    t.notMatch(policy, /https?:|\*|unsafe-eval|script-src[^;]*unsafe/)
+    t.notMatch(reply.text, /(src|href)="(https?:)?\/\//)
+    t.notMatch(reply.text, /<script>/)
+  }
+  t.match((await get('/docs/static/swagger-initializer.js')).text, '"validatorUrl":null', 'no badge from elsewhere')
+})
