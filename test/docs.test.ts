@@ -1,0 +1,64 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { documentIds } from '../sandbox/documents.ts'
+import { failureKinds } from '../src/failure-kinds.ts'
+import { SettingsSchema } from '../src/settings.ts'
+import { startService } from './harness/service.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+
+t.test('the answer in the README, is what the service really answers', async (t) => {
+  const { get } = await startService(t)
+  const reply = await get(`/execution-contacts/${documentIds.deliveryConfirmation}?view=summary`)
+  t.strictSame(JSON.parse(/```json\n(.*?)```/s.exec(readme)?.[1] ?? ''), reply.json())
+  for (const name of ['content-type', 'etag', 'age', 'cache-control'])
+    t.ok(readme.includes(`\n${name}: ${reply.headers.get(name)}\n`), name)
+})
+
+t.test('the settings table in the README, names every setting with its default', async (t) => {
+  const rows = readme.split('\n').filter((line) => /^\| `[A-Z_]+`/.test(line))
+  const documented = rows.flatMap((row) =>
+    [...(row.split('|')[1] ?? '').matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name),
+  )
+  const settings = Object.keys(SettingsSchema.properties)
+  t.strictSame(documented.sort(), [...settings, 'HILOS_TOKEN_FILE', 'CONTACT_REF_KEY_FILE'].sort())
+  for (const [name, schema] of Object.entries(SettingsSchema.properties)) {
+    const given = 'default' in schema ? String(schema.default) : ''
+    const [, , fallback = ''] = rows.find((row) => row.includes(`\`${name}\``))?.split('|') ?? []
+    t.ok(fallback.includes(given), `${name}: ${fallback}`)
+  }
+})
+
+t.test('a file or a link, when a page names it, exists', async (t) => {
+  for (const page of globSync(['*.md', 'docs/**/*.md'], { cwd: root })) {
+    const text = readFileSync(join(root, page), 'utf8')
+    for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)\)/g))
+      t.ok(existsSync(join(root, dirname(page), target)), `${page} links ${target}`)
+    for (const [, file = ''] of text.matchAll(/`((?:[\w-]+\/)*[\w-]+\.test\.ts)`/g))
+      t.ok(existsSync(join(root, file.startsWith('test/') ? file : `test/${file}`)), `${page} names ${file}`)
+    for (const [, file = ''] of text.matchAll(/`((?:[\w-]+\/)*[\w-]+\.ts)`/g))
+      if (!file.startsWith('test/') && page === 'README.md')
+        t.ok(existsSync(join(root, 'src', file)), `${page} names ${file}`)
+  }
+})
+
+t.test('a test, when SECURITY.md says that it proves something, has that title', async (t) => {
+  const text = readFileSync(join(root, 'SECURITY.md'), 'utf8')
+  const titles = globSync('test/**/*.test.ts', { cwd: root })
+    .map((file) => readFileSync(join(root, file), 'utf8'))
+    .join('\n')
+  const named = [...text.matchAll(/\.test\.ts`: "([^"…]+)/g)].map(([, title]) => title ?? '')
+  t.ok(named.length > 3)
+  for (const title of named) t.ok(titles.includes(title), title)
+})
+
+t.test('the CHANGELOG, names the codes that the agreed contract does not have', async (t) => {
+  const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
+  for (const code of ['malformed_request', 'request_timeout', 'upstream_untrusted']) {
+    t.ok(Object.hasOwn(failureKinds, code))
+    t.ok(changelog.includes(`\`${code}\``), code)
+  }
+})
