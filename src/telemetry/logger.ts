@@ -24,7 +24,8 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       // A request or a response has headers and a body; no line of this service needs either.
       serializers: { err: describeError, error: describeError, req: () => undefined, res: () => undefined },
     },
-    destination ?? pino.destination(1),
+    // Synchronous: lines come out in order, and the last one before the process ends is not lost.
+    destination ?? pino.destination({ dest: 1, sync: true }),
   )
 }
 
