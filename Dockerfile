@@ -34,9 +34,9 @@ USER 1000:1000
 EXPOSE 3000
 STOPSIGNAL SIGTERM
 
-# The operators' listener answers only inside the container, unless ADMIN_HOST says otherwise.
+# Asks the operators' listener, wherever ADMIN_HOST and ADMIN_PORT put it; without one there is nothing to ask.
 HEALTHCHECK --interval=10s --timeout=2s --start-period=5s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.ADMIN_PORT || 3001}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { ADMIN_HOST: host, ADMIN_PORT: port = '3001' } = process.env; const at = !host || host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host; port === '0' || fetch(`http://${at}:${port}/livez`).then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
 
 # node itself is PID 1: npm would keep SIGTERM to itself. The flags keep the environment, and the token in it, out of
 # diagnostic reports, and SIGUSR1 from opening the inspector.

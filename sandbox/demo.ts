@@ -1,8 +1,8 @@
 import { env, exit, stderr, stdout } from 'node:process'
-import closeWithGrace from 'close-with-grace'
 import pinoPretty from 'pino-pretty'
 import { createService } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
+import { stopOnSignals } from '../src/stop-on-signals.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 import { documentIds } from './documents.ts'
 import { faultIds } from './faults.ts'
@@ -24,7 +24,7 @@ const config = loadConfig({
 const logger = createLogger(config.logLevel, pinoPretty({ sync: true, singleLine: true, ignore: 'requestId' }))
 const service = await createService(config, logger)
 
-closeWithGrace({ delay: config.shutdownTimeoutMs, logger }, async () => {
+stopOnSignals(logger, config.shutdownTimeoutMs, async () => {
   await service.close()
   await sandbox.close()
 })

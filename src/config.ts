@@ -13,6 +13,8 @@ export interface Config {
     readonly timeoutMs: number
     /** Of the decoded body. */
     readonly maxBodyBytes: number
+    /** Steps and messages in one document. */
+    readonly maxElements: number
     readonly connectTimeoutMs: number
     /** At once; further calls wait for one of them. */
     readonly maxConnections: number
@@ -64,7 +66,7 @@ export interface Limits {
   readonly maxUrlLength: number
 }
 
-const connections = { connectTimeoutMs: 1000, maxConnections: 16 }
+const hilosLimits = { connectTimeoutMs: 1000, maxConnections: 16, maxElements: 10_000 }
 
 /** Of the cache's budget, enough to remember thousands of absences. */
 const absenceShare = 1 / 16
@@ -111,13 +113,13 @@ function configOf(settings: Settings, warnings: readonly string[]): Config {
       baseUrl: new URL(settings.HILOS_BASE_URL).href.replace(/\/+$/, ''),
       timeoutMs: settings.HILOS_TIMEOUT_MS,
       maxBodyBytes: settings.HILOS_MAX_BODY_BYTES,
-      ...connections,
+      ...hilosLimits,
     },
     callers: { host: settings.HOST, port: settings.PORT },
     operators: settings.ADMIN_PORT === 0 ? null : { host: settings.ADMIN_HOST, port: settings.ADMIN_PORT },
     cache: {
-      documentsMaxBytes: settings.CACHE_MAX_BYTES * (1 - absenceShare),
-      absencesMaxBytes: settings.CACHE_MAX_BYTES * absenceShare,
+      documentsMaxBytes: Math.ceil(settings.CACHE_MAX_BYTES * (1 - absenceShare)),
+      absencesMaxBytes: Math.floor(settings.CACHE_MAX_BYTES * absenceShare),
       lifetimeScale: settings.CACHE_LIFETIME_SCALE,
     },
     contact: {

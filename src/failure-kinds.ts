@@ -138,7 +138,7 @@ export const failureKinds = {
     status: 502,
     title: 'The document of Hilos is too large',
     detail: 'Hilos answered with more than this service is set to read.',
-    advice: 'Only the operators can mend this: HILOS_MAX_BODY_BYTES is the limit.',
+    advice: 'Only the operators can mend this: HILOS_MAX_BODY_BYTES is the limit, and 10,000 steps and messages are.',
     ...final,
   },
   upstream_misconfigured: {

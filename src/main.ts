@@ -1,6 +1,6 @@
-import closeWithGrace from 'close-with-grace'
 import { createService } from './app.ts'
 import { type Config, type ConfigError, loadConfig } from './config.ts'
+import { stopOnSignals } from './stop-on-signals.ts'
 import { createLogger } from './telemetry/logger.ts'
 
 function configOrExit(): Config {
@@ -16,15 +16,10 @@ const config = configOrExit()
 const logger = createLogger(config.logLevel)
 for (const warning of config.warnings) logger.warn(warning)
 
-const service = await createService(config, logger)
+const starting = createService(config, logger)
+stopOnSignals(logger, config.shutdownTimeoutMs, async () => (await starting).close())
 
-closeWithGrace({ delay: config.shutdownTimeoutMs, logger }, async ({ signal, err }) => {
-  if (err) logger.fatal({ err }, 'stopping after an error nobody caught')
-  else logger.info({ signal }, 'stopping')
-  await service.close()
-  logger.info('stopped')
-})
-
+const service = await starting
 try {
   const origin = await service.listen()
   logger.info({ origin }, 'serving')

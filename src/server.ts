@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Limits } from './config.ts'
 import { Failure } from './errors.ts'
 import { type FailureCode, failureKinds } from './failure-kinds.ts'
 import { sendProblem } from './plugins/problems.ts'
-import { setBaseHeaders } from './plugins/security-headers.ts'
+import { logWhenOver } from './plugins/request-log.ts'
+import { dataHeaders, setBaseHeaders } from './plugins/security-headers.ts'
 import { presentProblem, problemMediaType } from './presentation/problem.ts'
 
 /** An HTTP server without routes: bounded in every direction, and answering with a problem even what is not HTTP. */
 export function createServer(limits: Limits, logger: FastifyBaseLogger): FastifyInstance {
-  return Fastify({
+  const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: requestIdOf,
@@ -31,11 +33,16 @@ export function createServer(limits: Limits, logger: FastifyBaseLogger): Fastify
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     frameworkErrors: (_error, request, reply) => {
       const code = request.url.startsWith('/execution-contacts/') ? 'invalid_id' : 'malformed_request'
+      logWhenOver(request, reply)
       setBaseHeaders(request, reply)
       sendProblem(new Failure(code), request, reply)
     },
     clientErrorHandler: (error, socket) => answerUnreadable(error, socket, logger),
   })
+  // Node would answer these two by itself: an unknown expectation with an empty 417, CONNECT with silence.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  app.server.on('connect', (_request, socket) => writeProblem('method_not_allowed', socket, logger))
+  return app
 }
 
 const wellFormedRequestId = /^[\w.-]{1,64}$/
@@ -46,28 +53,35 @@ function requestIdOf({ headers }: IncomingMessage): string {
   return typeof given === 'string' && wellFormedRequestId.test(given) ? given : randomUUID()
 }
 
+/** Answers what could not be read as a request, unless the other side is gone or still waits for an earlier answer. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: OccupiedSocket, logger: FastifyBaseLogger): void {
+  const gone = error.code === 'ECONNRESET' || !socket.writable
+  if (gone || socket._httpMessage) socket.destroy()
+  else writeProblem(codeOfUnreadable(error.code), socket, logger)
+}
+
+/** Node keeps the response under way there, and looks at it for the same reason in its own handler. */
+type OccupiedSocket = Socket & { readonly _httpMessage?: object | null }
+
 /** There is no request to reply to, so the answer is written by hand. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, logger: FastifyBaseLogger): void {
-  // The other side is gone.
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const failure = new Failure(codeOfUnreadable(error.code))
-  const { status } = failureKinds[failure.code]
+function writeProblem(code: FailureCode, socket: Duplex, logger: FastifyBaseLogger): void {
+  const failure = new Failure(code)
+  const { status, title } = failureKinds[code]
   const requestId = randomUUID()
   const body = JSON.stringify(presentProblem(failure, '/', requestId))
-  logger.info({ requestId, status, err: failure }, 'answered what could not be read')
-  socket.end(
-    [
-      `HTTP/1.1 ${status} ${failureKinds[failure.code].title}`,
-      `content-type: ${problemMediaType}`,
-      `content-length: ${Buffer.byteLength(body)}`,
-      `x-request-id: ${requestId}`,
-      'cache-control: no-store',
-      'x-content-type-options: nosniff',
-      'connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-  )
+  const headers = {
+    ...dataHeaders,
+    'content-type': problemMediaType,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-request-id': requestId,
+    ...(failure.retryAfterSeconds !== null && { 'retry-after': failure.retryAfterSeconds }),
+    ...(code === 'method_not_allowed' && { allow: 'GET, HEAD' }),
+    connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  logger.info({ requestId, status, err: failure }, 'answered what is no request')
+  socket.end(`HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`)
 }
 
 function codeOfUnreadable(code: string | undefined): FailureCode {

@@ -58,11 +58,14 @@ export function warningsFor(given: Environment): string[] {
     .map((name) => `${name} is set, but this version does nothing with it`)
   const anonymous = 'DANGEROUSLY_ALLOW_ANONYMOUS: whoever reaches this service can read every execution contact'
   const ref = 'CONTACT_REF_KEY is not set: contact.ref changes with every start and differs between replicas'
+  const { HILOS_TIMEOUT_MS = '8000', SHUTDOWN_TIMEOUT_MS = '10000' } = given
+  const hasty = 'SHUTDOWN_TIMEOUT_MS is not more than HILOS_TIMEOUT_MS: a stop can cut a call that is under way'
   const plaintext = 'HILOS_BASE_URL is plain http: the Hilos token travels unencrypted on this machine'
   return [
     anonymous,
     ...((given.CONTACT_REF_KEY ?? given.CONTACT_REF_KEY_FILE) ? [] : [ref]),
     ...(given.HILOS_BASE_URL?.toLowerCase().startsWith('http:') ? [plaintext] : []),
+    ...(Number(SHUTDOWN_TIMEOUT_MS) <= Number(HILOS_TIMEOUT_MS) ? [hasty] : []),
     ...idle,
   ]
 }

@@ -30,6 +30,7 @@ t.test('the settings, when only the least is given, have the documented defaults
     maxBodyBytes: 5 * 1024 * 1024,
     connectTimeoutMs: 1000,
     maxConnections: 16,
+    maxElements: 10_000,
   })
   t.equal(hilos.token.reveal(), 'token-canary')
   t.strictSame(rest, {
@@ -84,7 +85,8 @@ t.test('the settings, when all are given, are taken over, typed and frozen', asy
     limits: { silentSocketMs: 11_500 },
   })
   t.equal(config.contact.refKey.reveal(), 'sixteen letters!')
-  t.equal(config.warnings.length, 1, 'only about the callers')
+  t.match(config.warnings.slice(1), [/^SHUTDOWN_TIMEOUT_MS is not more than HILOS_TIMEOUT_MS/])
+  t.equal(config.warnings.length, 2)
   for (const part of [config, config.hilos, config.callers, config.contact.metaKeys, config.limits, config.warnings])
     t.ok(Object.isFrozen(part))
 })
@@ -256,4 +258,28 @@ t.test('the settings, when logged or inspected, show no secret', async (t) => {
   createLogger('trace', { write: (line) => void lines.push(line) }).info({ config }, `${config.hilos.token}`)
   for (const text of [inspect(config, { depth: 9, showHidden: true }), JSON.stringify(config), lines.join()])
     t.notMatch(text, /canary/)
+})
+
+t.test('the budget of the cache, when it cannot be shared out evenly, is still in whole bytes', async (t) => {
+  for (const given of [1_048_576, 1_048_577, 50_000_001, 100_000_007]) {
+    const { documentsMaxBytes, absencesMaxBytes } = loadConfig({ ...minimum, CACHE_MAX_BYTES: String(given) }).cache
+    t.ok(Number.isInteger(documentsMaxBytes) && Number.isInteger(absencesMaxBytes))
+    t.equal(documentsMaxBytes + absencesMaxBytes, given)
+  }
+})
+
+t.test('the time for stopping, when a call to Hilos may take as long, is warned about', async (t) => {
+  const table = [
+    ['10000', undefined, true],
+    ['9999', undefined, false],
+    [undefined, '8000', true],
+    [undefined, '8001', false],
+  ] as const
+  for (const [HILOS_TIMEOUT_MS = '8000', SHUTDOWN_TIMEOUT_MS = '10000', warned] of table) {
+    const { warnings } = loadConfig({ ...minimum, HILOS_TIMEOUT_MS, SHUTDOWN_TIMEOUT_MS })
+    t.equal(
+      warnings.some((warning) => warning.startsWith('SHUTDOWN_TIMEOUT_MS ')),
+      warned,
+    )
+  }
 })

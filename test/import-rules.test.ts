@@ -76,6 +76,8 @@ t.test('an import, when the rooms’ rules allow it, passes the linter', async (
     ['src/presentation/*.ts', '../upstream/hilos-document.ts'],
     ['src/*.ts', './upstream/dispatcher.ts'],
     ['src/main.ts', './app.ts'],
+    ['src/main.ts', './stop-on-signals.ts'],
+    ['src/stop-on-signals.ts', 'process'],
   ]
   t.strictSame(brokenBy(t, allowed), [])
 })

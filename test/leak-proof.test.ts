@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
 import { type FaultName, faultIds } from '../sandbox/faults.ts'
+import { uuid } from '../sandbox/parts.ts'
 import { type View, views } from '../src/presentation/rendering.ts'
 import { type ContractName, canariesIn, contracts, plantCanaries } from './harness/canary-document.ts'
 import { sandboxToken, startService, textOf } from './harness/service.ts'
@@ -145,13 +146,25 @@ t.test('the token, when Hilos echoes it in whatever it answers with, is nowhere'
     faultText: `Token ${sandboxToken}`,
     env: { HILOS_TIMEOUT_MS: '150' },
   })
-  sandbox.documents.set(id, () => ({ contact: { source: sandboxToken }, token: sandboxToken, [sandboxToken]: 1 }))
-  for (const each of [id, ...Object.values(faultIds), 'x']) {
+  const echoes: readonly Record<string, unknown>[] = [
+    { contact: {}, status_reason: `Token ${sandboxToken}` },
+    { contact: { first_name: sandboxToken } },
+    { contact: { meta: sandboxToken } },
+    { contact: {}, [sandboxToken]: 1 },
+    { execution_steps: [{ messages: [{ message: { body: sandboxToken } }] }] },
+  ]
+  const ids = echoes.map((echo, index) => {
+    const echoId = uuid(0xec, index)
+    sandbox.documents.set(echoId, () => echo)
+    return echoId
+  })
+  for (const each of [...ids, ...Object.values(faultIds)]) {
     const reply = await get(`/execution-contacts/${each}?view=transcript`)
+    t.ok(reply.status >= 500, each)
     t.notMatch(`${reply.text} ${inspect([...reply.headers])}`, sandboxToken, each)
   }
   t.notMatch(log(), sandboxToken)
-  t.notMatch(textOf(store.entries()), sandboxToken)
+  t.equal(textOf(store.entries()), '')
   t.ok(
     sandbox.requests.every(({ rawHeaders }) => rawHeaders.includes(`Token ${sandboxToken}`)),
     'it was really sent',

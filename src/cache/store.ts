@@ -22,7 +22,7 @@ export interface StoreOptions {
   readonly now: () => number
 }
 
-/** A store on lru-cache, which counts bytes and evicts. What is fresh is not its business; it only forgets what is long over. */
+/** A store on lru-cache, which counts bytes and evicts. What is over is forgotten when it is next asked for, or evicted. */
 export function createStore<V>({ maxBytes, now }: StoreOptions): Store<V> {
   const cache = new LRUCache<string, Entry<V>>({
     maxSize: maxBytes,

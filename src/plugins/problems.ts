@@ -14,11 +14,15 @@ declare module 'fastify' {
 export function answerWithProblems(app: FastifyInstance): void {
   app.decorateRequest('failure', null)
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(failureOf(error), request, reply))
+  // What has a route but turns out to be missing, such as a file of the documentation page.
+  app.setNotFoundHandler((request, reply) => sendProblem(new Failure('route_not_found'), request, reply))
 }
 
 export function sendProblem(failure: Failure, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   request.failure = failure
   if (failure.retryAfterSeconds !== null) reply.header('retry-after', failure.retryAfterSeconds)
+  // Who sends something malformed and who reads it may not agree on where it ends.
+  if (failure.code === 'malformed_request') reply.header('connection', 'close')
   return reply
     .code(failureKinds[failure.code].status)
     .header('cache-control', 'no-store')
@@ -31,11 +35,13 @@ export function failureOf(error: FastifyError | Failure): Failure {
   if (error instanceof Failure) return error
   if (error.validationContext === 'params') return new Failure('invalid_id')
   if (error.validationContext === 'querystring') return new Failure('invalid_query')
+  if (error.statusCode === 404) return new Failure('route_not_found')
   const refused = error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
   return new Failure(refused ? 'malformed_request' : 'internal_error', { cause: error })
 }
 
-/** The target without its query: a query may hold what should not be repeated. */
-export function pathOf(url: string): string {
-  return url.replace(/[?#].*$/s, '')
+/** The path alone: the query, and the authority of a full URL, may hold what should not be repeated. */
+function pathOf(url: string): string {
+  const path = url.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '')
+  return path.replace(/^\/*/, '/')
 }

@@ -1,11 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import findMyWay, { type HTTPMethod } from 'find-my-way'
 import { Failure } from '../errors.ts'
-import { pathOf } from './problems.ts'
 
 /**
  * Refuses, before anything else looks at it, a request that no route could answer well: a target that is too long,
- * a missing or doubled Host (RFC 9112 section 3.2), an unknown path, a method the path does not have.
+ * a Host that is missing, doubled or none (RFC 9112 section 3.2), another HTTP, an unknown path, a method the path does not have.
  * Call it before the first route is declared.
  */
 export function refuseWhatNoRouteAnswers(app: FastifyInstance, { maxUrlLength }: { maxUrlLength: number }): void {
@@ -17,21 +16,30 @@ export function refuseWhatNoRouteAnswers(app: FastifyInstance, { maxUrlLength }:
   const allowedAt = (path: string) => app.supportedMethods.filter((method) => known.find(method as HTTPMethod, path))
 
   app.addHook('onRequest', (request, reply, done) => {
+    // No route reads a body, so nobody knows what stands on the connection after this request.
+    if (request.headers['content-length'] || request.headers['transfer-encoding']) reply.header('connection', 'close')
     const failure = refusalOf(request, maxUrlLength) ?? (request.is404 ? missing(request, reply) : undefined)
     done(failure)
   })
 
   function missing(request: FastifyRequest, reply: FastifyReply): Failure {
-    const allowed = allowedAt(pathOf(request.url))
+    const allowed = allowedAt(request.url.replace(/[?#].*$/s, ''))
     if (allowed.length === 0) return new Failure('route_not_found')
     reply.header('allow', allowed.sort().join(', '))
     return new Failure('method_not_allowed')
   }
 }
 
+/** RFC 9110 section 7.2: a name or address, and a port. */
+const hostForm = /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i
+
 function refusalOf({ url, raw }: FastifyRequest, maxUrlLength: number): Failure | undefined {
   if (url.length > maxUrlLength) return new Failure('uri_too_long')
-  const hosts = raw.headersDistinct.host?.length ?? 0
-  if (hosts > 1 || (hosts === 0 && raw.httpVersion !== '1.0')) return new Failure('malformed_request')
-  return undefined
+  const { headersDistinct, httpVersion } = raw
+  const hosts = headersDistinct.host ?? []
+  const addressed = hosts.length === 1 || (hosts.length === 0 && httpVersion === '1.0')
+  const spoken = httpVersion === '1.0' || httpVersion === '1.1'
+  return addressed && hosts.every((host) => hostForm.test(host)) && spoken
+    ? undefined
+    : new Failure('malformed_request')
 }

@@ -1,9 +1,9 @@
 import { Type } from 'typebox'
 import { exampleContact } from '../presentation/example.ts'
 import { SummarySchema, TimelineSchema, TranscriptSchema } from '../presentation/execution-contact.ts'
-import { problemResponses } from '../presentation/problem-responses.ts'
 import { type View, views } from '../presentation/rendering.ts'
 import { oneOf, refTo } from '../presentation/schema.ts'
+import { problemResponses } from './problem-responses.ts'
 
 const { messages: _messages, ...exampleTimeline } = exampleContact
 const { steps: _steps, answers: _answers, ...exampleSummary } = exampleTimeline

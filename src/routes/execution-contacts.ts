@@ -36,13 +36,15 @@ export function executionContactRoutes(app: FastifyInstance, { contacts, now }: 
           'cache-control': cacheControl(representation),
         })
         if (matchesIfNoneMatch(request.headers['if-none-match'], representation.etag)) return reply.code(304).send()
-        return reply.type('application/json; charset=utf-8').send(representation.body)
+        return reply.type(mediaType).send(representation.body)
       },
     )
 }
 
+const mediaType = 'application/json; charset=utf-8'
+
 function refuseOtherFormats(request: FastifyRequest, _reply: FastifyReply, done: (failure?: Failure) => void) {
-  const acceptable = request.headers.accept === undefined || request.type(['application/json']) !== false
+  const acceptable = request.headers.accept === undefined || request.type([mediaType, 'application/json']) !== false
   done(acceptable ? undefined : new Failure('not_acceptable'))
 }
 

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { Failure } from '../errors.ts'
 import { type FailureCode, failureKinds, isFailureCode } from '../failure-kinds.ts'
-import { problemResponses } from '../presentation/problem-responses.ts'
+import { problemResponses } from './problem-responses.ts'
 
 const schema = {
   operationId: 'getProblem',
@@ -19,7 +19,7 @@ const schema = {
       content: { 'text/html': { schema: { type: 'string' } } },
     },
     ...problemResponses(
-      ['malformed_request', 'route_not_found', 'uri_too_long', 'headers_too_large'],
+      ['malformed_request', 'route_not_found', 'uri_too_long', 'headers_too_large', 'internal_error'],
       '/problems/no_such_code',
     ),
   },

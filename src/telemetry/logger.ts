@@ -22,6 +22,12 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       // A request or a response has headers and a body; no line of this service needs either.
+      hooks: {
+        // Where a library logs an error without words, pino would take the error's own.
+        logMethod(args, log) {
+          log.apply(this, args.length === 1 && typeof args[0] === 'object' ? [args[0], 'without words'] : args)
+        },
+      },
       serializers: { err: describeError, error: describeError, req: () => undefined, res: () => undefined },
     },
     // Synchronous: lines come out in order, and the last one before the process ends is not lost.
@@ -46,6 +52,10 @@ export function describeError(error: unknown): ErrorRecord {
   }
 }
 
-function framesOf({ stack = '' }: Error): string[] {
-  return stack.split('\n').flatMap((line) => (/^ {4}at .*:\d+:\d+\)?$/.test(line) ? line.trim() : []))
+/** Frames only: the message stands before them, and may look like some. */
+function framesOf({ message, stack = '' }: Error): string[] {
+  return stack
+    .slice(stack.indexOf(message) + message.length)
+    .split('\n')
+    .flatMap((line) => (/^ {4}at .*:\d+:\d+\)?$/.test(line) ? line.trim() : []))
 }

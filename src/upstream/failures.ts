@@ -36,7 +36,8 @@ function codeOfStatus(status: number): FailureCode {
 }
 
 /** Node's and OpenSSL's words for a certificate, or a handshake, that did not convince. */
-const untrusted = /CERT|SELF_SIGNED|^ERR_(TLS|SSL)|^UNABLE_TO_|^EPROTO$/
+const untrusted =
+  /CERT|SELF_SIGNED|^ERR_(TLS|SSL)|^UNABLE_TO_|^EPROTO$|^INVALID_(CA|PURPOSE)$|PATH_LENGTH|HOSTNAME_MISMATCH/
 /** undici's and llhttp's words for something that is not HTTP. */
 const notHttp = /^HPE_|^HTTPParserError$|HEADERS_OVERFLOW|RES_CONTENT_LENGTH_MISMATCH/
 

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { Failure } from '../errors.ts'
 import type { Secret } from '../secret.ts'
+import { elementsIn } from './document-size.ts'
 import type { ReportDrift } from './drift.ts'
 import { connectionFailure, interruptedFailure, statusFailure } from './failures.ts'
 import type { HilosDocument } from './hilos-document.ts'
@@ -16,6 +17,8 @@ export interface HilosClientOptions {
   readonly timeoutMs: number
   /** Of the decoded body. */
   readonly maxBodyBytes: number
+  /** Steps and messages in one document. */
+  readonly maxElements: number
   readonly userAgent: string
   readonly reportDrift: ReportDrift
   /** Milliseconds since 1970 UTC. */
@@ -34,7 +37,7 @@ export interface HilosClient {
 
 /** Asks Hilos, and turns whatever comes back into a document, an absence or a named failure. */
 export function createHilosClient(options: HilosClientOptions): HilosClient {
-  const { dispatcher, token, timeoutMs, maxBodyBytes, userAgent, reportDrift, now } = options
+  const { dispatcher, token, timeoutMs, maxBodyBytes, maxElements, userAgent, reportDrift, now } = options
   const { origin, pathname } = new URL(`${options.baseUrl}/flow-execution-contact/`)
 
   async function getExecutionContact(id: string): Promise<HilosDocument | null> {
@@ -47,7 +50,9 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
       throw statusFailure(response.statusCode, headerOf(response, 'retry-after'), now())
     }
     const json = parseJson(await read(response, deadline))
-    return response.statusCode === 404 ? null : readDocument(json, id, reportDrift)
+    if (response.statusCode === 404) return null
+    if (elementsIn(json) > maxElements) throw new Failure('upstream_too_large', { facts: { maxElements } })
+    return readDocument(json, id, reportDrift)
   }
 
   async function send(path: string, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
@@ -72,11 +77,17 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
   async function read(response: Dispatcher.ResponseData, signal: AbortSignal): Promise<string> {
     try {
       const encoding = headerOf(response, 'content-encoding') ?? 'identity'
-      return await readBody(response.body, encoding.toLowerCase(), maxBodyBytes)
+      return withoutToken(await readBody(response.body, encoding.toLowerCase(), maxBodyBytes))
     } catch (error) {
       if (error instanceof Failure) throw error
       throw interruptedFailure(signal, timeoutMs)
     }
+  }
+
+  /** Some servers repeat the request in what they answer; nothing that has our key in it goes any further. */
+  function withoutToken(text: string): string {
+    if (!text.includes(token.reveal())) return text
+    throw new Failure('upstream_invalid_response', { facts: { reason: 'our own key in the body' } })
   }
 
   return { getExecutionContact }

@@ -137,12 +137,21 @@ export const object =
     return (value, drift) => {
       const source = readObject(value, drift)
       if (source === null) return null
-      for (const name in source) if (!names.has(name)) drift('unknown_field', at(printable(name)))
+      let unknown = 0
+      for (const name in source)
+        if (!names.has(name)) {
+          unknown += 1
+          if (unknown > mostUnknownNames) break
+          drift('unknown_field', at(printable(name)))
+        }
       const result: Record<string, unknown> = {}
       for (const [name, read] of readers) result[name] = read(source[name], drift)
       return result as Read<F>
     }
   }
 
-/** Field names are reported and logged, so only what looks like one is; a name made of data is not. */
-const printable = (name: string) => (/^[a-z][a-z0-9_]{0,39}$/.test(name) ? name : '(unprintable)')
+/** Beyond it an object is not one of the contract's any more, and looking on would only cost time. */
+const mostUnknownNames = 100
+
+/** Field names are reported and logged, so only what looks like one is; a name made of data, such as a key, is not. */
+const printable = (name: string) => (/^[a-z](?!.*\d{3})[a-z0-9_]{0,31}$/.test(name) ? name : '(unprintable)')

@@ -7,7 +7,8 @@ import { loadConfig } from '../../src/config.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createClock, type TestClock } from './clock.ts'
 
-export const sandboxToken = 'sandbox-token-7f3a'
+/** Of the form that Django REST Framework gives its keys. */
+export const sandboxToken = 'c0ffee6f1d2a4b8e9c3d5f7a0b1c2d3e4f5a6b7c'
 export const contactRefKey = 'sandbox contact ref key'
 
 export interface RunningService {

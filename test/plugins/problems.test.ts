@@ -148,6 +148,7 @@ t.test('a path that does not exist, is a problem too', async (t) => {
     '/',
     '/nothing',
     '/docs/nothing.js',
+    '/docs/static/nothing.js',
     '/problems/',
     '/problems/nothing',
     '/problems/__proto__',
@@ -180,10 +181,17 @@ t.test('what is not HTTP, or too much of it, is answered with a problem and a cl
     [`${get}Host: a\r\nX: \u0001\r\n\r\n`, 400, 'malformed_request'],
     [`${get}Host: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n`, 400, 'malformed_request'],
     [`${get}Host: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`, 400, 'malformed_request'],
-    [`${get}Host: a\r\nHost: b\r\nConnection: close\r\n\r\n`, 400, 'malformed_request'],
-    [`${get}Connection: close\r\n\r\n`, 400, 'malformed_request'],
-    ['GET http://[ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 400, 'malformed_request'],
-    ['GET /a%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 400, 'malformed_request'],
+    [`${get}Host: a\r\nHost: b\r\n\r\n`, 400, 'malformed_request'],
+    [`${get}\r\n`, 400, 'malformed_request'],
+    ['GET / HTTP/0.9\r\nHost: a\r\n\r\n', 400, 'malformed_request'],
+    [`GET ${path} HTTP/2.0\r\nHost: a\r\n\r\n`, 400, 'malformed_request'],
+    [`${get}Host:\r\n\r\n`, 400, 'malformed_request'],
+    [`${get}Host: a b/c@d\r\n\r\n`, 400, 'malformed_request'],
+    [`${get}Host: a, b\r\n\r\n`, 400, 'malformed_request'],
+    [`${get}Host: a:123456\r\n\r\n`, 400, 'malformed_request'],
+    ['CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n', 405, 'method_not_allowed'],
+    ['GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'malformed_request'],
+    ['GET /a%zz HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'malformed_request'],
   ] as const
   for (const [bytes, status, code] of table) {
     const heard = await speak(origin, bytes)
@@ -198,6 +206,48 @@ t.test('what is not HTTP, or too much of it, is answered with a problem and a cl
   t.equal(sandbox.requests.length, 0)
   t.notMatch(log(), /canary/)
 })
+
+t.test('a Host, when it is a name or an address with or without a port, is taken', async (t) => {
+  const { origin } = await startService(t)
+  for (const host of ['a', 'hilos-bff.internal:3000', '10.0.0.1:80', '[::1]:3000', 'my_host'])
+    t.match(
+      await speak(origin, `GET /problems/invalid_id HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`),
+      /^HTTP\/1\.1 200 OK\r\n/,
+      host,
+    )
+})
+
+t.test('an expectation nobody knows, when sent, is ignored', async (t) => {
+  const { origin } = await startService(t)
+  const heard = await speak(origin, `GET ${path} HTTP/1.1\r\nHost: a\r\nExpect: banana\r\nConnection: close\r\n\r\n`)
+  t.match(heard, /^HTTP\/1\.1 200 OK\r\n/)
+})
+
+t.test('a body, when a GET announces one, is not waited for, and the connection is closed', async (t) => {
+  const { origin } = await startService(t)
+  for (const framing of ['Content-Length: 10', 'Transfer-Encoding: chunked']) {
+    const heard = await speak(origin, `GET ${path} HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n3`)
+    t.match(heard, /^HTTP\/1\.1 200 OK\r\n/)
+    t.equal(heard.match(/HTTP\/1\.1 /g)?.length, 1, 'one answer and no more')
+  }
+})
+
+t.test('what is not HTTP, when it follows a request that still waits, is never taken for its answer', async (t) => {
+  const { origin, sandbox } = await startService(t)
+  sandbox.faults.set(documentIds.deliveryConfirmation, 'hang')
+  t.equal(await speak(origin, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n`), '')
+})
+
+t.test(
+  'a full URL, when it is the target, is served by its path, and a problem repeats no more than that',
+  async (t) => {
+    const { origin } = await startService(t)
+    const ask = (target: string) => speak(origin, `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    t.match(await ask(`http://a${path}?view=summary`), /^HTTP\/1\.1 200 OK\r\n/)
+    for (const target of ['http://user:canary@a/nothing?x', '///nothing#canary', '/nothing?canary'])
+      t.match(await ask(target), /"instance":"\/nothing"/, target)
+  },
+)
 
 t.test('HTTP/1.0 without a Host, when it asks properly, is answered', async (t) => {
   const { origin } = await startService(t)
@@ -242,6 +292,7 @@ t.test('an error of the framework, when it refuses a request, is a malformed req
   const table = [
     [{ statusCode: 399 }, 'internal_error'],
     [{ statusCode: 400 }, 'malformed_request'],
+    [{ statusCode: 404 }, 'route_not_found'],
     [{ statusCode: 499 }, 'malformed_request'],
     [{ statusCode: 500 }, 'internal_error'],
     [{}, 'internal_error'],

@@ -200,18 +200,51 @@ t.test('a lifetime scale of 0, when set, remembers nothing and still collapses',
   t.strictSame([...store.entries()], [])
 })
 
-t.test('a caller who leaves before the answer, changes nothing for the one who stays', async (t) => {
-  const { get, origin, sandbox, clock } = await startService(t)
-  sandbox.faults.set(documentIds.deliveryConfirmation, 'hang')
+t.test('a caller who leaves before the answer, is logged, and changes nothing for the one who stays', async (t) => {
+  const { get, origin, sandbox, logLines } = await startService(t)
+  const gate = Promise.withResolvers<void>()
+  const arrived = Promise.withResolvers<void>()
+  sandbox.documents.set(documentIds.ready, async () => {
+    arrived.resolve()
+    await gate.promise
+    return executionContact(documentIds.ready)
+  })
   const leaving = new AbortController()
-  const left = fetch(`${origin}${path}`, { signal: leaving.signal })
-  while (sandbox.requests.length === 0) await new Promise(setImmediate)
+  const left = fetch(`${origin}/execution-contacts/${documentIds.ready}`, { signal: leaving.signal })
+  await arrived.promise
+  const staying = get(`/execution-contacts/${documentIds.ready}`)
   leaving.abort()
   await t.rejects(left)
-  sandbox.faults.delete(documentIds.deliveryConfirmation)
-  clock.advance(1)
-  const other = await get(`/execution-contacts/${documentIds.live}`)
-  t.equal(other.status, 200)
+  gate.resolve()
+  const reply = await staying
+  t.equal(reply.status, 200)
+  t.match(reply.headers.get('cache-status'), /; collapsed$/)
+  t.equal(sandbox.requests.length, 1)
+  t.match(
+    logLines().filter(({ msg }) => msg === 'the caller left before the answer'),
+    [{ level: 30, status: null, route: '/execution-contacts/:id' }],
+  )
+})
+
+t.test('a document, when it has as many steps and messages as allowed, is shown; one more is too large', async (t) => {
+  const { get, sandbox, clock } = await startService(t)
+  const [id, wrapped] = [documentIds.ready, { message: {} }]
+  const table = [
+    [10_000, 0, 200],
+    [10_001, 0, 502],
+    [1, 9999, 200],
+    [1, 10_000, 502],
+    [2, 5000, 502],
+  ] as const
+  for (const [steps, messages, status] of table) {
+    const step = { messages: Array.from({ length: messages }, () => wrapped) }
+    sandbox.documents.set(id, () => ({ id, execution_steps: Array.from({ length: steps }, () => step) }))
+    const reply = await get(`/execution-contacts/${id}?view=transcript`)
+    t.equal(reply.status, status, `${steps} steps with ${messages} messages each`)
+    if (status === 200) t.equal(reply.json().messages.length, steps * messages)
+    else t.equal(reply.json().code, 'upstream_too_large')
+    clock.advance(60_000)
+  }
 })
 
 t.test('the published meta, when an operator names keys, leaves with those keys only', async (t) => {
@@ -240,6 +273,8 @@ t.test('Accept, when it leaves JSON out, is refused; else it does not matter', a
     ['application/json', 200],
     ['APPLICATION/JSON;q=0.1', 200],
     ['application/*', 200],
+    ['application/json; charset=utf-8', 200],
+    ['application/json;charset=UTF-8', 200],
     ['*/*', 200],
     ['text/html, */*;q=0.1', 200],
     ['', 200],

@@ -18,7 +18,7 @@ t.test('a failure known by name, when logged, shows its code, its facts and its 
 })
 
 t.test('a foreign error, whatever it says and carries, shows its type, its code and its frames', async (t) => {
-  const hostile = Object.assign(new Error('canary\n    at canary\n    at x (canary.js:1:1) canary'), {
+  const hostile = Object.assign(new Error('canary\n    at canary\n    at x (canary.js:1:1)\n    at canary:1:1'), {
     code: { canary: 1 },
     request: { headers: { authorization: 'canary' } },
   })
@@ -44,6 +44,25 @@ t.test('the log, when given a request, a response or an error, keeps them out', 
   t.equal(lines.length, 1)
   t.notMatch(lines[0], /canary/)
   t.match(JSON.parse(lines[0] ?? ''), { level: 30, msg: 'said', time: /^\d{4}-\d\d-\d\dT/, err: { type: 'Error' } })
+})
+
+t.test('the log, when a library logs an error without words, does not take the error’s', async (t) => {
+  const lines: string[] = []
+  const logger = createLogger('info', { write: (line) => void lines.push(line) })
+  logger.error(new Error('canary'))
+  logger.child({ requestId: 'r1' }).error({ err: new Error('canary') })
+  logger.error(new Error('canary'), 'ours')
+  logger.info('only words')
+  t.notMatch(lines.join(''), /canary/)
+  t.match(
+    lines.map((line) => JSON.parse(line)),
+    [
+      { msg: 'without words', err: { type: 'Error' } },
+      { msg: 'without words', err: { type: 'Error' }, requestId: 'r1' },
+      { msg: 'ours', err: { type: 'Error' } },
+      { msg: 'only words' },
+    ],
+  )
 })
 
 t.test('the log, when given no destination, is standard output', async (t) => {

@@ -144,7 +144,7 @@ t.test('lone surrogates, when in a text, become U+FFFD, so that what is read is 
   )
 })
 
-t.test('a hundred thousand unknown fields, when anywhere, are counted and few of them told apart', async (t) => {
+t.test('a hundred thousand unknown fields, when anywhere, are looked at no further than the hundredth', async (t) => {
   const many = unknownFields(100_000)
   for (const json of [
     `{"contact":{},${many}}`,
@@ -154,8 +154,8 @@ t.test('a hundred thousand unknown fields, when anywhere, are counted and few of
   ]) {
     const { document, drift } = read(t, json)
     t.ok(document)
-    t.equal(drift.length, 501)
-    t.equal(drift[0], 'unknown_field (more) 99500')
+    t.equal(drift.length, 100)
+    t.ok(drift.every((row) => row.startsWith('unknown_field ')))
   }
 })
 

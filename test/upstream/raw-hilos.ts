@@ -85,6 +85,7 @@ export function createClient(t: Test, baseUrl: string, overrides: Partial<HilosC
     baseUrl,
     timeoutMs: 10_000,
     maxBodyBytes: 5 * 1024 * 1024,
+    maxElements: 10_000,
     userAgent: 'hilos-bff/test',
     reportDrift: (kind, path) => drift.push(`${kind} ${path}`),
     now: createClock().now,

@@ -1,7 +1,7 @@
 import { Failure } from '../errors.ts'
 import { type FailureCode, failureKinds } from '../failure-kinds.ts'
-import { ProblemSchema, presentProblem, problemMediaType } from './problem.ts'
-import { refTo } from './schema.ts'
+import { ProblemSchema, presentProblem, problemMediaType } from '../presentation/problem.ts'
+import { refTo } from '../presentation/schema.ts'
 
 /**
  * The responses part of a route's schema for these failures: a status each, with an example of every code under it.
