@@ -98,7 +98,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
   t.test(
     `the process, on ${signal} twice with a request in flight, answers it, lets idle connections go and ends with 0`,
     async (t) => {
-      const { origin, child, ended, says, arrived, release } = await start(t)
+      const { origin, child, ended, says, stdout, arrived, release } = await start(t)
       const { hostname, port } = new URL(origin)
       const neverUsed = connect(Number(port), hostname)
       await once(neverUsed, 'connect')
@@ -113,6 +113,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
       t.equal(reply.status, 200)
       t.match(await reply.json(), { id: slowId })
       t.equal(await ended, 0)
+      t.equal(linesOf(stdout()).filter(({ msg }) => msg === 'stopping').length, 1)
       neverUsed.destroy()
     },
   )

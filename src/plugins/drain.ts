@@ -14,7 +14,6 @@ export function drainOnClose(app: FastifyInstance): void {
 
   app.addHook('onRequest', (_request, reply, done) => {
     inFlight += 1
-    if (closing) reply.header('connection', 'close')
     // Also when the caller left before the answer, which no hook of Fastify's reports.
     reply.raw.once('close', () => {
       inFlight -= 1
