@@ -27,7 +27,7 @@ const user = object({ first_name: text, last_name: text }, 'id email profile_ima
 
 const channel = object(
   {
-    channel_type: word('WHATSAPP', 'EMAIL', 'INSTAGRAM', 'FB_MESSENGER', 'TELEGRAM', 'SMS', 'VOICE'),
+    channel_type: word('WHATSAPP EMAIL INSTAGRAM FB_MESSENGER TELEGRAM SMS VOICE'),
     name: text,
     is_sandbox: flag,
   },
@@ -35,18 +35,8 @@ const channel = object(
 )
 
 const trigger = word(
-  'INBOUND_ANY_MESSAGE',
-  'INBOUND_SPECIFIC_MESSAGE',
-  'OUTBOUND_CAMPAIGN_API',
-  'OUTBOUND_CAMPAIGN_CSV',
-  'OUTBOUND_CAMPAIGN_SEGMENT',
-  'OUTBOUND_ANY',
-  'META_C2WA',
-  'INTEGRATIONS_HUBSPOT',
-  'INTEGRATIONS_ZAPIER',
-  'FROM_FLOW',
-  'CSAT',
-  'OTHER',
+  `INBOUND_ANY_MESSAGE INBOUND_SPECIFIC_MESSAGE OUTBOUND_CAMPAIGN_API OUTBOUND_CAMPAIGN_CSV OUTBOUND_CAMPAIGN_SEGMENT
+   OUTBOUND_ANY META_C2WA INTEGRATIONS_HUBSPOT INTEGRATIONS_ZAPIER FROM_FLOW CSAT OTHER`,
 )
 
 const flow = object(
@@ -91,20 +81,7 @@ const message = object(
     body: text,
     direction: text,
     timestamp: instant,
-    status: word(
-      'new',
-      'retry',
-      'accepted',
-      'sending',
-      'sent',
-      'receiving',
-      'received',
-      'delivered',
-      'undelivered',
-      'failed',
-      'read',
-      'deleted',
-    ),
+    status: word('new retry accepted sending sent receiving received delivered undelivered failed read deleted'),
     queued_on: instant,
     accepted_on: instant,
     sent_on: instant,
@@ -114,27 +91,10 @@ const message = object(
     failed_attempts: count,
     provider_error_code: code,
     msg_type: word(
-      'audio',
-      'voice',
-      'button',
-      'document',
-      'text',
-      'image',
-      'interactive',
-      'order',
-      'sticker',
-      'system',
-      'unknown',
-      'video',
-      'unsupported',
-      'location',
-      'contacts',
-      'template',
-      'reaction',
-      'ephemeral',
-      'request_welcome',
+      `audio voice button document text image interactive order sticker system unknown video unsupported location
+       contacts template reaction ephemeral request_welcome`,
     ),
-    source: word('INBOUND', 'INBOX', 'AUTO_RESPONSE', 'API', 'BROADCAST', 'FLOW'),
+    source: word('INBOUND INBOX AUTO_RESPONSE API BROADCAST FLOW'),
     is_deleted: erasure,
     content_type: text,
     content_url: presence,
@@ -152,22 +112,7 @@ const stepDefinition = object(
     name: text,
     step_type: text,
     answer_type: word(
-      'ANY',
-      'FREE_TEXT',
-      'SINGLE_OPTION',
-      'NUMBER',
-      'URL',
-      'EMAIL',
-      'FILE',
-      'DOCUMENT',
-      'VIDEO',
-      'IMAGE',
-      'PHONE',
-      'DATE',
-      'TIME',
-      'DATETIME',
-      'BOOL',
-      'LOCATION',
+      `ANY FREE_TEXT SINGLE_OPTION NUMBER URL EMAIL FILE DOCUMENT VIDEO IMAGE PHONE DATE TIME DATETIME BOOL LOCATION`,
     ),
     answer_options: list(text),
     has_options_from_variable: flag,
@@ -193,7 +138,7 @@ const stepDefinition = object(
 const stepExecution = object(
   {
     id: text,
-    status: word('WAITING_TO_START', 'NOT_EXECUTED', 'RUNNING', 'COMPLETED', 'CANCELED', 'FAILED', 'EXPIRED'),
+    status: word('WAITING_TO_START NOT_EXECUTED RUNNING COMPLETED CANCELED FAILED EXPIRED'),
     status_reason: text,
     last_error_detail: text,
     has_error: flag,
@@ -218,7 +163,7 @@ const flowExecution = object(
 /** The whole document. */
 export const executionContact = object(
   {
-    status: word('READY', 'RUNNING', 'PAUSED', 'COMPLETED', 'CANCELED', 'EXPIRED', 'FAILED'),
+    status: word('READY RUNNING PAUSED COMPLETED CANCELED EXPIRED FAILED'),
     status_reason: text,
     reason: text,
     created_on: instant,

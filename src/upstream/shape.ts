@@ -18,6 +18,8 @@ function fieldOf<T>(read: (value: unknown) => T | null): Field<T | null> {
   }
 }
 
+const namesIn = (list: string) => list.split(/\s+/).filter(Boolean)
+
 /** Neither null nor an array. */
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -58,11 +60,14 @@ export const instant = fieldOf((value) => {
   return ms >= firstInstantMs && ms <= lastInstantMs ? ms : null
 })
 
-/** A string of a published list. Others are passed on too, and reported. */
+/**
+ * A string of a published list. Others are passed on too, and reported.
+ * @param known the list, separated by white space
+ */
 export const word =
-  (...known: readonly string[]): Field<string | null> =>
+  (known: string): Field<string | null> =>
   (path) => {
-    const [read, published] = [text(path), new Set(['', ...known])]
+    const [read, published] = [text(path), new Set(['', ...namesIn(known)])]
     return (value, drift) => {
       const result = read(value, drift)
       if (result !== null && !published.has(result)) drift('unknown_value', path)
@@ -132,7 +137,7 @@ export const object =
   (path) => {
     const at = (name: string) => (path === '' ? name : `${path}.${name}`)
     const readers = Object.entries(fields).map(([name, field]) => [name, field(at(name))] as const)
-    const names = new Set([...Object.keys(fields), ...known.split(/\s+/).filter(Boolean)])
+    const names = new Set([...Object.keys(fields), ...namesIn(known)])
     const readObject = fieldOf((value) => (isObject(value) ? value : null))(path)
     return (value, drift) => {
       const source = readObject(value, drift)

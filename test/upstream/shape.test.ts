@@ -28,7 +28,7 @@ function read<T>(field: Field<T>, value: unknown) {
 }
 
 type Row = readonly [value: unknown, result: unknown]
-const colour = word('red', 'green')
+const colour = word('red\n green')
 const person = object({ name: text, age: count }, 'shoe_size\n hat_size')
 
 const fitting: readonly (readonly [string, Field<unknown>, readonly Row[]])[] = [
