@@ -31,6 +31,7 @@ export function createServer(limits: Limits, logger: FastifyBaseLogger): Fastify
     // Requests on connections that are still open while the server closes are answered.
     return503OnClosing: false,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
+    // A path that cannot be decoded never reaches the schema of its route.
     frameworkErrors: (_error, request, reply) => {
       const code = request.url.startsWith('/execution-contacts/') ? 'invalid_id' : 'malformed_request'
       logWhenOver(request, reply)
