@@ -42,7 +42,8 @@ export const executionContactSchema = {
   operationId: 'getExecutionContact',
   tags: ['Execution contacts'],
   summary: 'One contact’s run through a flow',
-  description: 'Each view holds the one before. Every field is always there; what is not known is null.',
+  description:
+    'Each view holds the one before. Every field is always there; what is not known is null. HEAD gives the same headers.',
   params: Type.Object({
     id: Type.String({
       format: 'uuid',
