@@ -1,4 +1,4 @@
-import { type Environment, mustBe, SettingsSchema } from './settings.ts'
+import { type Environment, mustBe, type Settings, SettingsSchema } from './settings.ts'
 
 /** Of the public contract, but not read by this version: set in good faith, they would look like protection. */
 const callerSettings = ['CALLERS_FILE', 'JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_URL']
@@ -46,8 +46,9 @@ function callerProblems(given: Environment): string[] {
   ]
 }
 
-function portProblems({ PORT = '3000', ADMIN_PORT = '3001' }: Environment): string[] {
-  const clash = Number(PORT) !== 0 && Number(PORT) === Number(ADMIN_PORT)
+function portProblems(given: Environment): string[] {
+  const port = numberIn(given, 'PORT')
+  const clash = port !== 0 && port === numberIn(given, 'ADMIN_PORT')
   return clash ? ['ADMIN_PORT: must differ from PORT (0 turns the operators’ listener off)'] : []
 }
 
@@ -58,14 +59,20 @@ export function warningsFor(given: Environment): string[] {
     .map((name) => `${name} is set, but this version does nothing with it`)
   const anonymous = 'DANGEROUSLY_ALLOW_ANONYMOUS: whoever reaches this service can read every execution contact'
   const ref = 'CONTACT_REF_KEY is not set: contact.ref changes with every start and differs between replicas'
-  const { HILOS_TIMEOUT_MS = '8000', SHUTDOWN_TIMEOUT_MS = '10000' } = given
+  const mayCut = numberIn(given, 'SHUTDOWN_TIMEOUT_MS') <= numberIn(given, 'HILOS_TIMEOUT_MS')
   const hasty = 'SHUTDOWN_TIMEOUT_MS is not more than HILOS_TIMEOUT_MS: a stop can cut a call that is under way'
   const plaintext = 'HILOS_BASE_URL is plain http: the Hilos token travels unencrypted on this machine'
   return [
     anonymous,
     ...((given.CONTACT_REF_KEY ?? given.CONTACT_REF_KEY_FILE) ? [] : [ref]),
     ...(given.HILOS_BASE_URL?.toLowerCase().startsWith('http:') ? [plaintext] : []),
-    ...(Number(SHUTDOWN_TIMEOUT_MS) <= Number(HILOS_TIMEOUT_MS) ? [hasty] : []),
+    ...(mayCut ? [hasty] : []),
     ...idle,
   ]
+}
+
+/** The number given for a setting, or its default. */
+function numberIn(given: Environment, name: keyof Settings): number {
+  const { default: fallback } = SettingsSchema.properties[name] as { default?: number }
+  return Number(given[name] ?? fallback)
 }

@@ -170,3 +170,20 @@ t.test('the token, when Hilos echoes it in whatever it answers with, is nowhere'
     'it was really sent',
   )
 })
+
+t.test(
+  'a key, when it is so short that it stands in documents by chance, refuses only what repeats the credentials',
+  async (t) => {
+    const table = [
+      ['test', { contact: {}, is_test: true, reason: 'a test' }, 200],
+      ['test', { contact: {}, reason: 'Token test' }, 502],
+      ['eleven-char', { contact: {}, reason: 'eleven-char' }, 200],
+      ['twelve-chars', { contact: {}, reason: 'twelve-chars' }, 502],
+    ] as const
+    for (const [token, document, status] of table) {
+      const { get, sandbox } = await startService(t, { token })
+      sandbox.documents.set(id, () => document)
+      t.equal((await get(path)).status, status, `${token}: ${JSON.stringify(document)}`)
+    }
+  },
+)

@@ -14,7 +14,7 @@ export function drainOnClose(app: FastifyInstance): void {
 
   app.addHook('onRequest', (_request, reply, done) => {
     inFlight += 1
-    // Also when the caller left before the answer, which no hook of Fastify's reports.
+    // Emitted when the answer has left, and when the caller has.
     reply.raw.once('close', () => {
       inFlight -= 1
       closeWhenIdle()

@@ -3,8 +3,9 @@ import findMyWay, { type HTTPMethod } from 'find-my-way'
 import { Failure } from '../errors.ts'
 
 /**
- * Refuses, before anything else looks at it, a request that no route could answer well: a target that is too long,
- * a Host that is missing, doubled or none (RFC 9112 section 3.2), another HTTP, an unknown path, a method the path does not have.
+ * Refuses, before anything else looks at it, a request that no route could answer well: a target that is too long, a
+ * Host that is missing, doubled or none (RFC 9112 section 3.2), another HTTP than 1.0 and 1.1, an unknown path, a method
+ * the path does not have.
  * Call it before the first route is declared.
  */
 export function refuseWhatNoRouteAnswers(app: FastifyInstance, { maxUrlLength }: { maxUrlLength: number }): void {
@@ -17,7 +18,7 @@ export function refuseWhatNoRouteAnswers(app: FastifyInstance, { maxUrlLength }:
 
   app.addHook('onRequest', (request, reply, done) => {
     // No route reads a body, so nobody knows what stands on the connection after this request.
-    if (request.headers['content-length'] || request.headers['transfer-encoding']) reply.header('connection', 'close')
+    if (announcesBody(request)) reply.header('connection', 'close')
     const failure = refusalOf(request, maxUrlLength) ?? (request.is404 ? missing(request, reply) : undefined)
     done(failure)
   })
@@ -28,6 +29,10 @@ export function refuseWhatNoRouteAnswers(app: FastifyInstance, { maxUrlLength }:
     reply.header('allow', allowed.sort().join(', '))
     return new Failure('method_not_allowed')
   }
+}
+
+function announcesBody({ headers }: FastifyRequest): boolean {
+  return (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined
 }
 
 /** RFC 9110 section 7.2: a name or address, and a port. */

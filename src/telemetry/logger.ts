@@ -21,13 +21,13 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      // A request or a response has headers and a body; no line of this service needs either.
       hooks: {
         // Where a library logs an error without words, pino would take the error's own.
         logMethod(args, log) {
           log.apply(this, args.length === 1 && typeof args[0] === 'object' ? [args[0], 'without words'] : args)
         },
       },
+      // A request or a response has headers and a body; no line of this service needs either.
       serializers: { err: describeError, error: describeError, req: () => undefined, res: () => undefined },
     },
     // Synchronous: lines come out in order, and the last one before the process ends is not lost.

@@ -86,11 +86,18 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
 
   /** Some servers repeat the request in what they answer; nothing that has our key in it goes any further. */
   function withoutToken(text: string): string {
-    if (!text.includes(token.reveal())) return text
+    if (!repeatsKey(text, token.reveal())) return text
     throw new Failure('upstream_invalid_response', { facts: { reason: 'our own key in the body' } })
   }
 
   return { getExecutionContact }
+}
+
+/** A shorter key stands in a document by chance, as `test` does in `is_test`; then only the whole credentials tell. */
+const tellingKeyLength = 12
+
+function repeatsKey(text: string, key: string): boolean {
+  return text.includes(`Token ${key}`) || (key.length >= tellingKeyLength && text.includes(key))
 }
 
 /** A header sent more than once is joined, as RFC 9110 section 5.3 has it. */

@@ -83,7 +83,10 @@ export const scalar: Field<string | number | boolean | null> = () => (value) =>
 export const presence: Field<boolean> = () => (value) => !absent(value) && value !== ''
 
 /** A flag that hides personal data, so that only a plain false, or none, shows it. */
-export const erasure: Field<boolean> = (path) => (value, drift) => flag(path)(value, drift) ?? !absent(value)
+export const erasure: Field<boolean> = (path) => {
+  const read = flag(path)
+  return (value, drift) => read(value, drift) ?? !absent(value)
+}
 
 /** Any JSON, unread. */
 export const anything: Field<unknown> = () => (value) => value

@@ -40,20 +40,19 @@ export interface Arrangement {
   readonly clock?: TestClock
   /** Put into every text a fault answers with. */
   readonly faultText?: string
-  /** Instead of the sandbox. */
-  readonly baseUrl?: string
+  /** The key the service has and the sandbox accepts. */
+  readonly token?: string
 }
 
 /** The real service and the real sandbox, each on a free port of loopback, until the test ends. */
 export async function startService(
   t: Test,
-  { env, clock = createClock(), ...rest }: Arrangement = {},
+  { env, clock = createClock(), faultText = 'made-up trouble', token = sandboxToken }: Arrangement = {},
 ): Promise<RunningService> {
-  const sandbox = createSandbox({ token: sandboxToken, now: clock.now, faultText: rest.faultText ?? 'made-up trouble' })
-  const baseUrl = rest.baseUrl ?? (await sandbox.listen())
+  const sandbox = createSandbox({ token, now: clock.now, faultText })
   const config = loadConfig({
-    HILOS_TOKEN: sandboxToken,
-    HILOS_BASE_URL: baseUrl,
+    HILOS_TOKEN: token,
+    HILOS_BASE_URL: await sandbox.listen(),
     DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
     CONTACT_REF_KEY: contactRefKey,
     LOG_LEVEL: 'trace',

@@ -232,6 +232,13 @@ t.test('a body, when a GET announces one, is not waited for, and the connection 
   }
 })
 
+t.test('a body of no length, when a GET announces it, leaves the connection open', async (t) => {
+  const { origin } = await startService(t)
+  const get = (headers: string) => `GET /problems/invalid_id HTTP/1.1\r\nHost: a\r\n${headers}\r\n`
+  const heard = await speak(origin, `${get('Content-Length: 0\r\n')}${get('Connection: close\r\n')}`)
+  t.equal(heard.match(/HTTP\/1\.1 200 OK/g)?.length, 2)
+})
+
 t.test('what is not HTTP, when it follows a request that still waits, is never taken for its answer', async (t) => {
   const { origin, sandbox } = await startService(t)
   sandbox.faults.set(documentIds.deliveryConfirmation, 'hang')
