@@ -69,8 +69,10 @@ export function nameOf({ first_name, last_name }: HilosUser): string | null {
 function publishedMeta(meta: unknown, keys: readonly string[]): Record<string, MetaValue> {
   if (typeof meta !== 'object' || meta === null) return {}
   const published: [string, MetaValue][] = []
+  // The reader leaves `meta` unread, so here is where a lone surrogate, which no UTF-8 can carry, becomes U+FFFD.
   for (const [key, value] of Object.entries(meta))
-    if (keys.includes(key) && isSimple(value)) published.push([key, value])
+    if (keys.includes(key) && isSimple(value))
+      published.push([key, typeof value === 'string' ? value.toWellFormed() : value])
   return Object.fromEntries(published)
 }
 

@@ -88,6 +88,7 @@ t.test('meta, whatever Hilos put there, gives up the named keys that hold a simp
     [7, ['toFixed'], {}],
     [true, ['valueOf'], {}],
     [[], ['length'], {}],
+    [{ tier: 'gold \ud83d' }, ['tier'], { tier: 'gold \ufffd' }],
     [{ tier: 'gold' }, ['constructor', 'toString', 'hasOwnProperty'], {}],
     [Object.create({ tier: 'inherited' }), ['tier'], {}],
   ]
