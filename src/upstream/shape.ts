@@ -41,7 +41,8 @@ export const decimal = fieldOf((value) => (Number.isFinite(value) ? Number(value
 /** A code that may be written as a string or as a number. */
 export const code = fieldOf((value) => textOf(value) ?? countOf(value)?.toString() ?? null)
 
-const rfc3339 = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i
+/** Engines also take 24:00:00, which is another way to write midnight in ISO 8601 but not in RFC 3339. */
+const rfc3339 = /^\d{4}-\d\d-\d\d[T ]([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i
 
 /** Engines take 30 February for 2 March. */
 function isCalendarDay(date: string): boolean {
