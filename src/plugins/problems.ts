@@ -40,8 +40,14 @@ export function failureOf(error: FastifyError | Failure): Failure {
   return new Failure(refused ? 'malformed_request' : 'internal_error', { cause: error })
 }
 
-/** The path alone: the query, and the authority of a full URL, may hold what should not be repeated. */
-function pathOf(url: string): string {
+/**
+ * The path alone: the query, and the authority of a full URL, may hold what should not be repeated. What HTTP parsers
+ * let through though no URI has it, such as `<` or `%zz`, is percent-encoded.
+ */
+export function pathOf(url: string): string {
   const path = url.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '')
-  return path.replace(/^\/*/, '/')
+  return path.replace(/^\/*/, '/').replace(notInPaths, (given) => encodeURIComponent(given.toWellFormed()))
 }
+
+/** All but `pchar` and `/` (https://www.rfc-editor.org/rfc/rfc3986#section-3.3). */
+const notInPaths = /%(?![\da-fA-F]{2})|[^\w\-.~!$&'()*+,;=:@/%]/gu

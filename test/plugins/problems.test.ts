@@ -253,6 +253,7 @@ t.test(
     t.match(await ask(`http://a${path}?view=summary`), /^HTTP\/1\.1 200 OK\r\n/)
     for (const target of ['http://user:canary@a/nothing?x', '///nothing#canary', '/nothing?canary'])
       t.match(await ask(target), /"instance":"\/nothing"/, target)
+    t.match(await ask('/a<"[%zz%3C?canary'), /"instance":"\/a%3C%22%5B%25zz%3C"/, 'and is a URI reference')
   },
 )
 
