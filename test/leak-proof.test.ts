@@ -4,70 +4,11 @@ import { type FaultName, faultIds } from '../sandbox/faults.ts'
 import { uuid } from '../sandbox/parts.ts'
 import { type View, views } from '../src/presentation/rendering.ts'
 import { type ContractName, canariesIn, contracts, plantCanaries } from './harness/canary-document.ts'
+import { mayLeave } from './harness/may-leave.ts'
 import { sandboxToken, startService, textOf } from './harness/service.ts'
 
 const id = '00000000-0000-4000-8000-0000000ca4a4'
 const path = `/execution-contacts/${id}`
-
-/** Under each of the steps, and each of their messages, the paths that may leave. */
-const under = (parents: readonly string[], names: string) =>
-  parents.flatMap((parent) =>
-    names
-      .trim()
-      .split(/\s+/)
-      .map((name) => `${parent}.${name}`),
-  )
-const steps = [0, 1, 2].map((index) => `execution_steps[${index}]`)
-const [actionStep = '', quietStep = '', silentStep = ''] = steps
-const outbound = [actionStep, quietStep].map((step) => `${step}.messages[0].message`)
-const inbound = [actionStep, quietStep].map((step) => `${step}.messages[1].message`)
-
-/**
- * All that may leave, in the words of the given contract, each path under the first view that has it.
- * This list is the promise: to publish a field is to write it here.
- */
-const listed: Readonly<Record<View, readonly string[]>> = {
-  summary: [
-    ...under(['contact'], 'canonical_phone email first_name id last_name'),
-    ...under(['flow'], 'channel.name id name'),
-    ...under(['flow_version'], 'id version_name'),
-    ...under(['status_triggered_by'], 'first_name last_name'),
-    ...['created_on', 'flow_execution', 'inbox_contact_id', 'status_last_change_on', 'status_reason'],
-    // The current step, and the nearer of its deadlines.
-    ...under([quietStep], 'id step.delay_until'),
-  ],
-  timeline: [
-    ...under(steps, 'id created_on expire_on status_last_change_on validation_failed_attempts'),
-    ...under(steps, 'step.id step.name step.answer_type step.answer_options[0] step.answer_options[1]'),
-    ...under(steps, 'step.max_answer_attempts step.delay_until'),
-    ...[`${actionStep}.step.step_type`, `${quietStep}.status_reason`, `${silentStep}.status_reason`],
-    // The answers, and which messages belong to a step.
-    ...[...under(inbound, 'id body timestamp'), ...under(outbound, 'id'), `${silentStep}.execution_result`],
-  ],
-  transcript: [
-    ...under(outbound, 'body timestamp'),
-    ...under([...outbound, ...inbound], 'sent_on delivered_on read_on failed_on failed_attempts provider_error_code'),
-    ...under([...outbound, ...inbound], 'location.address location.place_name location.latitude location.longitude'),
-    ...under([...outbound, ...inbound], 'whatsapp_template.name whatsapp_template.language context_message.id'),
-  ],
-}
-
-/** The same path in the earlier contract, or none. */
-function inEarlierContract(given: string): string | null {
-  if (/^(inbox_contact_id|status_last_change_on|status_triggered_by)/.test(given)) return null
-  return given
-    .replace(/^status_reason$/, 'reason')
-    .replace(/\.status_reason$/, '.last_error_detail')
-    .replace(/^flow_execution$/, 'flow_execution.id')
-    .replace(/^(flow|flow_version)\./, 'flow_execution.$1.')
-    .replace(/context_message\.id$/, 'context_message')
-}
-
-function mayLeave(contract: ContractName, view: View): string[] {
-  const paths = views.slice(0, views.indexOf(view) + 1).flatMap((each) => listed[each])
-  const named = contract === 'given' ? paths : paths.flatMap((given) => inEarlierContract(given) ?? [])
-  return [...new Set(named)].sort()
-}
 
 /** Texts and ids only: a text where a number or a time should be is null. */
 function asTexts(contract: ContractName, paths: readonly string[]): string[] {
