@@ -3,7 +3,8 @@
  * `src/upstream` reads, so that the leak proof does not trust the code it proves.
  */
 
-class Literal {
+/** A value that a document of canaries cannot do without. */
+export class Literal {
   readonly value: unknown
   constructor(value: unknown) {
     this.value = value
@@ -12,8 +13,8 @@ class Literal {
 /** A value that must be what it is, so it cannot be a canary. */
 const is = (value: unknown) => new Literal(value)
 
-type Kind = 'text' | 'uuid' | 'instant' | 'count' | 'decimal' | 'json'
-type Shape = Kind | Literal | readonly Shape[] | { readonly [name: string]: Shape }
+export type Kind = 'text' | 'uuid' | 'instant' | 'count' | 'decimal' | 'json'
+export type Shape = Kind | Literal | readonly Shape[] | { readonly [name: string]: Shape }
 
 const all = (kind: Kind, names: string): Record<string, Kind> =>
   Object.fromEntries(

@@ -61,3 +61,27 @@ export function mayLeave(contract: ContractName, view: View): string[] {
   const named = contract === 'given' ? paths : paths.flatMap((given) => inEarlierContract(given) ?? [])
   return [...new Set(named)].sort()
 }
+
+/**
+ * What leaves besides, in the words of the given contract, although no canary of `plantCanaries` shows it: words that
+ * have to be what they are there, second choices, and the deadline that happens to be the later one there.
+ */
+const furtherListed: Readonly<Record<View, readonly string[]>> = {
+  summary: [
+    ...['contact.phone', 'status', 'flow.trigger_type', 'flow.channel.channel_type', 'execution_steps[].expire_on'],
+    'flow_execution.execution_type',
+  ],
+  timeline: ['execution_steps[].status'],
+  transcript: [],
+}
+
+/** The path of whatever element: `execution_steps[].messages[].message.id`. */
+const ofAnyElement = (path: string) => path.replace(/\[\d+\]/g, '[]')
+
+/** What may leave in a view of any document of either contract, whatever state it is in. */
+export function mayEverLeave(view: View): ReadonlySet<string> {
+  const further = views.slice(0, views.indexOf(view) + 1).flatMap((each) => furtherListed[each])
+  const earlier = further.flatMap((given) => inEarlierContract(given) ?? [])
+  const both = [...mayLeave('given', view), ...mayLeave('earlier', view), ...further, ...earlier]
+  return new Set(both.map(ofAnyElement))
+}

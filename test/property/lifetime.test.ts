@@ -1,0 +1,52 @@
+import fc from 'fast-check'
+import t from 'tap'
+import type { TUnsafe } from 'typebox'
+import { exampleContact } from '../../src/presentation/example.ts'
+import type { ExecutionContact } from '../../src/presentation/execution-contact.ts'
+import { freshnessLifetimeMs } from '../../src/presentation/lifetime.ts'
+import { RunStatusSchema, StepStatusSchema } from '../../src/presentation/status.ts'
+import { holds } from './holds.ts'
+
+type Step = ExecutionContact['steps'][number]
+
+const nowMs = Date.UTC(2026, 10, 22, 12)
+const dayMs = 86_400_000
+
+/** Near and far; a presentation has years of four digits. */
+const times = fc.oneof(
+  fc.integer({ min: nowMs - dayMs, max: nowMs + dayMs }),
+  fc.integer({ min: nowMs - 2000, max: nowMs + 2000 }),
+  fc.integer({ min: Date.parse('0000-01-01T00:00:00Z'), max: Date.parse('9999-12-31T23:59:59.999Z') }),
+)
+const instants = fc.option(times.map((ms) => new Date(ms).toISOString()))
+/** The words of a public list. */
+const wordsOf = <Word extends string>(schema: TUnsafe<Word>) =>
+  fc.constantFrom(...(schema as TUnsafe<Word> & { readonly enum: readonly Word[] }).enum)
+
+const steps: fc.Arbitrary<Step> = fc
+  .record({ status: wordsOf(StepStatusSchema), expiresAt: instants, delayUntil: instants })
+  .map((given) => ({ ...(exampleContact.steps[0] as Step), ...given }))
+
+const contacts: fc.Arbitrary<ExecutionContact> = fc
+  .record({
+    status: wordsOf(RunStatusSchema),
+    endedAt: instants,
+    lastActivityAt: instants,
+    steps: fc.array(steps, { maxLength: 5 }),
+  })
+  .map((given) => ({ ...exampleContact, ...given }))
+
+/** All that a lifetime depends on, in the order of the parameters: a new one is a new line here. */
+const circumstances = [
+  fc.option(contacts),
+  times,
+  fc.oneof(fc.constantFrom(0, 1, 100), fc.double({ min: 0, max: 100, noNaN: true })),
+] as const
+
+t.test('a lifetime, whatever the contact, the time and the scale, is finite, whole and not negative', async (t) => {
+  const property = fc.property(...circumstances, (...given) => {
+    const lifetimeMs = freshnessLifetimeMs(...given)
+    return Number.isSafeInteger(lifetimeMs) && lifetimeMs >= 0
+  })
+  holds(t, property, { numRuns: 2000 })
+})

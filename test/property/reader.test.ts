@@ -1,0 +1,137 @@
+import { isDeepStrictEqual } from 'node:util'
+import fc from 'fast-check'
+import t from 'tap'
+import { Failure } from '../../src/errors.ts'
+import { elementsIn } from '../../src/upstream/document-size.ts'
+import type { HilosDocument } from '../../src/upstream/hilos-document.ts'
+import { readDocument } from '../../src/upstream/read-document.ts'
+import { type ContractName, contracts, plantCanaries } from '../harness/canary-document.ts'
+import { mayEverLeave } from '../harness/may-leave.ts'
+import { canariesAt, canariesInText, placesIn } from './canaries.ts'
+import { hilosTexts, requestedId } from './hilos-text.ts'
+import { holds } from './holds.ts'
+import { anyJson, isWellFormed, numbered } from './json-text.ts'
+
+interface Reading {
+  /** Null where it was refused, and only by name. */
+  readonly document: HilosDocument | null
+  readonly drift: readonly string[]
+}
+
+function read(json: unknown): Reading {
+  const drift: string[] = []
+  try {
+    return { document: readDocument(json, requestedId, (kind, path) => drift.push(`${kind} ${path}`)), drift }
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'upstream_invalid_response') return { document: null, drift }
+    throw error
+  }
+}
+
+/** Most are worth reading, some are anything at all. */
+const texts = fc.oneof(
+  { weight: 3, arbitrary: hilosTexts },
+  { weight: 1, arbitrary: anyJson.map(numbered) },
+  { weight: 1, arbitrary: fc.json({ stringUnit: 'binary' }) },
+)
+
+t.test('any JSON, when read, is a document or the named failure, and the same the next time', async (t) => {
+  let documents = 0
+  const property = fc.property(texts, (text) => {
+    const json: unknown = JSON.parse(text)
+    const reading = read(json)
+    if (reading.document !== null) documents += 1
+    return isDeepStrictEqual(read(json), reading)
+  })
+  holds(t, property)
+  t.ok(documents > 30, `${documents} were documents`)
+})
+
+/** Null and arrays are none. */
+const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  Object.prototype.toString.call(value) === '[object Object]'
+
+t.test('any JSON, when it has steps or a contact and no other id, is a document, and else is refused', async (t) => {
+  const property = fc.property(texts, (text) => {
+    const json: unknown = JSON.parse(text)
+    const hasParts = isPlain(json) && (Array.isArray(json.execution_steps) || isPlain(json.contact))
+    const id = isPlain(json) ? (json.id ?? requestedId) : null
+    const isOurs = typeof id === 'string' && id.toLowerCase() === requestedId
+    return (read(json).document !== null) === (hasParts && isOurs)
+  })
+  holds(t, property)
+})
+
+t.test('any JSON, when counted and read, is not changed, and neither are the prototypes', async (t) => {
+  const prototypes = [Object, Array, Function, String, Number, Boolean].map(({ prototype }) => prototype)
+  const described = () => prototypes.map((prototype) => Object.getOwnPropertyDescriptors(prototype))
+  const before = described()
+  const property = fc.property(texts, (text) => {
+    const json: unknown = JSON.parse(text)
+    const elements = elementsIn(json)
+    read(json)
+    return Number.isInteger(elements) && elements >= 0 && isDeepStrictEqual(json, JSON.parse(text))
+  })
+  holds(t, property)
+  t.ok(isDeepStrictEqual(described(), before))
+})
+
+t.test('drift, whatever is read, is told by paths without values', async (t) => {
+  const property = fc.property(texts, (text) => {
+    const { drift } = read(JSON.parse(text))
+    for (const line of drift) if (!/^(unknown_field|wrong_type|unknown_value) [\w.()[\]]*$/.test(line)) return false
+    return canariesInText(drift.join('\n')).length === 0
+  })
+  holds(t, property)
+})
+
+/** The fields of all objects in a value, by path, but for `meta`, which is any JSON. */
+function fieldsOf(value: unknown, path = ''): readonly (readonly [path: string, names: string])[] {
+  if (typeof value !== 'object' || value === null || path === '.contact.meta') return []
+  if (Array.isArray(value)) return value.flatMap((element) => fieldsOf(element, `${path}[]`))
+  const inner = Object.entries(value).flatMap(([name, part]) => fieldsOf(part, `${path}.${name}`))
+  return [[path, Object.keys(value).sort().join(' ')], ...inner]
+}
+
+t.test('a document, whatever it was read from, has the same fields and only well-formed texts', async (t) => {
+  const full = Object.keys(contracts).map((contract) => {
+    const { document } = plantCanaries(contract as ContractName, requestedId, true)
+    return new Map(fieldsOf(read(document).document))
+  })
+  const [fields = new Map()] = full
+  t.ok(fields.size > 10)
+  // The earlier contract does not say who changed the status.
+  t.strictSame(new Map([...fields].filter(([path]) => path !== '.status_triggered_by')), full[1])
+
+  const property = fc.property(texts, (text) => {
+    const { document } = read(JSON.parse(text))
+    if (document === null) return
+    for (const [path, names] of fieldsOf(document))
+      if (fields.get(path) !== names) throw new Error(`at ${path}: ${names}`)
+    // What of `meta` leaves is made well-formed when it does.
+    const withoutMeta = { ...document, contact: document.contact && { ...document.contact, meta: null } }
+    if (!isWellFormed(JSON.stringify(withoutMeta))) throw new Error('a lone surrogate')
+  })
+  holds(t, property)
+})
+
+/** Read to derive something from, but not shown. */
+const readOnly = new Set(
+  ['content_type', 'direction', 'msg_type', 'source', 'status', 'queued_on', 'accepted_on'].map(
+    (name) => `execution_steps[].messages[].message.${name}`,
+  ),
+)
+
+t.test('a canary, when it is where nothing may leave or be derived from, is not even read', async (t) => {
+  const mayLeave = mayEverLeave('transcript')
+  const property = fc.property(hilosTexts, (text) => {
+    const json: unknown = JSON.parse(text)
+    const places = placesIn(json)
+    for (const { canary } of canariesAt(read(json).document)) {
+      const path = places.get(canary) ?? 'nowhere'
+      const expected = mayLeave.has(path) || readOnly.has(path) || path.startsWith('contact.meta')
+      if (!expected) throw new Error(`read from ${path}`)
+    }
+  })
+  holds(t, property)
+})
