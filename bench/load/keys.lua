@@ -1,0 +1,14 @@
+-- Asks for a new id each time, around and around: -- FROM COUNT. upstream/document.ts spells the ids the same way.
+local first, count, asked = 0, 1, 0
+local before, after
+
+function init(args)
+  first, count = tonumber(args[1]), tonumber(args[2])
+  before, after = wrk.format("GET", "/execution-contacts/@"):match("^([^@]*)@(.*)$")
+end
+
+function request()
+  local id = string.format("000000be-0000-4000-8000-%012x", first + asked % count)
+  asked = asked + 1
+  return before .. id .. after
+end

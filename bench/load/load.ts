@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { runProgram } from '../processes.ts'
+import { benchId } from '../upstream/document.ts'
+import type { GeneratorPlan, GeneratorResult, LoadResult, Plan } from './plan.ts'
+
+const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+
+/** Whether wrk, which asks much faster than our own generator, is installed. */
+export const hasWrk = spawnSync('wrk', ['-v']).error === undefined
+
+/** Asks as fast as answers come. */
+export function flatOut(plan: Plan, seconds: number, core: number | null): Promise<LoadResult> {
+  if (hasWrk) return runWrk(plan, seconds, core)
+  return generate({ ...plan, pace: { kind: 'flat-out', seconds } }, core)
+}
+
+/** Runs our own generator. */
+export async function generate(plan: GeneratorPlan, core: number | null): Promise<GeneratorResult> {
+  const output = await runProgram({
+    command: process.execPath,
+    args: [pathOf('generator.ts'), JSON.stringify(plan)],
+    core,
+  })
+  return JSON.parse(output)
+}
+
+async function runWrk(plan: Plan, seconds: number, core: number | null): Promise<LoadResult> {
+  const { origin, from, keys, headers, connections } = plan
+  const headerFlags = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
+  const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', ...headerFlags]
+  const args =
+    keys === 1
+      ? [...options, `${origin}/execution-contacts/${benchId(from)}`]
+      : [...options, '-s', pathOf('keys.lua'), origin, '--', String(from), String(keys)]
+  return readWrk(await runProgram({ command: 'wrk', args, core }))
+}
+
+/** wrk does not tell statuses apart; what is neither 2xx nor 3xx counts as 400. */
+function readWrk(output: string): LoadResult {
+  const [, requests = 'NaN', seconds = 'NaN'] = /(\d+) requests in ([\d.]+)s/.exec(output) ?? []
+  const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? 0)
+  const trouble = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output)?.slice(1) ?? []
+  const lost = trouble.reduce((sum, count) => sum + Number(count), 0)
+  return {
+    requests: Number(requests),
+    seconds: Number(seconds),
+    statuses: {
+      fine: Number(requests) - refused,
+      ...(refused > 0 && { 400: refused }),
+      ...(lost > 0 && { none: lost }),
+    },
+  }
+}
+
+/** How many of the answers were none, or not what was hoped for. */
+export function disappointments({ statuses }: LoadResult): number {
+  return Object.entries(statuses)
+    .filter(([status]) => status === 'none' || Number(status) >= 400)
+    .reduce((sum, [, count]) => sum + count, 0)
+}

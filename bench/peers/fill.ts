@@ -1,0 +1,15 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** The folder with the peers' configurations. */
+export const peersFolder = fileURLToPath(new URL('.', import.meta.url)).replace(/\/$/, '')
+
+/** Copies a configuration of this folder to `path`, with every `${name}` replaced that is among the values. */
+export function fillIn(name: string, path: string, values: Readonly<Record<string, string | number>>): string {
+  const text = readFileSync(`${peersFolder}/${name}`, 'utf8')
+  writeFileSync(
+    path,
+    text.replace(/\$\{(\w+)\}/g, (whole, key: string) => String(values[key] ?? whole)),
+  )
+  return path
+}

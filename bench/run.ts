@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { argv, exit, platform, stdout } from 'node:process'
+import { shareCores } from './cores.ts'
+import { type Flags, readFlags, usage } from './flags.ts'
+import { describeMachine, loadNow } from './machine.ts'
+import { recordAnswers } from './recorded-answers.ts'
+import { type Report, sectionText, writeReport } from './report.ts'
+import type { Bench, Section } from './section.ts'
+import { hits } from './sections/hits.ts'
+import { manyKeys } from './sections/keys.ts'
+import { notModified } from './sections/not-modified.ts'
+import { recordedPath } from './subjects/ceiling.ts'
+import { service } from './subjects/service.ts'
+import { startUpstream } from './upstream/upstream.ts'
+
+/** `npm run bench`: everything that is measured, in this order. */
+const sections: readonly Section[] = [hits, manyKeys, notModified]
+
+const say = (text: string) => stdout.write(`${text}\n`)
+const scratch = mkdtempSync(join(tmpdir(), 'hilos-bff-bench-'))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => exit(0))
+
+// It never fails a build: what goes wrong is said, and the exit status is 0.
+try {
+  if (platform !== 'linux') say('The bench reads /proc and pins to cores: it runs on Linux only.')
+  else await run(readFlags(argv.slice(2)))
+} catch (error) {
+  say(
+    `The bench ended early: ${(error as Error).stack}\n${usage}\nSections: ${sections.map(({ name }) => name).join(' ')}`,
+  )
+}
+exit(0)
+
+async function run(flags: Flags): Promise<void> {
+  const chosen = sections.filter(({ name }) => flags.only.length === 0 || flags.only.includes(name))
+  const cores = shareCores()
+  const machine = describeMachine(cores.description)
+  say(`${machine.commit} on ${machine.cpu}: ${cores.description}`)
+  const upstream = await startUpstream(cores)
+  const bench: Bench = { flags, say, cores, upstream, scratch, freshNumbers: createNumbers() }
+  await recordForCeiling(bench)
+
+  const found: Report['sections'][number][] = []
+  for (const section of chosen) {
+    say(`\n${section.name} …`)
+    try {
+      const findings = await section.run(bench)
+      found.push({ name: section.name, ...findings })
+      say(`\n${sectionText(findings)}`)
+    } catch (error) {
+      say(`${section.name} ended early: ${(error as Error).stack}`)
+    }
+  }
+  await upstream.stop()
+  say(`\nWritten: ${writeReport({ machine: { ...machine, loadAfter: loadNow() }, flags, sections: found })}`)
+}
+
+async function recordForCeiling(bench: Bench): Promise<void> {
+  const missing = service.missing()
+  if (missing) throw new Error(missing)
+  const subject = await service.start(bench)
+  await recordAnswers(subject, recordedPath(bench.scratch))
+  await subject.stop()
+}
+
+/** Document 0 is the hot one. */
+function createNumbers(): (count: number) => number {
+  let next = 1
+  return (count) => {
+    const first = next
+    next += count
+    return first
+  }
+}

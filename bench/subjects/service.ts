@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process'
+import { closeSync, existsSync, mkdtempSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePort, type Running, startProgram } from '../processes.ts'
+import { untilAnswered } from '../until-answered.ts'
+import type { Subject, SubjectKind, Surroundings } from './subject.ts'
+
+const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+
+/** As in the image. */
+const shippedFlags = ['--report-exclude-env', '--disable-sigusr1']
+
+export interface ServiceOptions {
+  readonly name: string
+  /** Where the log goes: down a pipe that somebody empties, as in a container; into a file; nowhere at all. */
+  readonly log: 'pipe' | 'file' | 'silent'
+  /** Settings that differ from `settingsFor`. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Further flags for node. */
+  readonly flags?: readonly string[]
+  /** Whether it carries a probe that exchanges messages with the bench. */
+  readonly messages?: boolean
+}
+
+/** Our service as it ships: built, in production mode, with every request logged. */
+export const service: SubjectKind = serviceWith({ name: 'hilos-bff, as shipped', log: 'pipe' })
+
+export function serviceWith(options: ServiceOptions): SubjectKind {
+  return {
+    name: options.name,
+    missing: () => (existsSync(main) ? null : 'dist/ is not built: npm run build'),
+    start: async (surroundings) => (await startService(options, surroundings)).subject,
+  }
+}
+
+/** @returns the subject, and its process */
+export async function startService(
+  { name, log, env, flags = [], messages = false }: ServiceOptions,
+  { cores, upstream, scratch }: Surroundings,
+): Promise<{ readonly subject: Subject; readonly running: Running }> {
+  const port = await freePort()
+  const folder = mkdtempSync(join(scratch, 'service-'))
+  const sink = openLog(log, folder, cores.load)
+  const running = startProgram({
+    command: process.execPath,
+    args: [...shippedFlags, ...flags, main],
+    core: cores.server,
+    env: {
+      ...settingsFor(upstream.baseUrl, upstream.token),
+      PORT: String(port),
+      ADMIN_PORT: '0',
+      LOG_LEVEL: log === 'silent' ? 'silent' : 'info',
+      ...env,
+    },
+    stdout: sink.file,
+    messages,
+  })
+  closeSync(sink.file)
+  const origin = `http://127.0.0.1:${port}`
+  const startedInMs = await untilAnswered(origin, running)
+  const stop = async () => {
+    await running.stop()
+    await sink.reader?.stop()
+  }
+  return { subject: { name, origin, pids: [running.pid], startedInMs, stop }, running }
+}
+
+/** What an operator would set, with a cache that neither forgets nor evicts while it is measured. */
+function settingsFor(baseUrl: string, token: string): Record<string, string> {
+  return {
+    NODE_ENV: 'production',
+    HILOS_TOKEN: token,
+    HILOS_BASE_URL: baseUrl,
+    HILOS_MAX_RPS: '0',
+    DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
+    CONTACT_REF_KEY: 'bench contact ref key',
+    CACHE_LIFETIME_SCALE: '100',
+    CACHE_MAX_BYTES: String(4 * 1024 ** 3),
+  }
+}
+
+interface Sink {
+  readonly file: number
+  readonly reader: Running | null
+}
+
+function openLog(log: ServiceOptions['log'], folder: string, core: number | null): Sink {
+  if (log !== 'pipe') return { file: openSync(join(folder, 'log'), 'w'), reader: null }
+  const path = join(folder, 'pipe')
+  execFileSync('mkfifo', [path])
+  // Opened for both directions, because a pipe that nobody reads yet cannot be opened for writing alone.
+  const file = openSync(path, 'r+')
+  return { file, reader: startProgram({ command: 'cat', args: [], core, stdin: file }) }
+}

@@ -1,0 +1,45 @@
+import { createServer, type ServerResponse } from 'node:http'
+import { argv } from 'node:process'
+import { splitDocument } from './document.ts'
+import { createSplicedGzip } from './spliced-gzip.ts'
+
+/** The bench's Hilos, a process of its own: any id has a document. Arguments: port, token. */
+const [, , port, token] = argv
+const { before, after } = await splitDocument()
+const gzipOf = createSplicedGzip(after)
+const contactPath = /^\/channel\/whatsapp\/flow-execution-contact\/([0-9a-f-]{36})\/?$/
+const controlPath = /^\/bench\/delay\/(\d+)$/
+const baseHeaders = { 'content-type': 'application/json', vary: 'Accept, Accept-Encoding', server: 'bench' }
+
+let calls = 0
+let delayMs = 0
+
+createServer((request, response) => {
+  const url = request.url ?? ''
+  const id = contactPath.exec(url)?.[1]
+  if (id === undefined) return control(url, response)
+  calls += 1
+  if (request.headers.authorization !== `Token ${token}`) return response.writeHead(401).end()
+  const gzip = request.headers['accept-encoding']?.includes('gzip') ?? false
+  if (delayMs === 0) answer(id, gzip, response)
+  else setTimeout(answer, delayMs, id, gzip, response)
+}).listen(Number(port), '127.0.0.1')
+
+function answer(id: string, gzip: boolean, response: ServerResponse): void {
+  const beginning = `${before}${id}`
+  const body = gzip ? gzipOf(beginning) : Buffer.from(beginning + after)
+  response.writeHead(200, {
+    ...baseHeaders,
+    ...(gzip && { 'content-encoding': 'gzip' }),
+    'content-length': body.length,
+  })
+  response.end(body)
+}
+
+/** Tells how often a document was asked for; sets how long the next ones take. */
+function control(url: string, response: ServerResponse): void {
+  const delay = controlPath.exec(url)?.[1]
+  if (delay !== undefined) delayMs = Number(delay)
+  const known = delay !== undefined || url === '/bench/calls'
+  response.writeHead(known ? 200 : 404, { 'content-type': 'application/json' }).end(JSON.stringify({ calls }))
+}
