@@ -1,5 +1,7 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { relative } from 'node:path'
+import { cwd } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import type { Flags } from './flags.ts'
 import type { Machine } from './machine.ts'
@@ -19,13 +21,15 @@ const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', 
 /** Writes the report for people and for machines, and returns the path of the former. */
 export function writeReport(report: Report): string {
   const { machine, flags, sections } = report
-  const part = flags.only.length === 0 ? '' : `-${sections.map(({ name }) => name).join('-')}`
+  const names = sections.map(({ name }) => name)
+  const part = flags.only.length === 0 ? '' : names.length > 3 ? '-some' : `-${names.join('-')}`
   const path = `${folder}${machine.date.slice(0, 10)}-${machine.commit}${part}`
   mkdirSync(folder, { recursive: true })
   writeFileSync(`${path}.md`, markdownOf(report))
   writeFileSync(`${path}.json`, JSON.stringify(report))
-  execFileSync(process.execPath, [biome, 'format', '--write', `${path}.json`], { stdio: 'ignore' })
-  return `${path}.md`
+  // So that the linter has nothing to say about it; where it is not installed, it has not anyway.
+  spawnSync(process.execPath, [biome, 'format', '--write', `${path}.json`], { stdio: 'ignore' })
+  return relative(cwd(), `${path}.md`)
 }
 
 function markdownOf({ machine, flags, sections }: Report): string {

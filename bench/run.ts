@@ -8,19 +8,39 @@ import { describeMachine, loadNow } from './machine.ts'
 import { recordAnswers } from './recorded-answers.ts'
 import { type Report, sectionText, writeReport } from './report.ts'
 import type { Bench, Section } from './section.ts'
+import { fixedRate } from './sections/fixed-rate.ts'
 import { hits } from './sections/hits.ts'
 import { manyKeys } from './sections/keys.ts'
+import { memory } from './sections/memory.ts'
+import { misses } from './sections/misses.ts'
 import { notModified } from './sections/not-modified.ts'
+import { profile } from './sections/profile.ts'
+import { stampede } from './sections/stampede.ts'
+import { startUp } from './sections/start-up.ts'
+import { storm } from './sections/storm.ts'
+import { wire } from './sections/wire.ts'
 import { recordedPath } from './subjects/ceiling.ts'
 import { service } from './subjects/service.ts'
 import { startUpstream } from './upstream/upstream.ts'
 
 /** `npm run bench`: everything that is measured, in this order. */
-const sections: readonly Section[] = [hits, manyKeys, notModified]
+const sections: readonly Section[] = [
+  hits,
+  manyKeys,
+  notModified,
+  fixedRate,
+  misses,
+  stampede,
+  storm,
+  wire,
+  memory,
+  startUp,
+  profile,
+]
 
 const say = (text: string) => stdout.write(`${text}\n`)
 const scratch = mkdtempSync(join(tmpdir(), 'hilos-bff-bench-'))
-process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => exit(0))
 
 // It never fails a build: what goes wrong is said, and the exit status is 0.
@@ -35,6 +55,8 @@ try {
 exit(0)
 
 async function run(flags: Flags): Promise<void> {
+  const unknown = flags.only.filter((wanted) => !sections.some(({ name }) => name === wanted))
+  if (unknown.length > 0) throw new Error(`there is no section ${unknown.join(', ')}`)
   const chosen = sections.filter(({ name }) => flags.only.length === 0 || flags.only.includes(name))
   const cores = shareCores()
   const machine = describeMachine(cores.description)

@@ -2,7 +2,7 @@ import { cpuMicros } from './cpu.ts'
 import { disappointments, flatOut } from './load/load.ts'
 import type { LoadResult, Plan } from './load/plan.ts'
 import type { Bench, Table } from './section.ts'
-import { formatNumber, formatSpread, ratiosOf, spreadOf } from './statistics.ts'
+import { formatSpread, ratiosOf, spreadOf } from './statistics.ts'
 import { callerHeaders, type Subject } from './subjects/subject.ts'
 
 /** What one turn of one subject showed. */
@@ -46,19 +46,29 @@ export async function sampleOf(bench: Bench, subject: Subject, load: () => Promi
   }
 }
 
-/** Lets compilers and caches settle, for a turn that does not count. */
+/** Lets compilers and caches settle, for a turn of 2 s that does not count. */
 export async function warmUp(bench: Bench, subjects: readonly Subject[], changes: Partial<Plan> = {}): Promise<void> {
   for (const subject of subjects) await flatOut(planFor(subject, changes), 2, bench.cores.load)
 }
 
-/** One row a subject; ratios are taken round by round against the first. */
-export function tableOf(samples: ReadonlyMap<string, readonly Sample[]>, what: string, base: string): Table {
+/**
+ * One row a subject.
+ * @param many what was asked for, for example hits
+ * @param one one of it
+ * @param base the subject the others are compared with, round by round
+ */
+export function tableOf(
+  samples: ReadonlyMap<string, readonly Sample[]>,
+  many: string,
+  one: string,
+  base: string,
+): Table {
   const baseCpu = cpuOf(samples, base)
   return {
-    columns: ['Serving', `${what} a second`, `CPU µs per ${what.replace(/s$/, '')}`, `times ${shortOf(base)}`],
+    columns: ['Serving', `${many} a second`, `CPU µs per ${one}`, `times ${shortOf(base)}`],
     rows: [...samples].map(([name, turns]) => [
       name,
-      formatNumber(spreadOf(turns.map(({ perSecond }) => perSecond)).median, 0),
+      formatSpread(spreadOf(turns.map(({ perSecond }) => perSecond)), 0),
       formatSpread(spreadOf(turns.map((turn) => turn.cpuMicros)), 1),
       formatSpread(ratiosOf(cpuOf(samples, name), baseCpu), 2),
     ]),
@@ -83,4 +93,4 @@ export function doubtsAbout(samples: ReadonlyMap<string, readonly Sample[]>, cal
   })
 }
 
-const shortOf = (name: string) => name.split(':')[0] ?? name
+const shortOf = (name: string) => name.split(/[:,]/)[0] ?? name

@@ -38,13 +38,13 @@ async function runWrk(plan: Plan, seconds: number, core: number | null): Promise
 
 /** wrk does not tell statuses apart; what is neither 2xx nor 3xx counts as 400. */
 function readWrk(output: string): LoadResult {
-  const [, requests = 'NaN', seconds = 'NaN'] = /(\d+) requests in ([\d.]+)s/.exec(output) ?? []
+  const [, requests = 'NaN', time = 'NaN', unit = 's'] = /(\d+) requests in ([\d.]+)([sm])/.exec(output) ?? []
   const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? 0)
   const trouble = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output)?.slice(1) ?? []
   const lost = trouble.reduce((sum, count) => sum + Number(count), 0)
   return {
     requests: Number(requests),
-    seconds: Number(seconds),
+    seconds: Number(time) * (unit === 'm' ? 60 : 1),
     statuses: {
       fine: Number(requests) - refused,
       ...(refused > 0 && { 400: refused }),

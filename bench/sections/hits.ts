@@ -41,7 +41,7 @@ async function measure(bench: Bench, { subjects, missing }: Cast): Promise<Findi
       ...missing,
       ...doubtsAbout(samples, [httpProxy.name]),
     ],
-    tables: [tableOf(samples, 'hits', ceiling.name)],
+    tables: [tableOf(samples, 'hits', 'hit', ceiling.name)],
     goals: goalsOf(samples),
     data: Object.fromEntries(samples),
   }

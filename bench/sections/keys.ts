@@ -33,7 +33,7 @@ async function measure(bench: Bench, { subjects, missing }: Cast): Promise<Findi
       ...missing,
       ...doubtsAbout(samples, []),
     ],
-    tables: [tableOf(samples, 'hits', ceiling.name)],
+    tables: [tableOf(samples, 'hits', 'hit', ceiling.name)],
     goals: [],
     data: Object.fromEntries(samples),
   }

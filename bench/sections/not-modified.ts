@@ -42,7 +42,7 @@ async function measure(bench: Bench, { subjects, missing }: Cast): Promise<Findi
       ...missing,
       ...doubtsAbout(samples, []),
     ],
-    tables: [tableOf(samples, 'answers', `${ceiling.name}: 200`)],
+    tables: [tableOf(samples, 'answers', 'answer', `${ceiling.name}: 200`)],
     goals: [
       {
         text: 'CPU of a 304 against that of a 200',

@@ -12,6 +12,8 @@ const controlPath = /^\/bench\/delay\/(\d+)$/
 const baseHeaders = { 'content-type': 'application/json', vary: 'Accept, Accept-Encoding', server: 'bench' }
 
 let calls = 0
+let underWay = 0
+let mostAtOnce = 0
 let delayMs = 0
 
 createServer((request, response) => {
@@ -19,6 +21,11 @@ createServer((request, response) => {
   const id = contactPath.exec(url)?.[1]
   if (id === undefined) return control(url, response)
   calls += 1
+  underWay += 1
+  mostAtOnce = Math.max(mostAtOnce, underWay)
+  response.once('close', () => {
+    underWay -= 1
+  })
   if (request.headers.authorization !== `Token ${token}`) return response.writeHead(401).end()
   const gzip = request.headers['accept-encoding']?.includes('gzip') ?? false
   if (delayMs === 0) answer(id, gzip, response)
@@ -36,10 +43,15 @@ function answer(id: string, gzip: boolean, response: ServerResponse): void {
   response.end(body)
 }
 
-/** Tells how often a document was asked for; sets how long the next ones take. */
+/** Tells how often a document was asked for; sets how long the next ones take, and begins to look for most at once anew. */
 function control(url: string, response: ServerResponse): void {
   const delay = controlPath.exec(url)?.[1]
-  if (delay !== undefined) delayMs = Number(delay)
+  if (delay !== undefined) {
+    delayMs = Number(delay)
+    mostAtOnce = underWay
+  }
   const known = delay !== undefined || url === '/bench/calls'
-  response.writeHead(known ? 200 : 404, { 'content-type': 'application/json' }).end(JSON.stringify({ calls }))
+  response
+    .writeHead(known ? 200 : 404, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ calls, mostAtOnce }))
 }

@@ -11,9 +11,16 @@ export interface Upstream {
   readonly baseUrl: string
   /** How often a document was asked for since it started. */
   readonly calls: () => Promise<number>
+  /** The most calls that were under way at the same moment since `delay` was last set. */
+  readonly mostAtOnce: () => Promise<number>
   /** How long it takes from now on before it answers, in milliseconds. */
   readonly delay: (ms: number) => Promise<void>
   readonly stop: () => Promise<void>
+}
+
+interface Counts {
+  readonly calls: number
+  readonly mostAtOnce: number
 }
 
 export async function startUpstream(cores: Cores): Promise<Upstream> {
@@ -27,12 +34,13 @@ export async function startUpstream(cores: Cores): Promise<Upstream> {
   })
   const origin = `http://127.0.0.1:${port}`
   await untilAnswered(`${origin}/bench/calls`, running)
-  const ask = async (path: string) => (await (await fetch(`${origin}${path}`)).json()) as { readonly calls: number }
+  const ask = async (path: string) => (await (await fetch(`${origin}${path}`)).json()) as Counts
   return {
     port,
     token,
     baseUrl: `${origin}/channel/whatsapp`,
     calls: async () => (await ask('/bench/calls')).calls,
+    mostAtOnce: async () => (await ask('/bench/calls')).mostAtOnce,
     delay: async (ms) => {
       await ask(`/bench/delay/${ms}`)
     },

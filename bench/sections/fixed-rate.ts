@@ -1,0 +1,70 @@
+import { type Cast, interleave, withCast } from '../cast.ts'
+import { generate } from '../load/load.ts'
+import type { GeneratorResult } from '../load/plan.ts'
+import { planFor, warmUp } from '../sample.ts'
+import type { Bench, Findings, Section } from '../section.ts'
+import { formatSpread, spreadOf } from '../statistics.ts'
+import { ceiling } from '../subjects/ceiling.ts'
+import { nginxTrimmed } from '../subjects/nginx.ts'
+import { service } from '../subjects/service.ts'
+import type { Subject } from '../subjects/subject.ts'
+import { varnish } from '../subjects/varnish.ts'
+
+const perSecond = 2000
+const keys = 1000
+const connections = 64
+
+/** How long callers wait when requests come at a steady pace, whatever becomes of the ones before. */
+export const fixedRate: Section = {
+  name: 'rate',
+  run: (bench) => withCast([ceiling, service, nginxTrimmed, varnish], bench, (cast) => measure(bench, cast)),
+}
+
+async function measure(bench: Bench, { subjects, missing }: Cast): Promise<Findings> {
+  const from = bench.freshNumbers(keys)
+  const plan = (subject: Subject) => ({ ...planFor(subject), from, keys, connections })
+  for (const subject of subjects) {
+    const fill = { kind: 'count', requests: keys } as const
+    await generate({ ...plan(subject), connections: 16, pace: fill }, bench.cores.load)
+  }
+  await warmUp(bench, subjects, { from, keys })
+  const results = await interleave(subjects, bench.flags.rounds, (subject) => {
+    const pace = { kind: 'rate', perSecond, seconds: bench.flags.seconds } as const
+    return generate({ ...plan(subject), pace }, bench.cores.load)
+  })
+  const spread = (name: string, value: (result: GeneratorResult) => number) =>
+    spreadOf(results.get(name)?.map(value) ?? [])
+  const column = (name: string, digits: number, value: (result: GeneratorResult) => number) =>
+    formatSpread(spread(name, value), digits)
+  return {
+    title: `Waiting at ${perSecond.toLocaleString('en-US')} hits a second`,
+    notes: [
+      `Milliseconds from when a request was due, over ${connections} connections and ${keys} documents. Ours is an open ` +
+        'loop: a request that had to wait for a connection has waited. The ceiling shows what the generator adds.',
+      ...missing,
+    ],
+    tables: [
+      {
+        columns: ['Serving', 'p50 ms', 'p99 ms', 'p99.9 ms', 'longest ms', 'not 200'],
+        rows: subjects.map(({ name }) => [
+          name,
+          column(name, 2, ({ latencyMs }) => latencyMs.p50),
+          column(name, 2, ({ latencyMs }) => latencyMs.p99),
+          column(name, 2, ({ latencyMs }) => latencyMs.p999),
+          column(name, 1, ({ latencyMs }) => latencyMs.max),
+          column(name, 0, ({ requests, statuses }) => requests - (statuses['200'] ?? 0)),
+        ]),
+      },
+    ],
+    goals: [
+      {
+        text: `p99 of hits at ${perSecond.toLocaleString('en-US')} a second`,
+        limit: 10,
+        measured: spread(service.name, ({ latencyMs }) => latencyMs.p99).median,
+        unit: 'ms',
+        digits: 2,
+      },
+    ],
+    data: Object.fromEntries(results),
+  }
+}

@@ -1,0 +1,40 @@
+import { interleave } from '../cast.ts'
+import { cpuMicros } from '../cpu.ts'
+import type { Bench, Findings, Section } from '../section.ts'
+import { formatSpread, spreadOf } from '../statistics.ts'
+import { ceiling } from '../subjects/ceiling.ts'
+import { httpProxy } from '../subjects/http-proxy.ts'
+import { nginxFull, nginxTrimmed } from '../subjects/nginx.ts'
+import { service } from '../subjects/service.ts'
+import { varnish } from '../subjects/varnish.ts'
+
+const kinds = [ceiling, service, httpProxy, nginxFull, nginxTrimmed, varnish]
+
+/** How long it takes from starting a server to its first answer. */
+export const startUp: Section = { name: 'start-up', run: measure }
+
+async function measure(bench: Bench): Promise<Findings> {
+  const present = kinds.filter((kind) => kind.missing() === null)
+  const starts = await interleave(present, bench.flags.rounds, async (kind) => {
+    const subject = await kind.start(bench)
+    const cpuMs = cpuMicros(subject.pids) / 1000
+    await subject.stop()
+    return { startedInMs: subject.startedInMs, cpuMs }
+  })
+  return {
+    title: 'Start-up',
+    notes: ['From starting the process to its first answer of whatever status. Varnish compiles its configuration.'],
+    tables: [
+      {
+        columns: ['Serving', 'ms to the first answer', 'CPU ms till then'],
+        rows: [...starts].map(([name, turns]) => [
+          name,
+          formatSpread(spreadOf(turns.map(({ startedInMs }) => startedInMs)), 0),
+          formatSpread(spreadOf(turns.map(({ cpuMs }) => cpuMs)), 0),
+        ]),
+      },
+    ],
+    goals: [],
+    data: Object.fromEntries(starts),
+  }
+}
