@@ -23,7 +23,10 @@ async function measure(bench: Bench): Promise<Findings> {
   })
   return {
     title: 'Start-up',
-    notes: ['From starting the process to its first answer of whatever status. Varnish compiles its configuration.'],
+    notes: [
+      'From starting the process to its first answer of whatever status. Varnish compiles its configuration.',
+      ...kinds.flatMap((kind) => (kind.missing() === null ? [] : `${kind.name}: skipped, ${kind.missing()}.`)),
+    ],
     tables: [
       {
         columns: ['Serving', 'ms to the first answer', 'CPU ms till then'],
