@@ -1,7 +1,7 @@
 import { createService } from './app.ts'
 import { type Config, type ConfigError, loadConfig } from './config.ts'
 import { stopOnSignals } from './stop-on-signals.ts'
-import { createLogger } from './telemetry/logger.ts'
+import { createLogger, createLogOutput } from './telemetry/logger.ts'
 
 function configOrExit(): Config {
   try {
@@ -13,7 +13,9 @@ function configOrExit(): Config {
 }
 
 const config = configOrExit()
-const logger = createLogger(config.logLevel)
+const output = createLogOutput()
+const logger = createLogger(config.logLevel, output)
+process.once('exit', () => output.flushSync())
 for (const warning of config.warnings) logger.warn(warning)
 
 const starting = createService(config, logger)

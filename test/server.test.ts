@@ -46,7 +46,7 @@ t.test('a connection, when its other side resets it, is let go without a word', 
 })
 
 t.test('the server, when made, has the bounds it was given', async (t) => {
-  const logger = createLogger('silent')
+  const logger = createLogger('silent', { write: () => {} })
   const { server } = createServer(limits, logger)
   t.match(server, {
     headersTimeout: limits.headersTimeoutMs,

@@ -7,7 +7,7 @@ import { createLogger } from '../src/telemetry/logger.ts'
 /** Writes `docs/openapi.json` from the routes; with `--check`, only says whether it is what the routes say. */
 const file = new URL('../docs/openapi.json', import.meta.url)
 const config = loadConfig({ HILOS_TOKEN: 'not-used', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' })
-const service = await createService(config, createLogger('silent'))
+const service = await createService(config, createLogger('silent', { write: () => {} }))
 const current = `${JSON.stringify(service.callers.swagger(), null, 2)}\n`
 await service.close()
 

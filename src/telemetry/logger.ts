@@ -1,6 +1,9 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { Failure } from '../errors.ts'
 
+/** pino's number for it. */
+const warn = 40
+
 /** What is logged of an error: where it happened and what it is called, never what it says or carries. */
 interface ErrorRecord {
   readonly type: string
@@ -11,11 +14,18 @@ interface ErrorRecord {
 }
 
 /**
+ * Standard output, in order and in few system calls: written when some lines have come together, and after a fifth of a
+ * second at the latest. Whoever ends the process calls `flushSync` before.
+ */
+export function createLogOutput() {
+  return pino.destination({ dest: 1, sync: true, minLength: 4096, periodicFlush: 200 })
+}
+
+/**
  * The log: pino, as JSON.
  * @param level pino's, from `fatal` to `trace`, or `silent`
- * @param destination standard output unless given
  */
-export function createLogger(level: string, destination?: DestinationStream): Logger {
+export function createLogger(level: string, destination: DestinationStream): Logger {
   return pino(
     {
       level,
@@ -23,15 +33,16 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       timestamp: pino.stdTimeFunctions.isoTime,
       hooks: {
         // Where a library logs an error without words, pino would take the error's own.
-        logMethod(args, log) {
+        logMethod(args, log, severity) {
           log.apply(this, args.length === 1 && typeof args[0] === 'object' ? [args[0], 'without words'] : args)
+          // Trouble is not kept waiting.
+          if (severity >= warn) this.flush()
         },
       },
       // A request or a response has headers and a body; no line of this service needs either.
       serializers: { err: describeError, error: describeError, req: () => undefined, res: () => undefined },
     },
-    // Synchronous: lines come out in order, and the last one before the process ends is not lost.
-    destination ?? pino.destination({ dest: 1, sync: true }),
+    destination,
   )
 }
 

@@ -4,7 +4,7 @@ import { createLogger } from '../../src/telemetry/logger.ts'
 import { startService } from '../harness/service.ts'
 
 t.test('livez, when the event loop turns, is ok and never from a cache', async (t) => {
-  const app = createOperatorsApp(createLogger('silent'))
+  const app = createOperatorsApp(createLogger('silent', { write: () => {} }))
   const origin = await app.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(() => app.close())
   for (const method of ['GET', 'HEAD']) {

@@ -65,11 +65,29 @@ t.test('the log, when a library logs an error without words, does not take the e
   )
 })
 
-t.test('the log, when given no destination, is standard output', async (t) => {
+t.test('standard output, when written to, has the lines in order; trouble at once, the rest before long', async (t) => {
   const script = `${t.testdir()}/says-hello.ts`
   const logger = new URL('../../src/telemetry/logger.ts', import.meta.url)
-  writeFileSync(script, `import { createLogger } from '${logger}'\ncreateLogger('info').info('hello')\n`)
-  const { stdout, stderr } = spawnSync(execPath, [script], { encoding: 'utf8' })
-  t.match(JSON.parse(stdout), { level: 30, msg: 'hello' })
-  t.equal(stderr, '')
+  const said = (ending: string) => {
+    const lines = [
+      `import { writeSync } from 'node:fs'`,
+      `import { createLogger, createLogOutput } from '${logger}'`,
+      'const output = createLogOutput()',
+      `const logger = createLogger('info', output)`,
+      `logger.info('first')`,
+      `writeSync(1, '"meanwhile"\\n')`,
+      ending,
+    ]
+    writeFileSync(script, lines.join('\n'))
+    const { stdout, stderr } = spawnSync(execPath, [script], { encoding: 'utf8' })
+    t.equal(stderr, '')
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).msg ?? JSON.parse(line))
+  }
+  t.strictSame(said(`logger.warn('trouble'); process.kill(process.pid, 'SIGKILL')`), ['meanwhile', 'first', 'trouble'])
+  t.strictSame(said('setTimeout(() => {}, 1000)'), ['meanwhile', 'first'], 'without anybody flushing')
+  t.strictSame(said('output.flushSync()'), ['meanwhile', 'first'])
+  t.strictSame(said('process.exit()'), ['meanwhile'], 'which is why main.ts flushes at the end')
 })
