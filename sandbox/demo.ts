@@ -7,15 +7,17 @@ import { createLogger } from '../src/telemetry/logger.ts'
 import { documentIds } from './documents.ts'
 import { faultIds } from './faults.ts'
 import { createSandbox } from './hilos.ts'
+import { weathers } from './weather.ts'
 
 /** `npm run demo`: the real service in front of the sandbox Hilos, on loopback, with a made-up token. */
 const token = 'sandbox-token'
 const { PORT = '3000', ADMIN_PORT = '3001' } = env
 
 const sandbox = createSandbox({ token })
+const baseUrl = await sandbox.listen()
 const config = loadConfig({
   HILOS_TOKEN: token,
-  HILOS_BASE_URL: await sandbox.listen(),
+  HILOS_BASE_URL: baseUrl,
   CONTACT_REF_KEY: 'sandbox contact ref key',
   DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
   PORT,
@@ -52,6 +54,8 @@ hilos-bff in front of a sandbox Hilos. The documentation, to try it in the page:
     curl -i ${contacts}/00000000-0000-4000-8000-00000000dead
   Hilos asking for a pause; /problems/upstream_rate_limited says what that means
     curl -i ${contacts}/${faultIds.rateLimited}
+  Hilos in other weather (${weathers.join(', ')}), while the cache makes the best of it: watch cache-status
+    curl -X PUT ${new URL('/weather/away', baseUrl)}; while sleep 1; do curl -sI ${contacts}/${documentIds.live} | grep cache-status; done
 
 Ctrl-C stops both.
 

@@ -44,9 +44,10 @@ export interface FaultContext {
 }
 
 /** Answers one id in a way that Hilos should not, but could. */
-type Fault = (reply: FastifyReply, context: FaultContext) => unknown
+export type Fault = (reply: FastifyReply, context: FaultContext) => unknown
 
-const status =
+/** A status of Django REST Framework, with its kind of body. */
+export const status =
   (code: number, headers: Readonly<Record<string, string>> = {}): Fault =>
   (reply, { text }) =>
     reply.code(code).headers(headers).send({ detail: text })

@@ -3,6 +3,7 @@ import { gzip } from 'node:zlib'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { createDocuments, type MakeDocument } from './documents.ts'
 import { type FaultName, faultIds, faults } from './faults.ts'
+import { createSky, type Weather, weatherRoutes } from './weather.ts'
 
 const gzipAsync = promisify(gzip)
 const route = '/channel/whatsapp/flow-execution-contact/'
@@ -22,7 +23,7 @@ export interface SandboxOptions {
   readonly now?: () => number
   /** Put into every text a fault answers with. */
   readonly faultText?: string
-  /** How long the slow fault takes, in milliseconds; 2000 by default. */
+  /** How long the slow fault, and slow weather, takes, in milliseconds; 2000 by default. */
   readonly slowMs?: number
 }
 
@@ -32,6 +33,8 @@ export interface Sandbox {
   /** Faults by id in lower case; these go first. */
   readonly faults: Map<string, FaultName>
   readonly requests: SeenRequest[]
+  /** For all documents; fine at first. Also by `PUT /weather/{name}`. */
+  readonly setWeather: (weather: Weather) => void
   /**
    * Starts it on loopback.
    * @param port 0 for any that is free
@@ -52,6 +55,7 @@ export function createSandbox({
   const scripted = new Map(Object.entries(faultIds).map(([name, id]) => [id as string, name as FaultName]))
   const requests: SeenRequest[] = []
   const closing = new AbortController()
+  const sky = createSky({ slowMs, closing: closing.signal })
   const app = Fastify({ forceCloseConnections: true })
 
   app.addHook('onRequest', async ({ method, url, raw }) => {
@@ -62,20 +66,24 @@ export function createSandbox({
     const refusal = refusalOf(request.headers.authorization, token)
     if (refusal) return reply.code(401).header('www-authenticate', 'Token').send({ detail: refusal })
     const id = request.params.id.toLowerCase()
-    const fault = scripted.get(id)
+    const scriptedFault = scripted.get(id)
+    const fault = scriptedFault ? faults[scriptedFault] : await sky.nextFault()
     if (fault) {
       const elsewhere = `http://${request.host}${route}${id}/`
-      return faults[fault](reply, { id, text: faultText, slowMs, elsewhere, closing: closing.signal })
+      return fault(reply, { id, text: faultText, slowMs, elsewhere, closing: closing.signal })
     }
     const makeDocument = documents.get(id)
     if (!makeDocument) return reply.code(404).send({ detail: 'No FlowExecutionContact matches the given query.' })
     return sendJson(request, reply, await makeDocument(now()))
   })
 
+  weatherRoutes(app, sky)
+
   return {
     documents,
     faults: scripted,
     requests,
+    setWeather: sky.setWeather,
     listen: async (port = 0) => {
       const address = await app.listen({ host: '127.0.0.1', port })
       return `${address}/channel/whatsapp`

@@ -192,12 +192,17 @@ t.test('the process, when the operators’ listener is on, answers there whether
   t.equal(await ended, 0)
 })
 
-t.test('the demo, when started, invites to four things that work, and Ctrl-C stops it', async (t) => {
+t.test('the demo, when started, invites to things that work, and Ctrl-C stops it', async (t) => {
   const { child, ended, says, stdout } = startProcess(t, 'sandbox/demo.ts', { PORT: '0', ADMIN_PORT: '0' })
   await says(/Ctrl-C stops both/)
   const commands = [...stdout().matchAll(/curl -\w+ '?(http:\S+?)'?\n/g)].map(([, url]) => url ?? '')
   const statuses = await Promise.all(commands.map(async (url) => (await fetch(url)).status))
   t.strictSame(statuses, [200, 200, 404, 503])
+  const [, weather = '', watched = ''] =
+    /curl -X PUT (\S+\/away);.* curl -sI (\S+) \| grep cache-status/.exec(stdout()) ?? []
+  t.equal((await fetch(weather, { method: 'PUT' })).status, 204)
+  t.equal(await (await fetch(new URL('/weather', weather))).text(), 'away')
+  t.match((await fetch(watched, { method: 'HEAD' })).headers.get('cache-status'), /^hilos-bff; hit/)
   child.kill('SIGINT')
   t.equal(await ended, 0)
 })

@@ -2,18 +2,20 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
 import { faultIds } from '../sandbox/faults.ts'
 import { createSandbox } from '../sandbox/hilos.ts'
+import { weathers } from '../sandbox/weather.ts'
 import { createClock } from './harness/clock.ts'
 
 const token = 'sandbox-token'
 
-async function start(t: Test) {
+async function start(t: Test, slowMs = 1) {
   const clock = createClock()
-  const sandbox = createSandbox({ token, now: clock.now, slowMs: 1 })
+  const sandbox = createSandbox({ token, now: clock.now, slowMs })
   const base = await sandbox.listen()
   t.teardown(sandbox.close)
   const get = (path: string, headers: Record<string, string> = { authorization: `Token ${token}` }) =>
     fetch(`${base}${path}`, { headers })
-  return { clock, sandbox, get }
+  const weather = (path = '', method = 'GET') => fetch(new URL(`/weather${path}`, base), { method })
+  return { clock, sandbox, get, weather }
 }
 
 t.test('the sandbox, when asked without its token, refuses as Django REST Framework does', async (t) => {
@@ -84,4 +86,99 @@ t.test('the slow contact, when waited for, answers in the end', async (t) => {
   const reply = await get(`/flow-execution-contact/${faultIds.slow}`)
   t.equal(reply.status, 200)
   t.match(await reply.json(), { id: faultIds.slow })
+})
+
+const readyPath = `/flow-execution-contact/${documentIds.ready}`
+
+t.test('the weather, at first, is fine; when set, in whichever way, it is what was set', async (t) => {
+  const { sandbox, weather } = await start(t)
+  const now = async () => (await weather()).text()
+  t.equal(await now(), 'fine')
+  for (const name of weathers) {
+    const reply = await weather(`/${name}`, 'PUT')
+    t.equal(reply.status, 204)
+    t.equal(await reply.text(), '')
+    t.equal(await now(), name)
+  }
+  sandbox.setWeather('slow')
+  t.equal(await now(), 'slow')
+})
+
+t.test('the weather, when set to what there is not, stays as it is and says what there is', async (t) => {
+  const { sandbox, weather } = await start(t)
+  sandbox.setWeather('limited')
+  for (const name of ['foggy', 'Fine', 'toString', '']) {
+    const reply = await weather(`/${name}`, 'PUT')
+    t.equal(reply.status, 404, name)
+    if (name !== '') t.match(await reply.json(), { detail: 'There is fine, slow, limited, wrong, away.' })
+  }
+  t.equal(await (await weather()).text(), 'limited')
+})
+
+t.test('limited weather, over every document, known or not, is a 429 that asks for five seconds', async (t) => {
+  const { sandbox, get } = await start(t)
+  sandbox.setWeather('limited')
+  for (const path of [readyPath, '/flow-execution-contact/00000000-0000-4000-8000-00000000dead', readyPath]) {
+    const reply = await get(path)
+    t.equal(reply.status, 429)
+    t.equal(reply.headers.get('retry-after'), '5')
+  }
+})
+
+t.test('wrong weather, is invalid JSON, HTML and a 500 in turn, and begins anew when set anew', async (t) => {
+  const { sandbox, get } = await start(t)
+  const kinds = async (count: number) => {
+    const seen: string[] = []
+    while (seen.length < count) {
+      const reply = await get(readyPath)
+      seen.push(`${reply.status} ${reply.headers.get('content-type')?.split(';')[0]}`)
+      const body = await reply.text()
+      if (seen.at(-1) === '200 application/json') t.throws(() => JSON.parse(body))
+    }
+    return seen
+  }
+  const round = ['200 application/json', '200 text/html', '500 application/json']
+  for (const count of [7, 3]) {
+    sandbox.setWeather('wrong')
+    t.strictSame(await kinds(count), [...round, ...round, ...round].slice(0, count))
+  }
+})
+
+t.test('weather of being away, while it lasts, resets every connection, and then is over', async (t) => {
+  const { sandbox, get, weather } = await start(t)
+  sandbox.setWeather('away')
+  for (let times = 0; times < 3; times += 1)
+    await t.rejects(get(readyPath), { cause: { code: /^(ECONNRESET|UND_ERR_SOCKET)$/ } })
+  t.equal((await weather('/fine', 'PUT')).status, 204, 'what sets the weather stays')
+  t.match(await (await get(readyPath)).json(), { id: documentIds.ready })
+})
+
+t.test('slow weather, holds up every answer for as long as it was told to', async (t) => {
+  const { sandbox, get } = await start(t, 50)
+  sandbox.setWeather('slow')
+  const begin = performance.now()
+  const [reply] = await Promise.all([get(readyPath), get(readyPath)])
+  t.ok(performance.now() - begin >= 49)
+  t.match(await reply.json(), { id: documentIds.ready })
+})
+
+t.test('the sandbox, when closed in slow weather, waits for nobody', async (t) => {
+  const { sandbox, get } = await start(t, 3_600_000)
+  sandbox.setWeather('slow')
+  const waiting = get(readyPath).then(
+    ({ status }) => status,
+    () => 'cut',
+  )
+  while (sandbox.requests.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  await sandbox.close()
+  t.not(await waiting, 200)
+})
+
+t.test('a fault by its id, and a refusal, whatever the weather, go first', async (t) => {
+  const { sandbox, get } = await start(t)
+  for (const name of weathers) {
+    sandbox.setWeather(name)
+    t.equal((await get(`/flow-execution-contact/${faultIds.outOfService}`)).status, 503, name)
+    t.equal((await get(readyPath, {})).status, 401, name)
+  }
 })
