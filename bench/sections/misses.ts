@@ -25,8 +25,8 @@ export const misses: Section = {
 
 async function measure(bench: Bench, { subjects, missing }: Cast): Promise<Findings> {
   const cold = () => ({ from: bench.freshNumbers(enough), keys: enough, connections })
-  // Twice: what runs a thousand times a second takes longer to be compiled.
-  for (let turn = 0; turn < 2; turn += 1) await warmUp(bench, subjects, cold())
+  // What runs a thousand times a second takes longer to be compiled, and the memory it needs is new at first.
+  for (let turn = 0; turn < 5; turn += 1) await warmUp(bench, subjects, cold())
   const samples = await interleave(subjects, bench.flags.rounds, (subject) => sampleFlatOut(bench, subject, cold()))
   const stages = await timeStages(bench)
   const perMiss = spreadOf(cpuOf(samples, service.name)).median

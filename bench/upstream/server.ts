@@ -1,6 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { argv } from 'node:process'
 import { splitDocument } from './document.ts'
+import { createFaults } from './faults.ts'
 import { createSplicedGzip } from './spliced-gzip.ts'
 
 /** The bench's Hilos, a process of its own: any id has a document. Arguments: port, token. */
@@ -8,13 +9,15 @@ const [, , port, token] = argv
 const { before, after } = await splitDocument()
 const gzipOf = createSplicedGzip(after)
 const contactPath = /^\/channel\/whatsapp\/flow-execution-contact\/([0-9a-f-]{36})\/?$/
-const controlPath = /^\/bench\/delay\/(\d+)$/
+const controlPath = /^\/bench\/(delay|faults)\/(\d+)$/
+const goWrong = createFaults()
 const baseHeaders = { 'content-type': 'application/json', vary: 'Accept, Accept-Encoding', server: 'bench' }
 
 let calls = 0
 let underWay = 0
 let mostAtOnce = 0
 let delayMs = 0
+let faultsPercent = 0
 
 createServer((request, response) => {
   const url = request.url ?? ''
@@ -27,6 +30,7 @@ createServer((request, response) => {
     underWay -= 1
   })
   if (request.headers.authorization !== `Token ${token}`) return response.writeHead(401).end()
+  if (Math.random() * 100 < faultsPercent) return goWrong(response)
   const gzip = request.headers['accept-encoding']?.includes('gzip') ?? false
   if (delayMs === 0) answer(id, gzip, response)
   else setTimeout(answer, delayMs, id, gzip, response)
@@ -43,14 +47,18 @@ function answer(id: string, gzip: boolean, response: ServerResponse): void {
   response.end(body)
 }
 
-/** Tells how often a document was asked for; sets how long the next ones take, and begins to look for most at once anew. */
+/**
+ * Tells how often a document was asked for; sets how long the next ones take, and begins to look for most at once anew;
+ * sets how many of a hundred go wrong.
+ */
 function control(url: string, response: ServerResponse): void {
-  const delay = controlPath.exec(url)?.[1]
-  if (delay !== undefined) {
-    delayMs = Number(delay)
+  const [, setting, value] = controlPath.exec(url) ?? []
+  if (setting === 'faults') faultsPercent = Number(value)
+  if (setting === 'delay') {
+    delayMs = Number(value)
     mostAtOnce = underWay
   }
-  const known = delay !== undefined || url === '/bench/calls'
+  const known = setting !== undefined || url === '/bench/calls'
   response
     .writeHead(known ? 200 : 404, { 'content-type': 'application/json' })
     .end(JSON.stringify({ calls, mostAtOnce }))

@@ -15,6 +15,8 @@ export interface Upstream {
   readonly mostAtOnce: () => Promise<number>
   /** How long it takes from now on before it answers, in milliseconds. */
   readonly delay: (ms: number) => Promise<void>
+  /** How many of a hundred calls go wrong from now on. */
+  readonly faults: (percent: number) => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -43,6 +45,9 @@ export async function startUpstream(cores: Cores): Promise<Upstream> {
     mostAtOnce: async () => (await ask('/bench/calls')).mostAtOnce,
     delay: async (ms) => {
       await ask(`/bench/delay/${ms}`)
+    },
+    faults: async (percent) => {
+      await ask(`/bench/faults/${percent}`)
     },
     stop: running.stop,
   }
