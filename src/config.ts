@@ -9,16 +9,15 @@ export interface Config {
     readonly token: Secret
     /** Without a trailing slash; `/flow-execution-contact/{id}` is appended. */
     readonly baseUrl: string
-    /** For one whole call, from connecting to the last byte. */
+    /** For one whole call, from waiting for its turn to the last byte, its retry included. */
     readonly timeoutMs: number
-    /** Of the decoded body. */
+    /** Calls begun in any one second; 0 for no limit. */
+    readonly maxCallsPerSecond: number
+    /** How long a call may wait for its turn. */
+    readonly maxWaitMs: number
+    /** Of a body, as it comes and decoded. */
     readonly maxBodyBytes: number
-    /** Steps and messages in one document. */
-    readonly maxElements: number
-    readonly connectTimeoutMs: number
-    /** At once; further calls wait for one of them. */
-    readonly maxConnections: number
-  }
+  } & typeof hilosLimits
   /** The callers' listener. Port 0 lets the system choose. */
   readonly callers: Listener
   /** The operators' listener; null when turned off. */
@@ -26,11 +25,13 @@ export interface Config {
   readonly cache: {
     /** For remembered presentations. */
     readonly documentsMaxBytes: number
+    /** For remembered representations of them, which can be made again. */
+    readonly renderingsMaxBytes: number
     /** For remembered absences, a kibibyte each. */
     readonly absencesMaxBytes: number
-    /** Multiplies every lifetime; 0 means that nothing is remembered. */
+    /** Multiplies every lifetime and window; 0 means that nothing is remembered. */
     readonly lifetimeScale: number
-  }
+  } & typeof cacheLimits
   readonly contact: {
     /** Key of the pseudonym `contact.ref`. */
     readonly refKey: Secret
@@ -66,10 +67,38 @@ export interface Limits {
   readonly maxUrlLength: number
 }
 
-const hilosLimits = { connectTimeoutMs: 1000, maxConnections: 16, maxElements: 10_000 }
+/** Bounds of the calls to Hilos that nobody should need to set. */
+const hilosLimits = {
+  connectTimeoutMs: 1000,
+  /** At once; further calls wait for their turn. */
+  maxConnections: 16,
+  /** Calls that may wait for their turn, at most; with a rate, as many as can have it in time. */
+  maxQueuedCalls: 100,
+  /** Steps and messages in one document. */
+  maxElements: 10_000,
+  /** One per call, a tenth of the calls in the long run, five in a burst; after some part of the delay, at random. */
+  retries: { share: 0.1, reserve: 5, longestDelayMs: 100 },
+  /** When Hilos is left alone, and for how long: up to twice as long, after a refusal of our key exactly. */
+  circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000 },
+}
+
+const cacheLimits = {
+  /** However fresh a caller wants it: within this time Hilos is not made to answer again. */
+  reloadFloorMs: 1000,
+  /** How long a caller waits for Hilos where something stale could go out instead. */
+  slowMs: 400,
+  /** How long a failure is remembered per contact, and up to twice as long. */
+  setbackMs: 1000,
+  /** Contacts whose failure is remembered at once. */
+  maxSetbacks: 1000,
+  /** How often what is past its last window is looked for. */
+  sweepMs: 10_000,
+}
 
 /** Of the cache's budget, enough to remember thousands of absences. */
 const absenceShare = 1 / 16
+/** Of the cache's budget, less than the documents have: only what is asked for is rendered. */
+const renderingsShare = 6 / 16
 
 const limits = {
   headersTimeoutMs: 5000,
@@ -107,20 +136,27 @@ export function loadConfig(env: Environment): Config {
 }
 
 function configOf(settings: Settings, warnings: readonly string[]): Config {
+  const absencesMaxBytes = Math.floor(settings.CACHE_MAX_BYTES * absenceShare)
+  const renderingsMaxBytes = Math.floor(settings.CACHE_MAX_BYTES * renderingsShare)
   return {
     hilos: {
       token: new Secret(settings.HILOS_TOKEN),
       baseUrl: new URL(settings.HILOS_BASE_URL).href.replace(/\/+$/, ''),
       timeoutMs: settings.HILOS_TIMEOUT_MS,
+      maxCallsPerSecond: settings.HILOS_MAX_RPS,
+      // A call that got its turn has at least as long for itself.
+      maxWaitMs: settings.HILOS_TIMEOUT_MS / 2,
       maxBodyBytes: settings.HILOS_MAX_BODY_BYTES,
       ...hilosLimits,
     },
     callers: { host: settings.HOST, port: settings.PORT },
     operators: settings.ADMIN_PORT === 0 ? null : { host: settings.ADMIN_HOST, port: settings.ADMIN_PORT },
     cache: {
-      documentsMaxBytes: Math.ceil(settings.CACHE_MAX_BYTES * (1 - absenceShare)),
-      absencesMaxBytes: Math.floor(settings.CACHE_MAX_BYTES * absenceShare),
+      documentsMaxBytes: settings.CACHE_MAX_BYTES - renderingsMaxBytes - absencesMaxBytes,
+      renderingsMaxBytes,
+      absencesMaxBytes,
       lifetimeScale: settings.CACHE_LIFETIME_SCALE,
+      ...cacheLimits,
     },
     contact: {
       refKey: new Secret(settings.CONTACT_REF_KEY ?? randomBytes(32).toString('base64url')),

@@ -168,7 +168,15 @@ export const failureKinds = {
     title: 'Hilos asks for a pause',
     detail: 'Hilos limits how often it may be asked, and the limit is reached.',
     advice: 'Wait for the seconds in Retry-After and try again.',
-    ...retryableAfter(5),
+    ...retryableAfter(2),
+  },
+  overloaded: {
+    status: 503,
+    title: 'Too many wait for Hilos',
+    detail: 'More calls to Hilos are wanted than may be made, and this one did not get its turn in time.',
+    advice:
+      'Wait for the seconds in Retry-After and try again. If it stays, HILOS_MAX_RPS is too low for what is watched.',
+    ...retryableAfter(2),
   },
   upstream_timeout: {
     status: 504,
@@ -176,6 +184,13 @@ export const failureKinds = {
     detail: 'Hilos did not give a whole answer within the time set for it.',
     advice: 'Try again in a moment.',
     ...retryableAfter(2),
+  },
+  not_cached: {
+    status: 504,
+    title: 'Nothing is remembered, and asking was forbidden',
+    detail: 'The request says only-if-cached, and nothing is remembered that is fresh enough for it.',
+    advice: 'Leave only-if-cached out of the Cache-Control of the request.',
+    ...final,
   },
 } as const satisfies Record<string, FailureKind>
 

@@ -3,7 +3,7 @@ import { type Environment, mustBe, type Settings, SettingsSchema } from './setti
 /** Of the public contract, but not read by this version: set in good faith, they would look like protection. */
 const callerSettings = ['CALLERS_FILE', 'JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_URL']
 /** Of the public contract, but without effect in this version. */
-const idleSettings = ['HILOS_MAX_RPS', 'CALLER_MAX_RPS', 'CORS_ORIGINS', 'REDIS_URL']
+const idleSettings = ['CALLER_MAX_RPS', 'CORS_ORIGINS', 'REDIS_URL']
 
 /** What is wrong with settings that are each well-formed, a sentence each, without their values. */
 export function checkSettings(given: Environment): string[] {
@@ -15,7 +15,7 @@ const serviceLink = /^HILOS_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(
 
 function misspelt(given: Environment): string[] {
   const known = Object.keys(SettingsSchema.properties).filter((name) => name.startsWith('HILOS_'))
-  const allowed = new Set([...known, ...idleSettings, 'HILOS_TOKEN_FILE'])
+  const allowed = new Set([...known, 'HILOS_TOKEN_FILE'])
   return Object.keys(given)
     .filter((name) => name.startsWith('HILOS_') && !allowed.has(name) && !serviceLink.test(name))
     .map((name) => `${name}: is not a setting, probably misspelt (there are ${[...allowed].join(', ')})`)

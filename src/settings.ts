@@ -25,6 +25,7 @@ export const SettingsSchema = Type.Object({
     description: 'an https URL (plain http only to this machine) without user, query or fragment',
   }),
   HILOS_TIMEOUT_MS: wholeNumber(1, 120_000, 8000),
+  HILOS_MAX_RPS: Type.Number({ minimum: 0, maximum: 1000, default: 5, description: 'a number from 0 to 1000' }),
   HILOS_MAX_BODY_BYTES: wholeNumber(1024, 64 * mebibyte, 5 * mebibyte),
   HOST: host('127.0.0.1'),
   PORT: wholeNumber(0, 65_535, 3000),

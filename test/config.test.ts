@@ -27,6 +27,8 @@ t.test('the settings, when only the least is given, have the documented defaults
   t.match(hilos, {
     baseUrl: 'https://api.hilos.io/channel/whatsapp',
     timeoutMs: 8000,
+    maxCallsPerSecond: 5,
+    maxWaitMs: 4000,
     maxBodyBytes: 5 * 1024 * 1024,
     connectTimeoutMs: 1000,
     maxConnections: 16,
@@ -36,7 +38,17 @@ t.test('the settings, when only the least is given, have the documented defaults
   t.strictSame(rest, {
     callers: { host: '127.0.0.1', port: 3000 },
     operators: { host: '127.0.0.1', port: 3001 },
-    cache: { documentsMaxBytes: 60 * 1024 * 1024, absencesMaxBytes: 4 * 1024 * 1024, lifetimeScale: 1 },
+    cache: {
+      documentsMaxBytes: 36 * 1024 * 1024,
+      renderingsMaxBytes: 24 * 1024 * 1024,
+      absencesMaxBytes: 4 * 1024 * 1024,
+      lifetimeScale: 1,
+      reloadFloorMs: 1000,
+      slowMs: 400,
+      setbackMs: 1000,
+      maxSetbacks: 1000,
+      sweepMs: 10_000,
+    },
     logLevel: 'info',
     shutdownTimeoutMs: 10_000,
   })
@@ -61,6 +73,7 @@ t.test('the settings, when all are given, are taken over, typed and frozen', asy
     ...minimum,
     HILOS_BASE_URL: 'https://acme.api-us1.com/api/3/channel/whatsapp//',
     HILOS_TIMEOUT_MS: '1500',
+    HILOS_MAX_RPS: '0.5',
     HILOS_MAX_BODY_BYTES: '2048',
     HOST: '0.0.0.0',
     PORT: '8080',
@@ -75,10 +88,16 @@ t.test('the settings, when all are given, are taken over, typed and frozen', asy
     UNRELATED: 'ignored',
   })
   t.match(config, {
-    hilos: { baseUrl: 'https://acme.api-us1.com/api/3/channel/whatsapp', timeoutMs: 1500, maxBodyBytes: 2048 },
+    hilos: {
+      baseUrl: 'https://acme.api-us1.com/api/3/channel/whatsapp',
+      timeoutMs: 1500,
+      maxWaitMs: 750,
+      maxCallsPerSecond: 0.5,
+      maxBodyBytes: 2048,
+    },
     callers: { host: '0.0.0.0', port: 8080 },
     operators: null,
-    cache: { documentsMaxBytes: 983_040, absencesMaxBytes: 65_536, lifetimeScale: 0.5 },
+    cache: { documentsMaxBytes: 589_824, renderingsMaxBytes: 393_216, absencesMaxBytes: 65_536, lifetimeScale: 0.5 },
     contact: { metaKeys: ['tier', 'delivery day'] },
     logLevel: 'debug',
     shutdownTimeoutMs: 100,
@@ -101,6 +120,7 @@ t.test('settings that are wrong, however many, are all named in one message with
     HILOS_TOKEN: 'canary with spaces',
     HILOS_BASE_URL: 'http://canary.example/',
     HILOS_TIMEOUT_MS: '0',
+    HILOS_MAX_RPS: 'canary',
     HILOS_MAX_BODY_BYTES: '5 canaries',
     HILOS_TOKN: 'canary',
     HOST: 'canary!',
@@ -120,7 +140,7 @@ t.test('settings that are wrong, however many, are all named in one message with
   const problems = problemsOf(wrong)
   t.strictSame([...new Set(names(problems))].sort(), Object.keys(wrong).sort())
   const { message } = new ConfigError(problems)
-  t.match(message, /^hilos-bff cannot start, 19 problems in its settings:\n {2}\w+: /)
+  t.match(message, /^hilos-bff cannot start, 20 problems in its settings:\n {2}\w+: /)
   t.notMatch(message, /canar(y[^:]|ies)/)
   t.notMatch(message, /65536|\b99\b/)
 })
@@ -156,8 +176,8 @@ t.test('callers, while nothing can tell who they are, must be let in by name', a
 })
 
 t.test('settings of later versions, when given, start with a warning', async (t) => {
-  const { warnings } = loadConfig({ ...minimum, HILOS_MAX_RPS: '5', REDIS_URL: 'redis://canary' })
-  t.match(warnings.slice(2), [/^HILOS_MAX_RPS is set, but/, /^REDIS_URL is set, but/])
+  const { warnings } = loadConfig({ ...minimum, CALLER_MAX_RPS: '5', REDIS_URL: 'redis://canary' })
+  t.match(warnings.slice(2), [/^CALLER_MAX_RPS is set, but/, /^REDIS_URL is set, but/])
   t.notMatch(warnings.join(), /canary/)
 })
 
@@ -262,9 +282,13 @@ t.test('the settings, when logged or inspected, show no secret', async (t) => {
 
 t.test('the budget of the cache, when it cannot be shared out evenly, is still in whole bytes', async (t) => {
   for (const given of [1_048_576, 1_048_577, 50_000_001, 100_000_007]) {
-    const { documentsMaxBytes, absencesMaxBytes } = loadConfig({ ...minimum, CACHE_MAX_BYTES: String(given) }).cache
-    t.ok(Number.isInteger(documentsMaxBytes) && Number.isInteger(absencesMaxBytes))
-    t.equal(documentsMaxBytes + absencesMaxBytes, given)
+    const { cache } = loadConfig({ ...minimum, CACHE_MAX_BYTES: String(given) })
+    const parts = [cache.documentsMaxBytes, cache.renderingsMaxBytes, cache.absencesMaxBytes]
+    for (const part of parts) t.ok(Number.isInteger(part))
+    t.equal(
+      parts.reduce((sum, part) => sum + part),
+      given,
+    )
   }
 })
 

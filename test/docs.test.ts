@@ -57,7 +57,7 @@ t.test('a test, when SECURITY.md says that it proves something, has that title',
 
 t.test('the CHANGELOG, names the codes that the agreed contract does not have', async (t) => {
   const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
-  for (const code of ['malformed_request', 'request_timeout', 'upstream_untrusted']) {
+  for (const code of ['malformed_request', 'request_timeout', 'upstream_untrusted', 'not_cached']) {
     t.ok(Object.hasOwn(failureKinds, code))
     t.ok(changelog.includes(`\`${code}\``), code)
   }

@@ -11,10 +11,16 @@ export function ageSeconds(entry: Entry<unknown>, now: number): number {
  * @param name of the cache
  */
 export function formatCacheStatus(name: string, { entry, handling }: Answer<unknown>, now: number): string {
-  const ttl = `ttl=${Math.ceil(remainingMs(entry, now) / 1000)}`
-  if (handling.hit) return `${name}; hit; ${ttl}`
+  const detail = handling.detail === null ? '' : `; detail=${handling.detail}`
+  const ttl = `ttl=${awayFromZero(remainingMs(entry, now) / 1000)}`
+  if (handling.hit) return `${name}; hit; ${ttl}${detail}`
   const fate = handling.collapsed ? '; collapsed' : handling.stored ? '; stored' : ''
-  return `${name}; fwd=${handling.fwd}; ${ttl}${fate}`
+  return `${name}; fwd=${handling.fwd}; ${ttl}${fate}${detail}`
+}
+
+/** What is stale by part of a second says so, and what is still fresh does not say 0. */
+function awayFromZero(seconds: number): number {
+  return seconds > 0 ? Math.ceil(seconds) : Math.floor(seconds)
 }
 
 /**

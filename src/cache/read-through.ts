@@ -1,15 +1,23 @@
-import { type Entry, isFresh } from './entry.ts'
+import { type Decision, decide, type Forwarding } from './decision.ts'
+import { type Demand, noDemand } from './demand.ts'
+import { type Entry, freshOnly, usabilityOf } from './entry.ts'
+import type { Setbacks } from './setbacks.ts'
+import { createSingleFlight, type Landing, type Load, type Slow } from './single-flight.ts'
 import type { Store } from './store.ts'
-
-/** Asks the origin. Resolves to a value or an absence; rejects when the origin could not say. */
-export type Load<V> = (key: string) => Promise<Entry<V>>
 
 /** What the cache did for one request, in the words of RFC 9211. */
 export type Handling =
-  /** Answered from what is remembered. */
-  | { readonly hit: true }
+  /** Answered at once from what is remembered. */
+  | { readonly hit: true; readonly detail: 'revalidating' | 'backing-off' | null }
   /** The origin was asked, for this request or (`collapsed`) for another one that was already under way. */
-  | { readonly hit: false; readonly fwd: 'uri-miss'; readonly stored: boolean; readonly collapsed: boolean }
+  | {
+      readonly hit: false
+      readonly fwd: Forwarding
+      readonly stored: boolean
+      readonly collapsed: boolean
+      /** Why the answer is a stale one all the same. */
+      readonly detail: 'origin-failed' | 'origin-slow' | null
+    }
 
 export interface Answer<V> {
   readonly entry: Entry<V>
@@ -17,8 +25,12 @@ export interface Answer<V> {
 }
 
 export interface ReadThrough<V> {
-  /** What is under the key, remembered or loaded. Rejects with what the load rejected with. */
-  readonly get: (key: string) => Promise<Answer<V>>
+  /**
+   * What is under the key, remembered or loaded; at once when nobody has to be waited for. Null when nothing is
+   * remembered that would do, and the demand forbids asking.
+   * Throws, or rejects with, what the load rejected with, now or a moment ago.
+   */
+  readonly get: (key: string, demand?: Demand) => Answer<V> | null | Promise<Answer<V>>
   /** Forgets one key. A load under way still answers those who wait for it, but is not remembered. */
   readonly delete: (key: string) => void
   /** Forgets everything, in the same way. */
@@ -30,52 +42,88 @@ export interface ReadThroughOptions<V> {
   readonly values: Store<V>
   /** A store of their own, so that a flood of unknown keys evicts no value. */
   readonly absences: Store<V>
+  readonly setbacks: Setbacks
+  /** Whether what was true before may stand in for an answer that failed so. What may not also ends the stale windows. */
+  readonly isTransient: (error: unknown) => boolean
+  /** How long a caller waits for the origin where something stale could go out instead. */
+  readonly slowMs: number
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number
-}
-
-interface Landing<V> {
-  readonly entry: Entry<V>
-  readonly stored: boolean
+  /** Timers by default. */
+  readonly after?: (ms: number) => Promise<unknown>
 }
 
 /**
- * A read-through cache with one load per key at a time. A caller who stops waiting changes nothing for the others,
- * because nobody's signal reaches the load.
+ * A read-through cache with one load per key at a time. {@link decide} says what to do about a request; this does it.
+ * A caller who stops waiting changes nothing for the others, because nobody's signal reaches the load.
  */
-export function createReadThrough<V>({ load, values, absences, now }: ReadThroughOptions<V>): ReadThrough<V> {
-  const flights = new Map<string, Promise<Landing<V>>>()
+export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThrough<V> {
+  const { values, absences, setbacks, isTransient, now } = options
+  const flights = createSingleFlight<V>({ ...options, onLanded: remember, onFailed: rememberFailure })
 
-  async function get(key: string): Promise<Answer<V>> {
+  function get(key: string, demand: Demand = noDemand): Answer<V> | null | Promise<Answer<V>> {
     const entry = values.get(key) ?? absences.get(key)
-    if (entry !== undefined && isFresh(entry, now())) return { entry, handling: { hit: true } }
-    const underWay = flights.get(key)
-    const { entry: loaded, stored } = await (underWay ?? takeOff(key))
-    const collapsed = underWay !== undefined
-    return { entry: loaded, handling: { hit: false, fwd: 'uri-miss', stored: stored && !collapsed, collapsed } }
+    const setback = setbacks.get(key)
+    const decision = decide(entry, demand, setback !== undefined, now())
+    switch (decision.reply) {
+      case 'entry':
+        if (decision.detail === 'revalidating') flights.underWay(key) ?? flights.takeOff(key)
+        return { entry: entry as Entry<V>, handling: { hit: true, detail: decision.detail } }
+      case 'failure':
+        throw setback?.error
+      case 'nothing':
+        return null
+      case 'load':
+        return wait(key, demand, decision)
+    }
   }
 
-  function takeOff(key: string): Promise<Landing<V>> {
-    const flight: Promise<Landing<V>> = load(key)
-      .then((entry) => ({ entry, stored: flights.get(key) === flight && remember(key, entry) }))
-      .finally(() => flights.get(key) === flight && flights.delete(key))
-    flights.set(key, flight)
-    return flight
+  async function wait(key: string, { maxAgeMs }: Demand, decision: Decision & { reply: 'load' }): Promise<Answer<V>> {
+    const underWay = flights.underWay(key)
+    // A load that began before the oldest moment that will do may have been answered before it, too.
+    const collapsed = underWay !== undefined && underWay.startedAt >= now() - maxAgeMs
+    const flight = collapsed ? underWay : flights.takeOff(key)
+    flight.await()
+    const forwarded = { hit: false, fwd: decision.fwd, collapsed } as const
+
+    if (decision.standIn) {
+      const first = await Promise.race([flight.landing, flight.slowness()])
+      const entry = standInFor(key, first)
+      const detail = first.outcome === 'slow' ? 'origin-slow' : 'origin-failed'
+      if (entry !== undefined) return { entry, handling: { ...forwarded, stored: false, detail } }
+    }
+    const landing = await flight.landing
+    if (landing.outcome === 'failed') throw landing.error
+    return { entry: landing.entry, handling: { ...forwarded, stored: landing.stored && !collapsed, detail: null } }
+  }
+
+  /** What may go out instead: still remembered by now, and within its windows. */
+  function standInFor(key: string, first: Landing<V> | Slow): Entry<V> | undefined {
+    const missed = first.outcome === 'slow' || (first.outcome === 'failed' && isTransient(first.error))
+    const entry = missed ? values.get(key) : undefined
+    return entry !== undefined && usabilityOf(entry, now()) !== 'over' ? entry : undefined
   }
 
   function remember(key: string, entry: Entry<V>): boolean {
     const [home, other] = entry.value === null ? [absences, values] : [values, absences]
     other.delete(key)
+    setbacks.delete(key)
     return home.set(key, entry)
+  }
+
+  function rememberFailure(key: string, error: unknown): void {
+    setbacks.set(key, error)
+    const entry = values.get(key)
+    if (entry !== undefined && !isTransient(error)) values.set(key, freshOnly(entry))
   }
 
   return {
     get,
     delete: (key) => {
-      for (const part of [values, absences, flights]) part.delete(key)
+      for (const part of [values, absences, setbacks, flights]) part.delete(key)
     },
     clear: () => {
-      for (const part of [values, absences, flights]) part.clear()
+      for (const part of [values, absences, setbacks, flights]) part.clear()
     },
   }
 }

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { Entry } from './entry.ts'
+import { type Entry, usableMs } from './entry.ts'
 
 /** Keys, entry objects and the map itself, per entry, on top of the value. */
 export const overheadBytes = 1024
@@ -7,10 +7,12 @@ export const overheadBytes = 1024
 /** A bounded memory of entries; the least recently used go first. */
 export interface Store<V> {
   readonly get: (key: string) => Entry<V> | undefined
-  /** Replaces what was there. False when the entry is not remembered: too large for the budget, or without a lifetime. */
+  /** Replaces what was there. False when the entry is not remembered: too large for the budget, or no longer usable. */
   readonly set: (key: string, entry: Entry<V>) => boolean
   readonly delete: (key: string) => void
   readonly clear: () => void
+  /** Forgets what is past its last window, whether anybody asks for it or not. */
+  readonly sweep: () => void
   /** What is remembered, most recently used first, without touching it. */
   readonly entries: () => Iterable<readonly [string, Entry<V>]>
 }
@@ -20,26 +22,32 @@ export interface StoreOptions {
   readonly maxBytes: number
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number
+  /** Told each key that is no longer remembered, for whatever reason but being replaced. */
+  readonly onForgotten?: (key: string) => void
 }
 
-/** A store on lru-cache, which counts bytes and evicts. What is over is forgotten when it is next asked for, or evicted. */
-export function createStore<V>({ maxBytes, now }: StoreOptions): Store<V> {
+/** A store on lru-cache, which counts bytes, evicts, and forgets what is past its last window. */
+export function createStore<V>({ maxBytes, now, onForgotten }: StoreOptions): Store<V> {
   const cache = new LRUCache<string, Entry<V>>({
     maxSize: maxBytes,
     sizeCalculation: (entry) => entry.bytes + overheadBytes,
     perf: { now },
     ttlResolution: 0,
+    ...(onForgotten && { dispose: (_entry, key) => onForgotten(key), noDisposeOnSet: true }),
   })
   return {
     get: (key) => cache.get(key),
     set: (key, entry) => {
-      cache.delete(key)
+      const ttl = usableMs(entry)
+      const start = entry.fetchedAt
       // lru-cache takes a ttl of 0 for "never expires".
-      if (!(entry.freshMs > 0)) return false
-      return cache.set(key, entry, { ttl: entry.freshMs }).has(key)
+      if (start + ttl > now()) return cache.set(key, entry, { ttl, start }).has(key)
+      cache.delete(key)
+      return false
     },
     delete: (key) => void cache.delete(key),
     clear: () => cache.clear(),
+    sweep: () => void cache.purgeStale(),
     entries: () => cache.entries(),
   }
 }

@@ -40,11 +40,19 @@ const hostForm = /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i
 
 function refusalOf({ url, raw }: FastifyRequest, maxUrlLength: number): Failure | undefined {
   if (url.length > maxUrlLength) return new Failure('uri_too_long')
-  const { headersDistinct, httpVersion } = raw
-  const hosts = headersDistinct.host ?? []
+  const { rawHeaders, httpVersion } = raw
+  const hosts = hostsIn(rawHeaders)
   const addressed = hosts.length === 1 || (hosts.length === 0 && httpVersion === '1.0')
   const spoken = httpVersion === '1.0' || httpVersion === '1.1'
   return addressed && hosts.every((host) => hostForm.test(host)) && spoken
     ? undefined
     : new Failure('malformed_request')
+}
+
+/**
+ * All of them; `headers` keeps the first one only, and `headersDistinct` sorts out the others as well, at each request.
+ * @param rawHeaders names and values in turn
+ */
+function hostsIn(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_each, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'host')
 }

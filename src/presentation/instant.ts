@@ -3,7 +3,9 @@
  * @param ms milliseconds since 1970 UTC
  */
 export function instantOf(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString().replace('.000Z', 'Z')
+  if (ms === null) return null
+  const text = new Date(ms).toISOString()
+  return ms % 1000 === 0 ? `${text.slice(0, -'.000Z'.length)}Z` : text
 }
 
 /** The latest of those that are known. */

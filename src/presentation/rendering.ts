@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import fastJson from 'fast-json-stringify'
 import type { TSchema } from 'typebox'
 import { AnswerSchema } from './answer.ts'
+import type { Compression, ContentCoding } from './content-coding.ts'
 import { type ExecutionContact, SummarySchema, TimelineSchema, TranscriptSchema } from './execution-contact.ts'
 import { MessageSchema } from './message.ts'
 import { StepSchema } from './step.ts'
@@ -10,8 +11,10 @@ import { StepSchema } from './step.ts'
 export const views = ['summary', 'timeline', 'transcript'] as const
 export type View = (typeof views)[number]
 
-/** One view of an execution contact as it goes over the wire. */
+/** One view of an execution contact as it goes over the wire, in one content coding. */
 export interface Representation {
+  readonly view: View
+  readonly coding: ContentCoding
   readonly body: Buffer
   /** Strong: the same tag means the same bytes. With its quotes. */
   readonly etag: string
@@ -32,18 +35,28 @@ const serializers: Readonly<Record<View, (contact: ExecutionContact) => string>>
   transcript: serializerOf(TranscriptSchema),
 }
 
-/** The widest view, in memory of its own: a slice of Node's shared pool would keep 64 KiB alive for as long as it lives. */
+/** The widest view, as it is remembered. */
 export function packContact(contact: ExecutionContact): Buffer {
-  const json = serializers.transcript(contact)
-  const packed = Buffer.allocUnsafeSlow(Buffer.byteLength(json))
-  packed.write(json)
-  return packed
+  return ownBytes(serializers.transcript(contact))
 }
 
-/** The view of a contact that `packContact` made. */
+/** In memory of its own: a slice of Node's shared pool keeps all of the pool alive for as long as it lives. */
+export function ownBytes(content: string | Buffer): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(content))
+  if (typeof content === 'string') bytes.write(content)
+  else bytes.set(content)
+  return bytes
+}
+
+/** The view of a contact that `packContact` made. The widest one is the packed contact itself, not a copy. */
 export function renderView(packed: Buffer, view: View): Representation {
   const contact: ExecutionContact = JSON.parse(packed.toString())
-  const body = Buffer.from(serializers[view](contact))
-  const digest = createHash('sha256').update(view).update('\0').update(body).digest('base64url')
-  return { body, etag: `"${digest.slice(0, 27)}"`, terminal: contact.terminal }
+  const body = view === 'transcript' ? packed : ownBytes(serializers[view](contact))
+  const etag = `"${hash('sha256', body, 'base64url').slice(0, 27)}"`
+  return { view, coding: 'identity', body, etag, terminal: contact.terminal }
+}
+
+/** The same in another content coding, which makes it another representation, with an ETag of its own (RFC 9110 section 8.8.3.3). */
+export function recode(plain: Representation, coding: Compression, body: Buffer): Representation {
+  return { ...plain, coding, body, etag: `${plain.etag.slice(0, -1)}-${coding}"` }
 }

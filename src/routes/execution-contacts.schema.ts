@@ -27,12 +27,14 @@ const freshnessHeaders = {
   'Cache-Status': {
     type: 'string',
     description:
-      'What the cache did (RFC 9211), for example `hilos-bff; hit; ttl=3` or `hilos-bff; fwd=uri-miss; ttl=5; stored`.',
+      'What the cache did (RFC 9211), for example `hilos-bff; hit; ttl=3` or `hilos-bff; fwd=uri-miss; ttl=5; stored`. ' +
+      'A negative `ttl` is a stale answer; `detail` says why: `revalidating`, `backing-off`, `origin-failed`, `origin-slow`.',
   },
   'Server-Timing': {
     type: 'string',
     description: 'What the cache did, and the milliseconds the request had taken by then.',
   },
+  'Content-Encoding': { type: 'string', description: '`br` or `gzip`, when asked for and worth it.' },
   Vary: { type: 'string', description: 'The request headers that matter.' },
   'X-Request-Id': { type: 'string', description: 'Names this request in the log.' },
 }
@@ -62,6 +64,13 @@ export const executionContactSchema = {
   headers: Type.Object({
     'if-none-match': Type.Optional(
       Type.String({ description: 'The ETag of an earlier answer: gives 304 while it is the same.' }),
+    ),
+    'cache-control': Type.Optional(
+      Type.String({
+        description:
+          '`no-cache` or `max-age=N` for an answer that Hilos gave no more than N seconds ago (1 at least) or a failure; ' +
+          '`only-if-cached` for one that is remembered, or 504 `not_cached`.',
+      }),
     ),
   }),
   response: {
@@ -100,7 +109,9 @@ export const executionContactSchema = {
         'upstream_untrusted',
         'upstream_unavailable',
         'upstream_rate_limited',
+        'overloaded',
         'upstream_timeout',
+        'not_cached',
       ],
       `/execution-contacts/${exampleContact.id}`,
     ),

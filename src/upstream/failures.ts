@@ -1,15 +1,20 @@
 import { Failure } from '../errors.ts'
-import type { FailureCode } from '../failure-kinds.ts'
+import { type FailureCode, failureKinds } from '../failure-kinds.ts'
 import { retryAfterSeconds } from './retry-after.ts'
+import { UpstreamFailure } from './upstream-failure.ts'
+
+/** Statuses of something on the way that had no luck, and may have it the next time. */
+const gatewayStatuses: readonly number[] = [502, 503, 504]
 
 /** The failure behind a status that is neither an answer nor "there is none". */
 export function statusFailure(upstreamStatus: number, retryAfter: string | undefined, nowMs: number): Failure {
   const facts = { upstreamStatus }
-  const pauseSeconds = retryAfterSeconds(retryAfter, nowMs)
-  if (upstreamStatus === 503 && pauseSeconds === undefined) return new Failure('upstream_unavailable', { facts })
-  const code = codeOfStatus(upstreamStatus)
-  if (code !== 'upstream_rate_limited' || pauseSeconds === undefined) return new Failure(code, { facts })
-  return new Failure(code, { facts, retryAfterSeconds: pauseSeconds })
+  const asked = retryAfterSeconds(retryAfter, nowMs)
+  const code = upstreamStatus === 503 && asked === undefined ? 'upstream_unavailable' : codeOfStatus(upstreamStatus)
+  if (upstreamStatus !== 429 && upstreamStatus < 500) return new Failure(code, { facts })
+  if (asked !== undefined) return new UpstreamFailure(code, { facts, retryAfterSeconds: asked, pauseMs: asked * 1000 })
+  const pauseMs = upstreamStatus === 429 ? failureKinds.upstream_rate_limited.retryAfterSeconds * 1000 : 0
+  return new UpstreamFailure(code, { facts, pauseMs, worthRetrying: gatewayStatuses.includes(upstreamStatus) })
 }
 
 function codeOfStatus(status: number): FailureCode {
@@ -42,21 +47,22 @@ const untrusted =
 const notHttp = /^HPE_|^HTTPParserError$|HEADERS_OVERFLOW|RES_CONTENT_LENGTH_MISMATCH/
 
 /** The failure behind an error thrown before a response began. */
-export function connectionFailure(error: unknown, timeoutMs: number): Failure {
+export function connectionFailure(error: unknown, timeoutMs: number): UpstreamFailure {
   const { name, code = name } = error as Error & { code?: string | number }
   // Names and codes are the libraries'; their messages may quote what came over the wire.
   if (name === 'TimeoutError')
-    return new Failure('upstream_timeout', { facts: { reason: 'before an answer', timeoutMs } })
+    return new UpstreamFailure('upstream_timeout', { facts: { reason: 'before an answer', timeoutMs } })
   const facts = { reason: String(code) }
-  if (name === 'ConnectTimeoutError') return new Failure('upstream_timeout', { facts })
-  if (untrusted.test(facts.reason)) return new Failure('upstream_untrusted', { facts })
-  if (notHttp.test(facts.reason)) return new Failure('upstream_invalid_response', { facts })
-  return new Failure('upstream_unavailable', { facts })
+  if (name === 'ConnectTimeoutError') return new UpstreamFailure('upstream_timeout', { facts })
+  if (untrusted.test(facts.reason)) return new UpstreamFailure('upstream_untrusted', { facts })
+  if (notHttp.test(facts.reason)) return new UpstreamFailure('upstream_invalid_response', { facts })
+  // The usual one: a connection kept alive for too long. Nothing is known to have been done.
+  return new UpstreamFailure('upstream_unavailable', { facts, worthRetrying: true })
 }
 
 /** The failure behind an error thrown when a response had begun but was not whole. */
-export function interruptedFailure(deadline: AbortSignal, timeoutMs: number): Failure {
+export function interruptedFailure(deadline: AbortSignal, timeoutMs: number): UpstreamFailure {
   return deadline.aborted
-    ? new Failure('upstream_timeout', { facts: { reason: 'in the middle of the body', timeoutMs } })
-    : new Failure('upstream_invalid_response', { facts: { reason: 'cut off in the middle of the body' } })
+    ? new UpstreamFailure('upstream_timeout', { facts: { reason: 'in the middle of the body', timeoutMs } })
+    : new UpstreamFailure('upstream_invalid_response', { facts: { reason: 'cut off in the middle of the body' } })
 }

@@ -1,119 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
 import { Failure } from '../errors.ts'
-import type { Secret } from '../secret.ts'
+import type { CircuitBreaker } from './circuit-breaker.ts'
+import type { Connections } from './connections.ts'
 import { elementsIn } from './document-size.ts'
 import type { ReportDrift } from './drift.ts'
-import { connectionFailure, interruptedFailure, statusFailure } from './failures.ts'
+import type { Exchange } from './exchange.ts'
+import type { Governor } from './governor.ts'
 import type { HilosDocument } from './hilos-document.ts'
 import { readDocument } from './read-document.ts'
-import { acceptedEncodings, discardBody, readBody } from './response-body.ts'
+import type { RetryBudget } from './retry-budget.ts'
+import { UpstreamFailure } from './upstream-failure.ts'
 
 export interface HilosClientOptions {
-  readonly dispatcher: Dispatcher
-  readonly token: Secret
-  /** Without a trailing slash. */
-  readonly baseUrl: string
-  /** For a whole call, from connecting to the last byte. */
+  readonly exchange: Exchange
+  readonly connections: Connections
+  readonly breaker: CircuitBreaker
+  readonly governor: Governor
+  readonly retryBudget: RetryBudget
+  /** For a whole call, from waiting for its turn to the last byte, its retry included. */
   readonly timeoutMs: number
-  /** Of the decoded body. */
-  readonly maxBodyBytes: number
+  /** A retry waits for some part of this, at random. */
+  readonly longestRetryDelayMs: number
   /** Steps and messages in one document. */
   readonly maxElements: number
-  readonly userAgent: string
   readonly reportDrift: ReportDrift
-  /** Milliseconds since 1970 UTC. */
-  readonly now: () => number
+  /** Milliseconds of a clock that is never set back. */
+  readonly elapsed: () => number
+  /** From 0 to, and not, 1. */
+  readonly random: () => number
 }
 
 export interface HilosClient {
   /**
    * One execution contact.
    * @param id a UUID in lower case
+   * @param isAwaited whether a caller waits for it by now; always, unless given
    * @returns null when Hilos says that there is none
-   * @throws Failure, one of the `upstream_` codes
+   * @throws Failure, one of the `upstream_` codes or `overloaded`
    */
-  readonly getExecutionContact: (id: string) => Promise<HilosDocument | null>
+  readonly getExecutionContact: (id: string, isAwaited?: () => boolean) => Promise<HilosDocument | null>
 }
 
-/** Asks Hilos, and turns whatever comes back into a document, an absence or a named failure. */
+/** Asks Hilos in turn, once more where that may help, and not at all where it is no use. */
 export function createHilosClient(options: HilosClientOptions): HilosClient {
-  const { dispatcher, token, timeoutMs, maxBodyBytes, maxElements, userAgent, reportDrift, now } = options
-  const { origin, pathname } = new URL(`${options.baseUrl}/flow-execution-contact/`)
+  const { exchange, connections, breaker, governor, retryBudget, timeoutMs, maxElements, reportDrift } = options
+  const { longestRetryDelayMs, elapsed, random } = options
 
-  async function getExecutionContact(id: string): Promise<HilosDocument | null> {
+  async function getExecutionContact(id: string, isAwaited = () => true): Promise<HilosDocument | null> {
     const deadline = AbortSignal.timeout(timeoutMs)
-    const response = await send(`${pathname}${id}`, deadline)
-    const contentType = headerOf(response, 'content-type')
-    // Django answers an unknown object in JSON, and an unknown route in HTML.
-    if (response.statusCode !== 200 && !(response.statusCode === 404 && isJson(contentType))) {
-      discardBody(response.body)
-      throw statusFailure(response.statusCode, headerOf(response, 'retry-after'), now())
+    const startedAt = elapsed()
+    const attempt = (dispatcher: Dispatcher) => attemptOnce(id, isAwaited, dispatcher, deadline)
+    retryBudget.earn()
+    try {
+      return await attempt(connections.kept)
+    } catch (error) {
+      if (!mayRetry(error, startedAt)) throw error
     }
-    const json = parseJson(await read(response, deadline))
-    if (response.statusCode === 404) return null
+    await sleep(random() * longestRetryDelayMs)
+    return await attempt(connections.fresh)
+  }
+
+  /** With more than half of the time left: what was slow to fail is slow to fail again. */
+  function mayRetry(error: unknown, startedAt: number): boolean {
+    const worthwhile = error instanceof UpstreamFailure && error.worthRetrying
+    const inTime = elapsed() - startedAt < timeoutMs / 2
+    return worthwhile && inTime && breaker.refusal() === null && retryBudget.spend()
+  }
+
+  async function attemptOnce(
+    id: string,
+    isAwaited: () => boolean,
+    dispatcher: Dispatcher,
+    deadline: AbortSignal,
+  ): Promise<HilosDocument | null> {
+    const refusal = breaker.refusal()
+    if (refusal !== null) throw refusal
+    const release = await governor.turn(isAwaited)
+    try {
+      const settle = breaker.begin(id)
+      try {
+        const document = read(await exchange(id, dispatcher, deadline), id)
+        settle(null)
+        return document
+      } catch (error) {
+        settle(error as Failure)
+        throw error
+      }
+    } finally {
+      release()
+    }
+  }
+
+  function read(json: unknown, id: string): HilosDocument | null {
+    if (json === undefined) return null
     if (elementsIn(json) > maxElements) throw new Failure('upstream_too_large', { facts: { maxElements } })
     return readDocument(json, id, reportDrift)
   }
 
-  async function send(path: string, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    try {
-      return await dispatcher.request({
-        origin,
-        path,
-        method: 'GET',
-        headers: {
-          authorization: `Token ${token.reveal()}`,
-          accept: 'application/json',
-          'accept-encoding': acceptedEncodings,
-          'user-agent': userAgent,
-        },
-        signal,
-      })
-    } catch (error) {
-      throw connectionFailure(error, timeoutMs)
-    }
-  }
-
-  async function read(response: Dispatcher.ResponseData, signal: AbortSignal): Promise<string> {
-    try {
-      const encoding = headerOf(response, 'content-encoding') ?? 'identity'
-      return withoutToken(await readBody(response.body, encoding.toLowerCase(), maxBodyBytes))
-    } catch (error) {
-      if (error instanceof Failure) throw error
-      throw interruptedFailure(signal, timeoutMs)
-    }
-  }
-
-  /** Some servers repeat the request in what they answer; nothing that has our key in it goes any further. */
-  function withoutToken(text: string): string {
-    if (!repeatsKey(text, token.reveal())) return text
-    throw new Failure('upstream_invalid_response', { facts: { reason: 'our own key in the body' } })
-  }
-
   return { getExecutionContact }
-}
-
-/** A shorter key stands in a document by chance, as `test` does in `is_test`; then only the whole credentials tell. */
-const tellingKeyLength = 12
-
-function repeatsKey(text: string, key: string): boolean {
-  return text.includes(`Token ${key}`) || (key.length >= tellingKeyLength && text.includes(key))
-}
-
-/** A header sent more than once is joined, as RFC 9110 section 5.3 has it. */
-function headerOf(response: Dispatcher.ResponseData, name: string): string | undefined {
-  return response.headers[name]?.toString()
-}
-
-function isJson(contentType: string | undefined): boolean {
-  return /^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType ?? '')
-}
-
-/** The parser's own error quotes the document, so it is not kept as a cause. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new Failure('upstream_invalid_response', { facts: { reason: 'not JSON' } })
-  }
 }

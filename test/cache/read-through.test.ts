@@ -1,58 +1,12 @@
-import t, { type Test } from 'tap'
-import type { Entry } from '../../src/cache/entry.ts'
-import { type Answer, createReadThrough } from '../../src/cache/read-through.ts'
-import { createStore } from '../../src/cache/store.ts'
-import { createClock } from '../harness/clock.ts'
+import t from 'tap'
+import { Away, arrange, collapsed, hit, miss, noCache, notStored, originSlow, same, settled } from './rig.ts'
 
-type Outcome = Partial<Entry<string>> | Error
+/** What is over is as if it had never been. */
+const noWindows = { staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
 
-/** A read-through whose loads land when, and how, the test says. */
-function arrange(budgets: { values?: number; absences?: number } = {}) {
-  const clock = createClock()
-  const store = (maxBytes = 100_000) => createStore<string>({ maxBytes, now: clock.now })
-  const [values, absences] = [store(budgets.values), store(budgets.absences)]
-  const loads: { key: string; land: (outcome: Outcome) => void }[] = []
-  const cache = createReadThrough<string>({
-    load: (key) => {
-      const { promise, resolve, reject } = Promise.withResolvers<Entry<string>>()
-      loads.push({
-        key,
-        land: (outcome) =>
-          outcome instanceof Error
-            ? reject(outcome)
-            : resolve({ value: 'v', bytes: 1, fetchedAt: clock.now(), freshMs: 5000, ...outcome }),
-      })
-      return promise
-    },
-    values,
-    absences,
-    now: clock.now,
-  })
-
-  /** Asks, and lets the load it causes, if any, land. */
-  async function ask(key: string, outcome: Outcome = {}) {
-    const before = loads.length
-    const answer = cache.get(key)
-    if (loads.length > before) loads.at(-1)?.land(outcome)
-    return await answer
-  }
-
-  return { cache, clock, loads, values, absences, ask }
-}
-
-const hit = { hit: true }
-const miss = { hit: false, fwd: 'uri-miss', stored: true, collapsed: false }
-const collapsed = { hit: false, fwd: 'uri-miss', stored: false, collapsed: true }
-const notStored = { ...miss, stored: false }
-
-function same(t: Test, { entry, handling }: Answer<string>, value: string | null, expected: object) {
-  t.equal(entry.value, value)
-  t.strictSame(handling, expected)
-}
-
-t.test('nothing stored, when asked for, is loaded once and remembered until its lifetime ends', async (t) => {
+t.test('nothing stored, when asked for, is loaded once and remembered until its last window ends', async (t) => {
   const { ask, clock, loads } = arrange()
-  same(t, await ask('k'), 'v', miss)
+  same(t, await ask('k', noWindows), 'v', miss)
   clock.advance(4999)
   same(t, await ask('k'), 'v', hit)
   t.equal(loads.length, 1)
@@ -64,10 +18,17 @@ t.test('nothing stored, when asked for, is loaded once and remembered until its 
   )
 })
 
+t.test('what is remembered, when asked for, is there without waiting', async (t) => {
+  const { cache, ask } = arrange()
+  await ask('k')
+  const answer = cache.get('k')
+  t.notOk(answer instanceof Promise)
+})
+
 t.test('a lifetime, when it differs from entry to entry, is each entry’s own', async (t) => {
   const { ask, clock } = arrange()
-  await ask('short', { freshMs: 1000 })
-  await ask('long', { freshMs: 9000 })
+  await ask('short', { ...noWindows, freshMs: 1000 })
+  await ask('long', { ...noWindows, freshMs: 9000 })
   clock.advance(1000)
   same(t, await ask('short', { value: 'again' }), 'again', miss)
   same(t, await ask('long'), 'v', hit)
@@ -81,42 +42,43 @@ t.test('a lifetime of 0, when loaded, answers and is not stored', async (t) => {
 
 t.test('a value already stale when it lands, when asked for again, is loaded again', async (t) => {
   const { ask, clock } = arrange()
-  await ask('k', { fetchedAt: clock.now() - 5000 })
+  await ask('k', { ...noWindows, fetchedAt: clock.now() - 5000 })
   same(t, await ask('k', { value: 'again' }), 'again', miss)
 })
 
-t.test('a value larger than the budget, when loaded, answers and is not stored', async (t) => {
-  const { ask } = arrange({ values: 2000 })
-  same(t, await ask('k', { bytes: 2000 }), 'v', notStored)
-})
-
 t.test('callers of one key, while its load is under way, share it', async (t) => {
-  const { cache, loads } = arrange()
-  const answers = [cache.get('k'), cache.get('k'), cache.get('k')]
-  const other = cache.get('other')
+  const { begin, loads } = arrange()
+  const asked = await Promise.all([begin('k'), begin('k'), begin('k'), begin('other')])
   t.equal(loads.length, 2)
   for (const { land } of loads) land({})
-  const [first, second, third] = await Promise.all(answers)
-  t.strictSame([first?.handling, second?.handling, third?.handling], [miss, collapsed, collapsed])
-  t.strictSame((await other).handling, miss)
+  const [first, second, third, other] = await Promise.all(asked.map(({ answer }) => answer))
+  t.strictSame(
+    [first, second, third, other].map((answer) => answer?.handling),
+    [miss, collapsed, collapsed, miss],
+  )
 })
 
-t.test('callers of one key, when its load fails, all fail with it, and the next one loads anew', async (t) => {
-  const { cache, ask, loads } = arrange()
-  const failure = new Error('away')
-  const answers = [cache.get('k'), cache.get('k')]
-  loads[0]?.land(failure)
-  for (const answer of answers) await t.rejects(answer, failure)
+t.test('a failure, when nothing is stored, reaches all who wait, and who comes within a moment', async (t) => {
+  const { begin, ask, loads, clock } = arrange()
+  const away = new Away()
+  const asked = await Promise.all([begin('k'), begin('k')])
+  loads[0]?.land(away)
+  for (const { answer } of asked) await t.rejects(answer, away)
+  clock.advance(1000)
+  await t.rejects(ask('k'), away)
+  t.equal(loads.length, 1, 'an outage is no herd')
+  same(t, await ask('other'), 'v', miss)
+  clock.advance(1)
   same(t, await ask('k'), 'v', miss)
 })
 
 t.test('more loads under way than the store has room for, when they land, all answer', async (t) => {
-  const { cache, loads, values } = arrange({ values: 3000 })
-  const answers = Array.from({ length: 50 }, (_, index) => cache.get(`k${index}`))
+  const { begin, loads, values } = arrange({ values: 3000 })
+  const asked = await Promise.all(Array.from({ length: 50 }, (_, index) => begin(`k${index}`)))
   for (const { land, key } of loads) land({ value: key })
-  const landed = await Promise.all(answers)
+  const landed = await Promise.all(asked.map(({ answer }) => answer))
   t.strictSame(
-    landed.map(({ entry }) => entry.value),
+    landed.map((answer) => answer?.entry.value),
     loads.map(({ key }) => key),
   )
   t.equal([...values.entries()].length, 2)
@@ -124,7 +86,7 @@ t.test('more loads under way than the store has room for, when they land, all an
 
 t.test('an absence, when loaded, is remembered like a value and has a store of its own', async (t) => {
   const { ask, clock, values, absences } = arrange()
-  same(t, await ask('gone', { value: null, bytes: 0, freshMs: 10_000 }), null, miss)
+  same(t, await ask('gone', { ...noWindows, value: null, bytes: 0, freshMs: 10_000 }), null, miss)
   clock.advance(9999)
   same(t, await ask('gone'), null, hit)
   t.equal([...values.entries()].length, 0)
@@ -149,7 +111,7 @@ t.test('a value, when it turns into an absence and back, leaves no trace in the 
     ['back', 1, 0],
   ] as const
   for (const [value, valueCount, absenceCount] of turns) {
-    same(t, await ask('k', { value }), value, miss)
+    same(t, await ask('k', { ...noWindows, value }), value, miss)
     t.equal([...values.entries()].length, valueCount)
     t.equal([...absences.entries()].length, absenceCount)
     clock.advance(5000)
@@ -174,22 +136,50 @@ for (const forget of ['delete', 'clear'] as const) {
   t.test(
     `${forget}, while a load is under way, lets it answer but not be stored, and the next one loads anew`,
     async (t) => {
-      const { cache, loads, ask } = arrange()
-      const waiting = [cache.get('k'), cache.get('k')]
+      const { cache, begin, loads, ask } = arrange()
+      const waiting = [await begin('k'), await begin('k')]
       cache[forget]('k')
-      const anew = cache.get('k')
+      const anew = await begin('k')
       t.equal(loads.length, 2, 'nobody joins the forgotten load')
       loads[0]?.land({ value: 'forgotten' })
-      for (const [index, answer] of waiting.entries())
+      for (const [index, { answer }] of waiting.entries())
         same(t, await answer, 'forgotten', index === 0 ? notStored : collapsed)
-      const joined = cache.get('k')
+      const joined = await begin('k')
       t.equal(loads.length, 2, 'the forgotten load, landing, does not hide the new one')
       loads[1]?.land({ value: 'new' })
-      same(t, await anew, 'new', miss)
-      same(t, await joined, 'new', collapsed)
+      same(t, await anew.answer, 'new', miss)
+      same(t, await joined.answer, 'new', collapsed)
       same(t, await ask('k'), 'new', hit)
     },
   )
+
+  t.test(`${forget}, while a load is under way that then fails, leaves no failure behind`, async (t) => {
+    const { cache, begin, loads, ask } = arrange()
+    const { answer } = await begin('k')
+    cache[forget]('k')
+    loads[0]?.land(new Away())
+    await t.rejects(answer, { name: 'Away' })
+    same(t, await ask('k'), 'v', miss)
+  })
+
+  t.test(`${forget}, while somebody waits with something stale at hand, takes that away, too`, async (t) => {
+    const { cache, begin, ask, clock, loads, timers } = arrange()
+    await ask('k')
+    clock.advance(35_000)
+    const slow = await begin('k')
+    cache[forget]('k')
+    timers[0]?.ring()
+    await settled()
+    loads[1]?.land({ value: 'new' })
+    same(t, await slow.answer, 'new', { ...originSlow, detail: null })
+  })
+
+  t.test(`${forget}, a moment after a failure, forgets that as well`, async (t) => {
+    const { cache, ask } = arrange()
+    await t.rejects(ask('k', new Away()), { name: 'Away' })
+    cache[forget]('k')
+    same(t, await ask('k'), 'v', miss)
+  })
 }
 
 t.test('a clock, when set back behind what is stored, makes the next request load', async (t) => {
@@ -197,4 +187,42 @@ t.test('a clock, when set back behind what is stored, makes the next request loa
   await ask('k')
   clock.advance(-3_600_000)
   same(t, await ask('k', { value: 'again' }), 'again', miss)
+})
+
+t.test(
+  'a strict demand, while a load is under way, joins a young one and overtakes one older than it allows',
+  async (t) => {
+    const { begin, ask, clock, loads } = arrange()
+    const lax = await begin('k')
+    clock.advance(1000)
+    const joins = await begin('k', noCache)
+    t.equal(loads.length, 1)
+    clock.advance(1)
+    const overtakes = await begin('k', noCache)
+    t.equal(loads.length, 2)
+    const follows = await begin('k')
+    t.equal(loads.length, 2, 'who comes later joins the newer one')
+    loads[1]?.land({ value: 'new' })
+    same(t, await overtakes.answer, 'new', miss)
+    same(t, await follows.answer, 'new', collapsed)
+    loads[0]?.land({ value: 'old' })
+    same(t, await lax.answer, 'old', notStored)
+    same(t, await joins.answer, 'old', collapsed)
+    same(t, await ask('k'), 'new', hit, 'the older one does not replace the newer')
+  },
+)
+
+t.test('a load, by who asks, is awaited or only refreshes, and becomes awaited when somebody joins', async (t) => {
+  const { begin, ask, clock, loads } = arrange()
+  await begin('k')
+  t.equal(loads[0]?.isAwaited(), true)
+  loads[0]?.land({})
+  await settled()
+  clock.advance(5000)
+  await ask('k', {}).catch(() => {})
+  clock.advance(5000)
+  await begin('k')
+  t.equal(loads[2]?.isAwaited(), false)
+  await begin('k', noCache)
+  t.equal(loads[2]?.isAwaited(), true)
 })

@@ -7,7 +7,7 @@ const kibibyte = 1024
 const clock = createClock()
 
 function entryOf(value: string, bytes = value.length, freshMs = 5000): Entry<string> {
-  return { value, bytes, fetchedAt: clock.now(), freshMs }
+  return { value, bytes, fetchedAt: clock.now(), freshMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
 }
 
 /** Room for this many entries of a kibibyte. */
@@ -46,13 +46,75 @@ t.test('an entry without a lifetime, when set, is refused, and what it was to re
   }
 })
 
-t.test('an entry, when its lifetime is over, is forgotten by the injected clock', async (t) => {
+t.test('an entry, when past its last window, is forgotten by the injected clock', async (t) => {
+  const windows = [
+    [{}, 5000],
+    [{ staleWhileRevalidateMs: 1000 }, 6000],
+    [{ staleIfErrorMs: 2000 }, 7000],
+    [{ staleWhileRevalidateMs: 1000, staleIfErrorMs: 2000 }, 7000],
+    [{ fetchedAt: clock.now() - 3000 }, 2000],
+  ] as const
+  for (const [given, leftMs] of windows) {
+    const store = storeFor(1)
+    const fetchedAt = clock.now() - ('fetchedAt' in given ? 3000 : 0)
+    t.equal(store.set('a', { ...entryOf('a'), ...given, fetchedAt }), true)
+    clock.advance(leftMs)
+    t.equal(store.get('a')?.value, 'a', 'what it is good for to the millisecond is not the store’s business')
+    clock.advance(1)
+    t.equal(store.get('a'), undefined)
+  }
+})
+
+t.test('an entry, when its last window is past before it is set, is refused', async (t) => {
   const store = storeFor(1)
-  store.set('a', entryOf('a'))
-  clock.advance(5000)
-  t.equal(store.get('a')?.value, 'a', 'whether it is fresh to the millisecond is not the store’s business')
-  clock.advance(1)
+  t.equal(store.set('a', { ...entryOf('a'), fetchedAt: clock.now() - 4999 }), true)
+  t.equal(store.set('a', { ...entryOf('a'), fetchedAt: clock.now() - 5000 }), false)
   t.equal(store.get('a'), undefined)
+})
+
+t.test('a sweep, without anybody asking, frees what is past its last window and nothing else', async (t) => {
+  const forgotten: string[] = []
+  const store = createStore<string>({ maxBytes: 100_000, now: clock.now, onForgotten: (key) => forgotten.push(key) })
+  store.set('short', entryOf('short'))
+  store.set('long', { ...entryOf('long'), staleIfErrorMs: 10_000 })
+  const keys = () => [...store.entries()].map(([key]) => key)
+  clock.advance(5000)
+  store.sweep()
+  t.strictSame(keys(), ['long', 'short'])
+  clock.advance(1)
+  store.sweep()
+  t.strictSame(keys(), ['long'])
+  t.strictSame(forgotten, ['short'])
+})
+
+t.test('a key, when it is no longer remembered for whatever reason but being replaced, is told', async (t) => {
+  const forgotten: string[] = []
+  const store = createStore<string>({
+    maxBytes: 2 * (kibibyte + overheadBytes),
+    now: clock.now,
+    onForgotten: (key) => forgotten.push(key),
+  })
+  const told = () => forgotten.splice(0)
+  store.set('a', entryOf('a', kibibyte))
+  store.set('a', entryOf('replaced', kibibyte))
+  store.set('b', entryOf('b', kibibyte))
+  t.strictSame(told(), [])
+  store.set('c', entryOf('c', kibibyte))
+  t.strictSame(told(), ['a'], 'evicted')
+  store.delete('b')
+  t.strictSame(told(), ['b'], 'deleted')
+  store.set('c', entryOf('larger', 10 * kibibyte))
+  t.strictSame(told(), ['c'], 'too large')
+  store.set('d', entryOf('d'))
+  store.set('d', entryOf('d', 1, 0))
+  t.strictSame(told(), ['d'], 'without a lifetime')
+  store.set('e', entryOf('e'))
+  store.clear()
+  t.strictSame(told(), ['e'], 'cleared')
+  store.set('f', entryOf('f'))
+  clock.advance(5001)
+  store.get('f')
+  t.strictSame(told(), ['f'], 'over')
 })
 
 t.test('a store, when told to, lists, deletes and clears', async (t) => {

@@ -1,8 +1,9 @@
 import type { Test } from 'tap'
+import { request } from 'undici'
 import { createSandbox, type Sandbox } from '../../sandbox/hilos.ts'
 import { createService, type Service } from '../../src/app.ts'
 import type { Entry } from '../../src/cache/entry.ts'
-import { createStore, type Store } from '../../src/cache/store.ts'
+import type { Store } from '../../src/cache/store.ts'
 import { loadConfig } from '../../src/config.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createClock, type TestClock } from './clock.ts'
@@ -15,6 +16,7 @@ export interface RunningService {
   /** Origin of the callers' listener. */
   readonly origin: string
   readonly sandbox: Sandbox
+  readonly hilosPort: number
   readonly service: Service
   readonly clock: TestClock
   readonly store: Store<Buffer>
@@ -50,18 +52,20 @@ export async function startService(
   { env, clock = createClock(), faultText = 'made-up trouble', token = sandboxToken }: Arrangement = {},
 ): Promise<RunningService> {
   const sandbox = createSandbox({ token, now: clock.now, faultText })
+  const baseUrl = await sandbox.listen()
   const config = loadConfig({
     HILOS_TOKEN: token,
-    HILOS_BASE_URL: await sandbox.listen(),
+    HILOS_BASE_URL: baseUrl,
     DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
     CONTACT_REF_KEY: contactRefKey,
     LOG_LEVEL: 'trace',
+    // The clock stands still unless a test moves it, and with it the governor's tokens.
+    HILOS_MAX_RPS: '0',
     ...env,
   })
   const lines: string[] = []
   const logger = createLogger(config.logLevel, { write: (line) => void lines.push(line) })
-  const store = createStore<Buffer>({ maxBytes: config.cache.documentsMaxBytes, now: clock.now })
-  const service = await createService(config, logger, { now: clock.now, store })
+  const service = await createService(config, logger, { now: clock.now, elapsed: clock.now, random: () => 0.5 })
   const origin = await service.callers.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(async () => {
     await service.close()
@@ -71,15 +75,18 @@ export async function startService(
   return {
     origin,
     sandbox,
+    hilosPort: Number(new URL(baseUrl).port),
     service,
     clock,
-    store,
+    store: service.store,
     log: () => lines.join(''),
     logLines: () => lines.map((line) => JSON.parse(line)),
     get: async (path, headers = {}, method = 'GET') => {
-      const response = await fetch(`${origin}${path}`, { method, headers, redirect: 'manual' })
-      const text = await response.text()
-      return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) }
+      // Not fetch: that adds headers of its own, `Cache-Control: no-cache` among them where there is an If-None-Match.
+      const response = await request(`${origin}${path}`, { method: method as 'GET', headers })
+      const text = await response.body.text()
+      const received = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]))
+      return { status: response.statusCode, headers: received, text, json: () => JSON.parse(text) }
     },
   }
 }
@@ -87,4 +94,9 @@ export async function startService(
 /** What is remembered, as text. */
 export function textOf(entries: Iterable<readonly [string, Entry<Buffer>]>): string {
   return [...entries].map(([key, { value, ...rest }]) => `${key} ${value} ${JSON.stringify(rest)}`).join('\n')
+}
+
+/** Waits for something that happens behind an answer, such as a refresh. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { exampleContact } from '../../src/presentation/example.ts'
 import type { ExecutionContact } from '../../src/presentation/execution-contact.ts'
-import { freshnessLifetimeMs } from '../../src/presentation/lifetime.ts'
+import { lifetimeOf as presentedLifetimeOf } from '../../src/presentation/lifetime.ts'
 import { at } from './builders.ts'
 
 const second = 1000
@@ -13,8 +13,11 @@ const instant = (ms: number) => new Date(ms).toISOString()
 const ago = (ms: number) => instant(now - ms)
 const ahead = (ms: number | null) => (ms === null ? null : instant(now + ms))
 
-const lifetimeOf = (given: Partial<ExecutionContact>, scale = 1) =>
-  freshnessLifetimeMs({ ...exampleContact, steps: [], lastActivityAt: ago(0), ...given }, now, scale)
+/** Neither stretched nor moved. */
+const plain = { scale: 1, stretch: 1, random: 0.5 }
+const windowsOf = (given: Partial<ExecutionContact>, options: Partial<typeof plain> = {}) =>
+  presentedLifetimeOf({ ...exampleContact, steps: [], lastActivityAt: ago(0), ...given }, now, { ...plain, ...options })
+const lifetimeOf = (given: Partial<ExecutionContact>, scale = 1) => windowsOf(given, { scale }).freshMs
 
 type Step = ExecutionContact['steps'][number]
 const stepWith = (status: Step['status'], expiresMs: number | null, delayMs: number | null = null): Step => ({
@@ -29,7 +32,7 @@ const longUnchanged = (...steps: Step[]) => lifetimeOf({ status: 'RUNNING', last
 const ends = ['COMPLETED', 'CANCELED', 'EXPIRED', 'FAILED'] as const
 
 t.test('an absence, whenever it is, is remembered for 10 seconds', async (t) => {
-  t.equal(freshnessLifetimeMs(null, now, 1), 10 * second)
+  t.equal(presentedLifetimeOf(null, now, plain).freshMs, 10 * second)
 })
 
 t.test('a contact that neither runs nor ended, whatever its times and deadlines, has a fixed lifetime', async (t) => {
@@ -204,6 +207,60 @@ t.test('every lifetime, when scaled, is multiplied and in whole milliseconds', a
     const seen = [0, 0.5, 2].map((scale) => lifetimeOf(given, scale))
     t.strictSame(seen, [0, half, double], JSON.stringify(given))
   }
-  const absences = [0, 0.5, 2].map((scale) => freshnessLifetimeMs(null, now, scale))
+  const absences = [0, 0.5, 2].map((scale) => presentedLifetimeOf(null, now, { ...plain, scale }).freshMs)
   t.strictSame(absences, [0, 5000, 20_000], 'an absence')
+})
+
+t.test('stale windows, by what Hilos said, are as published, and scaled like freshness', async (t) => {
+  const ended = (ms: number) => ({ status: 'COMPLETED', endedAt: ago(ms) }) as const
+  const table: readonly (readonly [Partial<ExecutionContact>, number, number])[] = [
+    [{ status: 'READY' }, 30, 600],
+    [{ status: 'RUNNING' }, 30, 600],
+    [{ status: 'PAUSED' }, 60, 600],
+    [{ status: 'UNKNOWN' }, 15, 600],
+    [ended(15 * minute - 1), 120, 3600],
+    [ended(15 * minute), 3600, 21_600],
+    [ended(24 * hour - 1), 3600, 21_600],
+    [ended(24 * hour), 3600, 86_400],
+  ]
+  for (const [given, revalidateSeconds, errorSeconds] of table)
+    for (const scale of [0, 0.1, 1, 3]) {
+      const { staleWhileRevalidateMs, staleIfErrorMs } = windowsOf(given, { scale })
+      const expected = [revalidateSeconds, errorSeconds].map((seconds) => Math.round(seconds * second * scale))
+      t.strictSame([staleWhileRevalidateMs, staleIfErrorMs], expected, `${JSON.stringify(given)} × ${scale}`)
+    }
+})
+
+t.test('an absence, whatever the scale, has no stale windows', async (t) => {
+  for (const scale of [0, 1, 100])
+    t.match(presentedLifetimeOf(null, now, { ...plain, scale }), { staleWhileRevalidateMs: 0, staleIfErrorMs: 0 })
+})
+
+t.test('chance, from one end to the other, moves freshness by a tenth and nothing else', async (t) => {
+  for (const [random, freshMs] of [
+    [0, 4500],
+    [0.25, 4750],
+    [0.5, 5000],
+    [0.75, 5250],
+    [1, 5500],
+  ] as const)
+    t.strictSame(windowsOf({ status: 'READY' }, { random }), { ...windowsOf({ status: 'READY' }), freshMs })
+  const steps = [stepWith('RUNNING', 10 * second)]
+  const running = { status: 'RUNNING', lastActivityAt: ago(hour), steps } as const
+  t.equal(windowsOf(running, { random: 1 }).freshMs, 11_000, 'but never past the next deadline')
+  t.equal(presentedLifetimeOf(null, now, { ...plain, random: 0 }).freshMs, 9000)
+})
+
+t.test('stretching, by its factor, lengthens freshness to a minute at most and never shortens it', async (t) => {
+  const table: readonly (readonly [Partial<ExecutionContact>, number, number])[] = [
+    [{ status: 'READY' }, 2, 10_000],
+    [{ status: 'READY' }, 12, 60_000],
+    [{ status: 'READY' }, 20, 60_000],
+    [{ status: 'RUNNING' }, 20, 60_000],
+    [{ status: 'RUNNING', steps: [stepWith('RUNNING', 10_000)] }, 20, 11_000],
+    [{ status: 'COMPLETED', endedAt: ago(hour) }, 20, 600_000],
+  ]
+  for (const [given, stretch, freshMs] of table)
+    t.strictSame(windowsOf(given, { stretch }), { ...windowsOf(given), freshMs }, JSON.stringify(given))
+  t.equal(windowsOf({ status: 'READY' }, { stretch: 20, scale: 2 }).freshMs, 120_000, 'and is scaled like the rest')
 })

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import t from 'tap'
 import { exampleContact } from '../../src/presentation/example.ts'
 import type { ExecutionContact } from '../../src/presentation/execution-contact.ts'
-import { packContact, renderView, views } from '../../src/presentation/rendering.ts'
+import { ownBytes, packContact, recode, renderView, views } from '../../src/presentation/rendering.ts'
 import { filledContact, plant } from './builders.ts'
 import { isNullable, type Path, publishedFields } from './fields.ts'
 
@@ -36,6 +36,21 @@ t.test('a view, of a packed contact, has the documented fields with the values o
   }
 })
 
+t.test('the transcript, of a packed contact, is the packed contact itself and no copy', async (t) => {
+  const packed = packContact(exampleContact)
+  t.equal(renderView(packed, 'transcript').body, packed)
+})
+
+t.test('a view, when recoded, is another representation with a tag of its own', async (t) => {
+  for (const terminal of [true, false]) {
+    const plain = renderView(packContact({ ...exampleContact, terminal }), 'timeline')
+    const body = Buffer.from('as if compressed')
+    const etag = plain.etag.replace(/"$/, '-gzip"')
+    t.strictSame(recode(plain, 'gzip', body), { view: 'timeline', coding: 'gzip', body, etag, terminal })
+    t.equal(recode(plain, 'gzip', body).body, body, 'and no copy')
+  }
+})
+
 t.test('a view, by the contact, says whether the run is over', async (t) => {
   for (const view of views)
     for (const terminal of [true, false])
@@ -59,12 +74,25 @@ t.test('an ETag, for other bytes or another view, is another', async (t) => {
   t.not(etagsOf({ ...exampleContact, answers: [] })[1], timeline)
 })
 
-t.test('a packed contact, small or large, owns its memory', async (t) => {
+t.test('a packed contact and its views, small or large, own their memory', async (t) => {
   const small = { ...exampleContact, steps: [], answers: [], messages: [] }
   for (const contact of [small, { ...small, reason: '🚚' }, filledContact]) {
     const packed = packContact(contact)
     t.equal(packed.buffer.byteLength, packed.length)
     t.equal(packed.length, Buffer.byteLength(JSON.stringify(contact)), 'and no byte more than needed')
+    for (const view of views) {
+      const { body } = renderView(packed, view)
+      t.equal(body.buffer.byteLength, body.length, view)
+    }
+  }
+})
+
+t.test('bytes or a text, when owned, are a copy in memory of its own', async (t) => {
+  for (const content of ['', 'x', '🚚 María', Buffer.from('pooled'), Buffer.alloc(0)]) {
+    const owned = ownBytes(content)
+    t.ok(owned.equals(Buffer.from(content)))
+    t.equal(owned.buffer.byteLength, owned.length)
+    t.not(owned, content)
   }
 })
 
@@ -74,7 +102,8 @@ t.test('an unnamed property, on any object that is packed or rendered, does not 
   t.equal(countOf(/"planted":/g, plant(filledContact)), countOf(/\{/g, filledContact) - 1, 'in all objects but meta')
   t.strictSame(packContact(plant(filledContact)), packed)
   const strayBytes = Buffer.from(JSON.stringify(plant(filledContact)))
-  for (const view of views) t.strictSame(renderView(strayBytes, view), renderView(packed, view), view)
+  for (const view of ['summary', 'timeline'] as const)
+    t.strictSame(renderView(strayBytes, view), renderView(packed, view), view)
 })
 
 const withText = (text: string): ExecutionContact => ({

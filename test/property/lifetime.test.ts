@@ -3,7 +3,7 @@ import t from 'tap'
 import type { TUnsafe } from 'typebox'
 import { exampleContact } from '../../src/presentation/example.ts'
 import type { ExecutionContact } from '../../src/presentation/execution-contact.ts'
-import { freshnessLifetimeMs } from '../../src/presentation/lifetime.ts'
+import { lifetimeOf } from '../../src/presentation/lifetime.ts'
 import { RunStatusSchema, StepStatusSchema } from '../../src/presentation/status.ts'
 import { holds } from './holds.ts'
 
@@ -40,13 +40,17 @@ const contacts: fc.Arbitrary<ExecutionContact> = fc
 const circumstances = [
   fc.option(contacts),
   times,
-  fc.oneof(fc.constantFrom(0, 1, 100), fc.double({ min: 0, max: 100, noNaN: true })),
+  fc.record({
+    scale: fc.oneof(fc.constantFrom(0, 1, 100), fc.double({ min: 0, max: 100, noNaN: true })),
+    stretch: fc.oneof(fc.constant(1), fc.double({ min: 1, noNaN: true })),
+    random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+  }),
 ] as const
 
 t.test('a lifetime, whatever the contact, the time and the scale, is finite, whole and not negative', async (t) => {
   const property = fc.property(...circumstances, (...given) => {
-    const lifetimeMs = freshnessLifetimeMs(...given)
-    return Number.isSafeInteger(lifetimeMs) && lifetimeMs >= 0
+    const { freshMs, staleWhileRevalidateMs, staleIfErrorMs } = lifetimeOf(...given)
+    return [freshMs, staleWhileRevalidateMs, staleIfErrorMs].every((ms) => Number.isSafeInteger(ms) && ms >= 0)
   })
   holds(t, property, { numRuns: 2000 })
 })

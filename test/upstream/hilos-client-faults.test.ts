@@ -3,6 +3,7 @@ import t from 'tap'
 import { type FaultName, faultIds } from '../../sandbox/faults.ts'
 import { createSandbox } from '../../sandbox/hilos.ts'
 import type { FailureCode } from '../../src/failure-kinds.ts'
+import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts'
 import {
   canary,
   closed,
@@ -19,39 +20,74 @@ const timeoutMs = 100
 /** Where the headers have to arrive before the deadline, on a busy machine too. */
 const patientTimeoutMs = 500
 
-const codes: Readonly<Record<FaultName, FailureCode>> = {
-  unauthorized: 'upstream_unauthorized',
-  forbidden: 'upstream_forbidden',
-  rateLimited: 'upstream_rate_limited',
-  broken: 'upstream_error',
-  outOfService: 'upstream_unavailable',
-  redirect: 'upstream_redirect',
-  slow: 'upstream_timeout',
-  hang: 'upstream_timeout',
-  hangInBody: 'upstream_timeout',
-  cutBody: 'upstream_invalid_response',
-  invalidJson: 'upstream_invalid_response',
-  html: 'upstream_invalid_response',
-  empty: 'upstream_invalid_response',
-  huge: 'upstream_too_large',
-  gzipBomb: 'upstream_too_large',
-  wrongEncoding: 'upstream_invalid_response',
-  anotherId: 'upstream_invalid_response',
-  reset: 'upstream_unavailable',
-  notHttp: 'upstream_invalid_response',
-  htmlNotFound: 'upstream_misconfigured',
+/** What each fault comes to. */
+interface Fate {
+  readonly code: FailureCode
+  /** What was true before may stand in for a while. */
+  readonly transient: boolean
+  /** Hilos is asked a second time. */
+  readonly retried: boolean
+  /** For how long nobody asks, in seconds; 0 for not at all. */
+  readonly pauses: number
 }
 
-for (const [fault, code] of Object.entries(codes) as [FaultName, FailureCode][])
-  t.test(`the sandbox, when asked for ${fault}, is asked once and gives ${code}`, async (t) => {
+const final = { transient: false, retried: false, pauses: 0 } as const
+const transient = { transient: true, retried: false, pauses: 0 } as const
+const retried = { ...transient, retried: true } as const
+
+const fates: Readonly<Record<FaultName, Fate>> = {
+  unauthorized: { code: 'upstream_unauthorized', ...final, pauses: 3 },
+  forbidden: { code: 'upstream_forbidden', ...final, pauses: 3 },
+  rateLimited: { code: 'upstream_rate_limited', ...transient, pauses: 7 },
+  broken: { code: 'upstream_error', ...transient },
+  outOfService: { code: 'upstream_unavailable', ...retried },
+  redirect: { code: 'upstream_redirect', ...final },
+  slow: { code: 'upstream_timeout', ...transient },
+  hang: { code: 'upstream_timeout', ...transient },
+  hangInBody: { code: 'upstream_timeout', ...transient },
+  cutBody: { code: 'upstream_invalid_response', ...transient },
+  invalidJson: { code: 'upstream_invalid_response', ...transient },
+  html: { code: 'upstream_invalid_response', ...transient },
+  empty: { code: 'upstream_invalid_response', ...final },
+  huge: { code: 'upstream_too_large', ...final },
+  gzipBomb: { code: 'upstream_too_large', ...final },
+  wrongEncoding: { code: 'upstream_invalid_response', ...transient },
+  anotherId: { code: 'upstream_invalid_response', ...final },
+  reset: { code: 'upstream_unavailable', ...retried },
+  notHttp: { code: 'upstream_invalid_response', ...transient },
+  htmlNotFound: { code: 'upstream_misconfigured', ...final },
+}
+
+for (const [fault, fate] of Object.entries(fates) as [FaultName, Fate][])
+  t.test(`the sandbox, when asked for ${fault}, is ${described(fate)}`, async (t) => {
     const sandbox = createSandbox({ token, faultText: canary })
     const baseUrl = await sandbox.listen()
     t.teardown(sandbox.close)
-    const isTimeout = code === 'upstream_timeout'
-    const { getExecutionContact } = createClient(t, baseUrl, isTimeout ? { timeoutMs } : {})
-    t.equal((await failureOf(t, getExecutionContact(faultIds[fault]))).code, code)
-    t.equal(sandbox.requests.length, 1)
+    const { getExecutionContact, clock } = createClient(t, baseUrl, {
+      retries: { share: 0.1, reserve: 5, longestDelayMs: 0 },
+      circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 3000 },
+      ...(fate.code === 'upstream_timeout' && { timeoutMs: fault === 'hangInBody' ? patientTimeoutMs : timeoutMs }),
+    })
+    const failure = await failureOf(t, getExecutionContact(faultIds[fault]))
+    t.equal(failure.code, fate.code)
+    t.equal(failure instanceof UpstreamFailure, fate.transient)
+    const asked = fate.retried ? 2 : 1
+    t.equal(sandbox.requests.length, asked)
+
+    const [another = ''] = sandbox.documents.keys()
+    if (fate.pauses > 0) {
+      clock.advance(fate.pauses * 1000 - 1)
+      t.equal((await failureOf(t, getExecutionContact(another))).code, fate.code, 'nobody else may ask either')
+      t.equal(sandbox.requests.length, asked)
+      clock.advance(1)
+    }
+    if (!fate.code.endsWith('timeout')) t.ok(await getExecutionContact(another))
   })
+
+function described({ code, transient, retried, pauses }: Fate): string {
+  const then = pauses > 0 ? `left alone for ${pauses} s` : 'asked on'
+  return `asked ${retried ? 'twice' : 'once'}, gives ${code}, ${transient ? 'transient' : 'final'}, and is ${then}`
+}
 
 t.test('the sandbox, when given another token, is a refusal that does not show it', async (t) => {
   const sandbox = createSandbox({ token: 'another' })

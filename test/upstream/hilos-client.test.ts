@@ -3,7 +3,9 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { createSandbox } from '../../sandbox/hilos.ts'
 import { executionContact } from '../../sandbox/parts.ts'
+import { Secret } from '../../src/secret.ts'
 import { readDocument } from '../../src/upstream/read-document.ts'
+import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts'
 import { createClock } from '../harness/clock.ts'
 import {
   type Answer,
@@ -32,7 +34,7 @@ async function arrangeSandbox(t: Test) {
 /** What the client makes of one answer. */
 async function ask(t: Test, answer: Answer) {
   const { baseUrl } = await startRawHilos(t, answer)
-  const { getExecutionContact, drift } = createClient(t, baseUrl)
+  const { getExecutionContact, reports: drift } = createClient(t, baseUrl)
   return { document: await getExecutionContact(contactId), drift }
 }
 
@@ -65,7 +67,7 @@ t.test('the path, when the base URL has a prefix or none, is joined with it', as
 t.test('documents, when asked for at the same time, are each the one asked for', async (t) => {
   const { getExecutionContact, documents, requests } = await arrangeSandbox(t)
   const ids = [...documents.keys()]
-  const read = await Promise.all(ids.map(getExecutionContact))
+  const read = await Promise.all(ids.map((id) => getExecutionContact(id)))
   t.strictSame(
     read.map((document) => document?.id),
     ids,
@@ -77,7 +79,7 @@ t.test('documents, when asked for at the same time, are each the one asked for',
 })
 
 t.test('a document, when Hilos has it, is what the reader makes of it', async (t) => {
-  const { getExecutionContact, documents, drift } = await arrangeSandbox(t)
+  const { getExecutionContact, documents, reports: drift } = await arrangeSandbox(t)
   const id = documentIds.earlierContract
   const expected = readDocument(documents.get(id)?.(0), id, () => {})
   t.equal(expected.status, 'PAUSED')
@@ -162,17 +164,17 @@ t.test('a status, when it is neither an answer nor an absence, is a failure by t
     [405, json, 'upstream_error', 2],
     [410, json, 'upstream_error', 2],
     [418, json, 'upstream_error', 2],
-    [429, json, 'upstream_rate_limited', 5],
+    [429, json, 'upstream_rate_limited', 2],
     [429, pause('7'), 'upstream_rate_limited', 7],
     [429, pause('Sun, 22 Nov 2026 10:05:09 GMT'), 'upstream_rate_limited', 9],
     [429, pause('Sun, 22 Nov 2026 10:04:00 GMT'), 'upstream_rate_limited', 1],
-    [429, pause(canary), 'upstream_rate_limited', 5],
-    [429, pause('-7'), 'upstream_rate_limited', 5],
-    [429, pause(['7', '9']), 'upstream_rate_limited', 5],
+    [429, pause(canary), 'upstream_rate_limited', 2],
+    [429, pause('-7'), 'upstream_rate_limited', 2],
+    [429, pause(['7', '9']), 'upstream_rate_limited', 2],
     [429, pause('0'), 'upstream_rate_limited', 1],
     [429, pause('31536000'), 'upstream_rate_limited', 300],
     [500, html, 'upstream_error', 2],
-    [500, pause('7'), 'upstream_error', 2],
+    [500, pause('7'), 'upstream_error', 7],
     [502, html, 'upstream_error', 2],
     [503, html, 'upstream_unavailable', 2],
     [503, pause(canary), 'upstream_unavailable', 2],
@@ -235,13 +237,13 @@ t.test('invalid UTF-8, when it is in a text, is read as U+FFFD', async (t) => {
   t.equal((await ask(t, jsonResponse(body))).document?.contact?.email, 'a\ufffdb')
 })
 
-/** The reason a 200 with this body fails for; the code is always the same. */
+/** The reason a 200 with this body fails for, and whether it is transient; the code is always the same. */
 async function reasonFor(t: Test, body: string | Buffer): Promise<unknown> {
   const { baseUrl, requests } = await startRawHilos(t, jsonResponse(body))
-  const { code, facts } = await failureOf(t, createClient(t, baseUrl).getExecutionContact(contactId))
-  t.equal(code, 'upstream_invalid_response')
+  const failure = await failureOf(t, createClient(t, baseUrl).getExecutionContact(contactId))
+  t.equal(failure.code, 'upstream_invalid_response')
   t.equal(requests.length, 1)
-  return facts.reason
+  return `${failure.facts.reason}, ${failure instanceof UpstreamFailure ? 'transient' : 'final'}`
 }
 
 t.test('a body, when it is not JSON, is a failure', async (t) => {
@@ -257,14 +259,32 @@ t.test('a body, when it is not JSON, is a failure', async (t) => {
     Buffer.from('{"contact":{}}', 'utf16le'),
     gzipSync('{"contact":{}}'),
   ]
-  for (const body of table) t.equal(await reasonFor(t, body), 'not JSON', body.toString().slice(0, 40))
+  for (const body of table) t.equal(await reasonFor(t, body), 'not JSON, transient', body.toString().slice(0, 40))
 })
 
 t.test('a body, when it is JSON and no document, is a failure', async (t) => {
   const table = ['null', '[]', '[{"contact":{}}]', `"${canary}"`, '7', 'true', '{}', `{"detail":"${canary}"}`]
-  for (const body of table) t.equal(await reasonFor(t, body), 'below the structural minimum', body)
+  for (const body of table) t.equal(await reasonFor(t, body), 'below the structural minimum, final', body)
   const another = `{"id":"${canary}","contact":{}}`
-  t.equal(await reasonFor(t, another), 'another id than the requested one')
+  t.equal(await reasonFor(t, another), 'another id than the requested one, final')
+})
+
+t.test('a body, when it repeats our key, is a failure that is not transient', async (t) => {
+  for (const body of [`{"contact":{"email":"${token}"}}`, token])
+    t.equal(await reasonFor(t, body), 'our own key in the body, final')
+})
+
+t.test('a key, when too short to tell from other text, is known by the whole credentials', async (t) => {
+  for (const [key, repeated, isRead] of [
+    ['elevenchars', 'elevenchars', true],
+    ['elevenchars', 'Token elevenchars', false],
+    ['twelve-chars', 'twelve-chars', false],
+  ] as const) {
+    const { baseUrl } = await startRawHilos(t, jsonResponse(`{"contact":{"email":"${repeated}"}}`))
+    const asked = createClient(t, baseUrl, { token: new Secret(key) }).getExecutionContact(contactId)
+    if (isRead) t.equal((await asked)?.contact?.email, repeated)
+    else t.strictSame((await failureOf(t, asked)).facts, { reason: 'our own key in the body' })
+  }
 })
 
 t.test('an encoding, when not kept or never asked for, is a failure', async (t) => {
@@ -294,6 +314,20 @@ t.test('a body, when it is larger than allowed, plain or unpacked, is a failure'
       else t.equal((await failureOf(t, asked)).code, 'upstream_too_large')
     }
 })
+
+t.test(
+  'a document, when it has more steps and messages than allowed, is a failure that is not transient',
+  async (t) => {
+    const withSteps = (count: number) => jsonResponse(`{"execution_steps":[${Array(count).fill('{}').join()}]}`)
+    const { baseUrl } = await startRawHilos(t, withSteps(3))
+    const asked = createClient(t, baseUrl, { maxElements: 3 }).getExecutionContact(contactId)
+    t.equal((await asked)?.execution_steps.length, 3)
+    const failure = await failureOf(t, createClient(t, baseUrl, { maxElements: 2 }).getExecutionContact(contactId))
+    t.notOk(failure instanceof UpstreamFailure)
+    t.equal(failure.code, 'upstream_too_large')
+    t.strictSame(failure.facts, { maxElements: 2 })
+  },
+)
 
 t.test('an upstream, when it echoes the request wherever it can, is not repeated', async (t) => {
   const echo = `Authorization: Token ${token}`

@@ -6,8 +6,7 @@ import { inspect } from 'node:util'
 import type { Test } from 'tap'
 import { Failure } from '../../src/errors.ts'
 import { Secret } from '../../src/secret.ts'
-import { createDispatcher } from '../../src/upstream/dispatcher.ts'
-import { createHilosClient, type HilosClientOptions } from '../../src/upstream/hilos-client.ts'
+import { createHilos, type HilosOptions } from '../../src/upstream/hilos.ts'
 import { createClock } from '../harness/clock.ts'
 
 export const contactId = 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'
@@ -74,24 +73,34 @@ export function httpResponse(status: number, headers: Headers = {}, body: string
 export const jsonResponse = (body: string | Buffer, headers: Headers = {}): Buffer =>
   httpResponse(200, { 'content-type': 'application/json', ...headers }, body)
 
-/** The client as the service has it, with an eye on what it reports. */
-export function createClient(t: Test, baseUrl: string, overrides: Partial<HilosClientOptions> = {}) {
-  const dispatcher = createDispatcher({ baseUrl, connectTimeoutMs: 1000, maxConnections: 16 })
-  t.teardown(() => dispatcher.destroy())
-  const drift: string[] = []
-  const client = createHilosClient({
-    dispatcher,
+/** What lies between the service and Hilos, with an eye on what it reports. Nothing is retried unless a test says so. */
+export function createClient(t: Test, baseUrl: string, overrides: Partial<HilosOptions> = {}) {
+  const reports: string[] = []
+  const clock = createClock()
+  const hilos = createHilos({
     token: new Secret(token),
     baseUrl,
+    userAgent: 'hilos-bff/test',
     timeoutMs: 10_000,
+    connectTimeoutMs: 1000,
+    maxConnections: 16,
+    maxCallsPerSecond: 0,
+    maxQueuedCalls: 100,
+    maxWaitMs: 5000,
     maxBodyBytes: 5 * 1024 * 1024,
     maxElements: 10_000,
-    userAgent: 'hilos-bff/test',
-    reportDrift: (kind, path) => drift.push(`${kind} ${path}`),
-    now: createClock().now,
+    retries: { share: 0, reserve: 0, longestDelayMs: 100 },
+    circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 0 },
+    reportDrift: (kind, path) => reports.push(`${kind} ${path}`),
+    onPause: ({ code }) => reports.push(`pause: ${code}`),
+    onResume: () => reports.push('resume'),
+    now: clock.now,
+    elapsed: clock.now,
+    random: () => 0,
     ...overrides,
   })
-  return { ...client, drift }
+  t.teardown(hilos.close)
+  return { ...hilos, clock, reports }
 }
 
 /** What a promise fails with: a failure we know by name, that carries scalars and repeats nothing it should not. */
@@ -105,7 +114,7 @@ export async function failureOf(t: Test, promise: Promise<unknown>): Promise<Fai
 }
 
 /** The code a call to this upstream fails with, after exactly one request. */
-export async function codeFor(t: Test, answer: Answer, overrides: Partial<HilosClientOptions> = {}): Promise<string> {
+export async function codeFor(t: Test, answer: Answer, overrides: Partial<HilosOptions> = {}): Promise<string> {
   const hilos = await startRawHilos(t, answer)
   const { getExecutionContact } = createClient(t, hilos.baseUrl, overrides)
   const { code } = await failureOf(t, getExecutionContact(contactId))

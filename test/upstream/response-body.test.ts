@@ -2,22 +2,35 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
-import { createDispatcher } from '../../src/upstream/dispatcher.ts'
-import { acceptedEncodings, discardBody, readBody } from '../../src/upstream/response-body.ts'
+import { createConnections } from '../../src/upstream/connections.ts'
+import { acceptedEncodings, discardBody, readBody, textOf } from '../../src/upstream/response-body.ts'
+import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts'
 import { type Answer, canary, closed, failureOf, httpResponse, startRawHilos } from './raw-hilos.ts'
 
+/** A body that is too large will be so again; one that cannot be read may be whole the next time. */
+async function bodyFailureOf(t: Test, promise: Promise<unknown>) {
+  const failure = await failureOf(t, promise)
+  t.equal(failure instanceof UpstreamFailure, failure.code !== 'upstream_too_large')
+  return failure
+}
+
 /** Responses as undici gives them, from a connection that stays open. */
-async function arrange(t: Test, answer: Answer) {
+async function arrange(t: Test, answer: Answer, maxBodyBytes = 1_000_000) {
   const hilos = await startRawHilos(t, typeof answer === 'function' ? answer : (socket) => socket.write(answer))
-  const dispatcher = createDispatcher({ baseUrl: hilos.origin, connectTimeoutMs: 1000, maxConnections: 1 })
-  t.teardown(() => dispatcher.destroy())
-  const ask = async () => (await dispatcher.request({ path: '/', method: 'GET' })).body
+  const { kept } = createConnections({
+    baseUrl: hilos.origin,
+    connectTimeoutMs: 1000,
+    maxConnections: 1,
+    maxBodyBytes,
+  })
+  t.teardown(() => kept.destroy())
+  const ask = async () => (await kept.request({ path: '/', method: 'GET' })).body
   return { ...hilos, ask }
 }
 
 async function read(t: Test, answer: Answer, encoding = 'identity', maxBytes = 1000): Promise<string> {
-  const { ask } = await arrange(t, answer)
-  return await readBody(await ask(), encoding, maxBytes)
+  const { ask } = await arrange(t, answer, maxBytes)
+  return textOf(await readBody(await ask(), encoding, maxBytes))
 }
 
 const withLength = (body: Buffer) => httpResponse(200, {}, body)
@@ -34,7 +47,7 @@ const framings = { 'with a length': withLength, chunked, 'until the connection c
 for (const [name, frame] of Object.entries(framings))
   t.test(`a body ${name}, when it has as many bytes as allowed, is read; one more is too many`, async (t) => {
     for (const length of [1, 999, 1000]) t.equal((await read(t, frame(Buffer.alloc(length, 'x')))).length, length)
-    const { code, facts } = await failureOf(t, read(t, frame(Buffer.alloc(1001, 'x'))))
+    const { code, facts } = await bodyFailureOf(t, read(t, frame(Buffer.alloc(1001, 'x'))))
     t.equal(code, 'upstream_too_large')
     t.strictSame(facts, { maxBytes: 1000 })
   })
@@ -53,22 +66,39 @@ t.test('a gzip body, when it unpacks to as many bytes as allowed, is read; one m
     'more packed than allowed unpacked': gzipSync(randomBytes(990)),
   }
   for (const [name, packed] of Object.entries(tooLarge)) {
-    const { code, facts } = await failureOf(t, read(t, withLength(packed), 'gzip'))
+    const { code, facts } = await bodyFailureOf(t, read(t, withLength(packed), 'gzip'))
     t.equal(code, 'upstream_too_large', name)
     t.strictSame(facts, { maxBytes: 1000 })
   }
 })
 
+t.test('a gzip body, whether unpacked on the spot or aside, is read or fails in the same way', async (t) => {
+  for (const length of [10_000, 100_000]) {
+    const text = randomBytes(length / 2).toString('hex')
+    const packed = gzipSync(text)
+    t.equal(packed.length > 32 * 1024, length === 100_000)
+    t.equal(await read(t, withLength(packed), 'gzip', length), text)
+    const tooLarge = await bodyFailureOf(t, read(t, withLength(packed), 'gzip', length - 1))
+    t.equal(tooLarge.code, 'upstream_too_large')
+    const cut = await bodyFailureOf(t, read(t, withLength(packed.subarray(0, -1)), 'gzip', length))
+    t.strictSame(cut.facts, { reason: 'not the gzip it says it is' })
+  }
+})
+
 t.test('a body that never ends, when it is over the limit, is not read on', async (t) => {
-  const { ask, sockets } = await arrange(t, (socket) => {
-    const pour = () => {
-      while (!socket.destroyed && socket.write(Buffer.alloc(64 * 1024))) {}
-    }
-    socket.on('drain', pour)
-    socket.write('HTTP/1.1 200 OK\r\n\r\n')
-    pour()
-  })
-  const { code } = await failureOf(t, readBody(await ask(), 'identity', 1000))
+  const { ask, sockets } = await arrange(
+    t,
+    (socket) => {
+      const pour = () => {
+        while (!socket.destroyed && socket.write(Buffer.alloc(64 * 1024))) {}
+      }
+      socket.on('drain', pour)
+      socket.write('HTTP/1.1 200 OK\r\n\r\n')
+      pour()
+    },
+    1000,
+  )
+  const { code } = await bodyFailureOf(t, readBody(await ask(), 'identity', 1000))
   t.equal(code, 'upstream_too_large')
   await closed(sockets[0])
 })
@@ -82,7 +112,7 @@ t.test('a body, when it says gzip and is not, or not all of it, is a failure', a
     'with a wrong checksum': Buffer.concat([packed.subarray(0, -8), Buffer.alloc(8)]),
   }
   for (const [name, body] of Object.entries(table)) {
-    const { code, facts } = await failureOf(t, read(t, withLength(body), 'gzip'))
+    const { code, facts } = await bodyFailureOf(t, read(t, withLength(body), 'gzip'))
     t.equal(code, 'upstream_invalid_response', name)
     t.strictSame(facts, { reason: 'not the gzip it says it is' })
   }
@@ -91,7 +121,7 @@ t.test('a body, when it says gzip and is not, or not all of it, is a failure', a
 t.test('a body, when in an encoding never asked for, is a failure', async (t) => {
   t.equal(acceptedEncodings, 'gzip')
   for (const encoding of ['br', 'deflate', 'zstd', 'compress', 'x-gzip', 'gzip, gzip', 'identity, gzip', '', canary]) {
-    const { code, facts } = await failureOf(t, read(t, withLength(gzipSync('{}')), encoding))
+    const { code, facts } = await bodyFailureOf(t, read(t, withLength(gzipSync('{}')), encoding))
     t.equal(code, 'upstream_invalid_response', encoding)
     t.strictSame(facts, { reason: 'a content encoding never asked for' })
   }

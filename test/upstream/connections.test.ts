@@ -3,8 +3,18 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import tls, { type TlsOptions } from 'node:tls'
 import t, { type Test } from 'tap'
 import { uuid } from '../../sandbox/parts.ts'
+import { type ConnectionsOptions, createConnections } from '../../src/upstream/connections.ts'
 import { throwawayCertificates, throwawayKey } from '../harness/certificate.ts'
-import { contactId, createClient, failureOf, jsonResponse, startRawHilos, token } from './raw-hilos.ts'
+import {
+  type Answer,
+  closed,
+  contactId,
+  createClient,
+  failureOf,
+  jsonResponse,
+  startRawHilos,
+  token,
+} from './raw-hilos.ts'
 
 async function listen(t: Test, server: Server): Promise<string> {
   t.teardown(() => server.close())
@@ -23,6 +33,90 @@ t.test('connections, when an answer was read to its end, are used for the next r
   t.ok(sockets.length <= 2, `${sockets.length} connections`)
 })
 
+const kinds = ['kept', 'fresh'] as const
+
+async function arrangeConnections(t: Test, answer: Answer, overrides: Partial<ConnectionsOptions> = {}) {
+  const hilos = await startRawHilos(t, answer)
+  const connections = createConnections({
+    baseUrl: hilos.baseUrl,
+    connectTimeoutMs: 1000,
+    maxConnections: 2,
+    maxBodyBytes: 1000,
+    ...overrides,
+  })
+  t.teardown(() => Promise.all(kinds.map((kind) => connections[kind].destroy())))
+  const ask = async (kind: (typeof kinds)[number]) => {
+    const { body } = await connections[kind].request({ path: '/', method: 'GET' })
+    return (await body.text()).length
+  }
+  return { ...hilos, ask }
+}
+
+t.test('fresh connections, when an answer was read to its end, are closed and never used again', async (t) => {
+  const { ask, requests, sockets } = await arrangeConnections(t, (socket) => socket.write(minimal))
+  for (let index = 0; index < 5; index += 1) {
+    t.equal(await ask('fresh'), 14)
+    await closed(sockets.at(-1))
+  }
+  await Promise.all(Array.from({ length: 5 }, () => ask('fresh')))
+  t.equal(requests.length, 10)
+  t.equal(sockets.length, 10)
+  for (const request of requests) t.match(request, /\r\nconnection: close\r\n/i)
+  for (const socket of sockets) await closed(socket)
+})
+
+for (const kind of kinds)
+  t.test(
+    `${kind} connections, when more are wanted than allowed, are as many as allowed, one request on each`,
+    async (t) => {
+      const waiting = new Set<Socket>()
+      let most = 0
+      const { ask, requests } = await arrangeConnections(t, (socket) => {
+        t.notOk(waiting.has(socket), 'no request is sent on a connection that owes an answer')
+        waiting.add(socket)
+        most = Math.max(most, waiting.size)
+        setTimeout(() => {
+          waiting.delete(socket)
+          socket.write(minimal)
+        }, 10)
+      })
+      await Promise.all(Array.from({ length: 7 }, () => ask(kind)))
+      t.equal(requests.length, 7)
+      t.equal(most, 2)
+    },
+  )
+
+for (const kind of kinds)
+  t.test(`a body on ${kind} connections, when larger than allowed, is broken off`, async (t) => {
+    const answers = [1000, 1001].map((length) => jsonResponse('x'.repeat(length)))
+    for (const [index, answer] of answers.entries()) {
+      const { ask, sockets } = await arrangeConnections(t, (socket) => socket.write(answer))
+      if (index === 0) t.equal(await ask(kind), 1000)
+      else {
+        await t.rejects(ask(kind), { code: 'UND_ERR_RES_EXCEEDED_MAX_SIZE' })
+        await closed(sockets[0])
+      }
+    }
+  })
+
+t.test(
+  'fresh connections, when a certificate is not trusted, are not made, whatever the environment says',
+  async (t) => {
+    t.teardown(() => delete process.env.NODE_TLS_REJECT_UNAUTHORIZED)
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
+    const hilos = await startRawHilos(t, minimal, { key: throwawayKey, cert: throwawayCertificates.rightHost })
+    const { fresh } = createConnections({
+      baseUrl: hilos.baseUrl,
+      connectTimeoutMs: 1000,
+      maxConnections: 1,
+      maxBodyBytes: 1000,
+    })
+    t.teardown(() => fresh.destroy())
+    await t.rejects(fresh.request({ path: '/', method: 'GET' }), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
+    t.strictSame(hilos.requests, [])
+  },
+)
+
 t.test('calls, when more than sixteen at once, wait for one of sixteen connections, one on each', async (t) => {
   const waiting: Socket[] = []
   const finishAll = () => {
@@ -37,7 +131,7 @@ t.test('calls, when more than sixteen at once, wait for one of sixteen connectio
   })
   const { getExecutionContact } = createClient(t, baseUrl)
   const ids = Array.from({ length: 40 }, (_, index) => uuid(index, index))
-  const documents = await Promise.all(ids.map(getExecutionContact))
+  const documents = await Promise.all(ids.map((id) => getExecutionContact(id)))
   t.strictSame(
     documents.map((document) => document?.id),
     ids,

@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Entry } from './entry.ts'
+
+/**
+ * Asks the origin. Resolves to a value or an absence; rejects when the origin could not say.
+ * @param isAwaited whether somebody waits for it by now, or it only refreshes what is served meanwhile
+ */
+export type Load<V> = (key: string, isAwaited: () => boolean) => Promise<Entry<V>>
+
+/** How a load ended. */
+export type Landing<V> =
+  | { readonly outcome: 'landed'; readonly entry: Entry<V>; readonly stored: boolean }
+  | { readonly outcome: 'failed'; readonly error: unknown }
+
+export interface Slow {
+  readonly outcome: 'slow'
+}
+
+/** A load under way. */
+export interface Flight<V> {
+  /** Milliseconds since 1970 UTC. */
+  readonly startedAt: number
+  /** Never rejects: a refresh behind has nobody to tell. */
+  readonly landing: Promise<Landing<V>>
+  /** Somebody waits for it from now on. */
+  readonly await: () => void
+  /** Resolves when the load has been under way for too long, counted from its start: who comes late waits less. */
+  readonly slowness: () => Promise<Slow>
+}
+
+export interface SingleFlight<V> {
+  readonly underWay: (key: string) => Flight<V> | undefined
+  /** Begins a load, in the place of one under way. */
+  readonly takeOff: (key: string) => Flight<V>
+  /** Lets a load under way answer those who wait for it, and nothing else. */
+  readonly delete: (key: string) => void
+  readonly clear: () => void
+}
+
+export interface SingleFlightOptions<V> {
+  readonly load: Load<V>
+  /** Told of each load that nobody deleted or overtook. @returns whether the entry is stored */
+  readonly onLanded: (key: string, entry: Entry<V>) => boolean
+  /** Told likewise. */
+  readonly onFailed: (key: string, error: unknown) => void
+  /** When a load begins to count as slow. */
+  readonly slowMs: number
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number
+  /** Timers by default. */
+  readonly after?: (ms: number) => Promise<unknown>
+}
+
+/** One load per key at a time. */
+export function createSingleFlight<V>(options: SingleFlightOptions<V>): SingleFlight<V> {
+  const { load, onLanded, onFailed, slowMs, now } = options
+  const { after = (ms) => sleep(ms, undefined, { ref: false }) } = options
+  const flights = new Map<string, Flight<V>>()
+
+  function takeOff(key: string): Flight<V> {
+    let awaited = false
+    let slow: Promise<Slow> | undefined
+    const startedAt = now()
+    const isCurrent = () => flights.get(key) === flight
+
+    async function land(): Promise<Landing<V>> {
+      const landing = await load(key, () => awaited).then(
+        (entry) => ({ outcome: 'landed', entry, stored: isCurrent() && onLanded(key, entry) }) as const,
+        (error: unknown) => {
+          if (isCurrent()) onFailed(key, error)
+          return { outcome: 'failed', error } as const
+        },
+      )
+      if (isCurrent()) flights.delete(key)
+      return landing
+    }
+
+    const flight: Flight<V> = {
+      startedAt,
+      // Not before the flight is known: a load may fail, or ask who waits for it, at once.
+      landing: Promise.resolve().then(land),
+      await: () => {
+        awaited = true
+      },
+      slowness: () => {
+        slow ??= after(Math.max(0, startedAt + slowMs - now())).then(() => ({ outcome: 'slow' }))
+        return slow
+      },
+    }
+    flights.set(key, flight)
+    return flight
+  }
+
+  return {
+    underWay: (key) => flights.get(key),
+    takeOff,
+    delete: (key) => void flights.delete(key),
+    clear: () => flights.clear(),
+  }
+}

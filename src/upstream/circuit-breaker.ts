@@ -1,0 +1,107 @@
+import { Failure } from '../errors.ts'
+import { UpstreamFailure } from './upstream-failure.ts'
+
+export interface CircuitBreakerOptions {
+  /** It opens when this many contacts have failed in a row: a few that always fail do not cut off the others. */
+  readonly maxFailedContacts: number
+  /** For how long it then stays open, and up to twice as long, so that replicas do not probe together. */
+  readonly openMs: number
+  /** For how long it stays open after a refusal of our key. */
+  readonly refusalMs: number
+  /** Milliseconds of a clock that is never set back. */
+  readonly elapsed: () => number
+  /** From 0 to, and not, 1. */
+  readonly random: () => number
+  /** Told why calls stop, once until they go on or the reason is another. */
+  readonly onOpen: (reason: Failure) => void
+  /** Told when calls go on. */
+  readonly onClose: () => void
+}
+
+export interface CircuitBreaker {
+  /** Why no call may be made now; null when one may. */
+  readonly refusal: () => Failure | null
+  /**
+   * Begins a call about one contact.
+   * @returns to be told how it ended: null for an answer of any kind
+   * @throws the refusal, when there is one
+   */
+  readonly begin: (id: string) => (failure: Failure | null) => void
+}
+
+type State =
+  | { readonly name: 'closed' }
+  | { readonly name: 'open'; readonly until: number; readonly reason: Failure }
+  | { readonly name: 'half-open'; readonly reason: Failure }
+
+/**
+ * Stops calling Hilos when that is no use, or not wanted.
+ *
+ *                 too many contacts failed in a row,
+ *                 or Retry-After, or our key refused
+ *      closed ──────────────────────────────────────▶ open ◀─┐
+ *        ▲                                             │     │ the probe fails
+ *        │ the probe is answered       the next call,  │     │
+ *        │                             once it is over ▼     │
+ *        └───────────────────────────────────────── half-open┘
+ *                                     (that call is the probe; there is one)
+ */
+export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
+  const { maxFailedContacts, openMs, refusalMs, elapsed, random, onOpen, onClose } = options
+  let state: State = { name: 'closed' }
+  /** In a row, until an answer; forgotten when it closes. */
+  const failedIds = new Set<string>()
+
+  function refusal(): Failure | null {
+    if (state.name === 'closed') return null
+    if (state.name === 'half-open') return refusalFor(state.reason, openMs)
+    const leftMs = state.until - elapsed()
+    return leftMs > 0 ? refusalFor(state.reason, leftMs) : null
+  }
+
+  function begin(id: string): (failure: Failure | null) => void {
+    const refused = refusal()
+    if (refused !== null) throw refused
+    if (state.name === 'open') state = { name: 'half-open', reason: state.reason }
+    const begunIn = state
+    return (failure) => {
+      const pauseMs = pauseAfter(failure)
+      if (pauseMs > 0 && failure !== null) return open(failure, pauseMs)
+      // Of calls from before it opened or closed, the end says nothing new.
+      if (state !== begunIn) return
+      if (!(failure instanceof UpstreamFailure)) return close()
+      const enough = state.name === 'half-open' || failedIds.add(id).size >= maxFailedContacts
+      if (enough) open(new UpstreamFailure('upstream_unavailable'), openMs * (1 + random()))
+    }
+  }
+
+  function pauseAfter(failure: Failure | null): number {
+    if (failure instanceof UpstreamFailure) return failure.pauseMs
+    return failure?.code === 'upstream_unauthorized' || failure?.code === 'upstream_forbidden' ? refusalMs : 0
+  }
+
+  function open(reason: Failure, pauseMs: number): void {
+    const until = elapsed() + pauseMs
+    // Within a longer pause a shorter one says nothing, and its reason must not be given for the rest of it.
+    if (state.name === 'open' && state.until >= until) return
+    const known = state.name !== 'closed' && state.reason.code === reason.code
+    state = { name: 'open', until, reason }
+    if (!known) onOpen(reason)
+  }
+
+  function close(): void {
+    failedIds.clear()
+    if (state.name === 'closed') return
+    state = { name: 'closed' }
+    onClose()
+  }
+
+  return { refusal, begin }
+}
+
+/** The failure that opened it, for those who come meanwhile. */
+function refusalFor(reason: Failure, leftMs: number): Failure {
+  const facts = { reason: 'calls to Hilos pause' }
+  if (!(reason instanceof UpstreamFailure)) return new Failure(reason.code, { facts })
+  return new UpstreamFailure(reason.code, { facts, retryAfterSeconds: Math.ceil(leftMs / 1000) })
+}

@@ -1,0 +1,87 @@
+import type { Failure } from '../errors.ts'
+import type { Secret } from '../secret.ts'
+import { createCircuitBreaker } from './circuit-breaker.ts'
+import { createConnections } from './connections.ts'
+import type { ReportDrift } from './drift.ts'
+import { createExchange } from './exchange.ts'
+import { createGovernor } from './governor.ts'
+import { createHilosClient, type HilosClient } from './hilos-client.ts'
+import { createRetryBudget } from './retry-budget.ts'
+
+export interface HilosOptions {
+  readonly token: Secret
+  /** Without a trailing slash. */
+  readonly baseUrl: string
+  readonly userAgent: string
+  /** For a whole call, from waiting for its turn to the last byte, its retry included. */
+  readonly timeoutMs: number
+  readonly connectTimeoutMs: number
+  /** At once; further calls wait for their turn. */
+  readonly maxConnections: number
+  /** Calls begun in any one second; 0 for no limit. */
+  readonly maxCallsPerSecond: number
+  /** Calls that may wait for their turn. */
+  readonly maxQueuedCalls: number
+  /** How long one may wait. */
+  readonly maxWaitMs: number
+  /** Of a body, as it comes and decoded. */
+  readonly maxBodyBytes: number
+  /** Steps and messages in one document. */
+  readonly maxElements: number
+  /** Retries per call in the long run, and how many are saved up at most. */
+  readonly retries: { readonly share: number; readonly reserve: number; readonly longestDelayMs: number }
+  readonly circuitBreaker: { readonly maxFailedContacts: number; readonly openMs: number; readonly refusalMs: number }
+  readonly reportDrift: ReportDrift
+  /** Told why calls stop. */
+  readonly onPause: (reason: Failure) => void
+  /** Told when they go on. */
+  readonly onResume: () => void
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number
+  /** Milliseconds of a clock that is never set back. */
+  readonly elapsed: () => number
+  /** From 0 to, and not, 1. */
+  readonly random: () => number
+}
+
+export interface Hilos extends HilosClient {
+  /** Drops all connections and whatever is under way on them. */
+  readonly close: () => Promise<void>
+}
+
+/** All that lies between a wish for a document and Hilos. */
+export function createHilos(options: HilosOptions): Hilos {
+  const { circuitBreaker, retries, elapsed, random } = options
+  const connections = createConnections(options)
+  const governor = createGovernor({
+    maxPerSecond: options.maxCallsPerSecond,
+    maxConcurrent: options.maxConnections,
+    maxQueued: options.maxQueuedCalls,
+    maxWaitMs: options.maxWaitMs,
+    elapsed,
+  })
+  const client = createHilosClient({
+    ...options,
+    exchange: createExchange(options),
+    connections,
+    breaker: createCircuitBreaker({
+      ...circuitBreaker,
+      elapsed,
+      random,
+      onOpen: (reason) => {
+        governor.refuseAll(reason)
+        options.onPause(reason)
+      },
+      onClose: options.onResume,
+    }),
+    governor,
+    retryBudget: createRetryBudget(retries),
+    longestRetryDelayMs: retries.longestDelayMs,
+  })
+  return {
+    ...client,
+    close: async () => {
+      await Promise.all([connections.kept.destroy(), connections.fresh.destroy()])
+    },
+  }
+}
