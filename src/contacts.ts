@@ -46,7 +46,7 @@ export function createContacts(config: Config, client: HilosClient, seams: Seams
     isRemembered: (id, packed) => store.get(id)?.value === packed,
   })
   const remembered = createReadThrough({
-    load: createLoad(config, client, seams, { store, renderings }),
+    load: createLoad(config, client, seams, store),
     values: store,
     absences,
     setbacks: createSetbacks({
@@ -73,7 +73,7 @@ function createLoad(
   { cache, contact, hilos }: Config,
   client: HilosClient,
   { now, elapsed, random }: Seams,
-  { store, renderings }: Pick<Contacts, 'store' | 'renderings'>,
+  store: Store<Buffer>,
 ): Load<Buffer> {
   const stretch = createStretch({ maxLoadsPerSecond: hilos.maxCallsPerSecond, elapsed })
   const presentationOptions = { refOf: createContactRef(contact.refKey.reveal()), metaKeys: contact.metaKeys }
@@ -85,11 +85,11 @@ function createLoad(
     const before = store.get(id)
     // The same bytes are the same revision, and keep what was rendered of it.
     const value = packed && before?.value?.equals(packed) ? before.value : packed
-    if (value !== before?.value) renderings.delete(id)
 
-    stretch.count(before !== undefined)
     const fetchedAt = now()
-    const options = { scale: cache.lifetimeScale, stretch: stretch.factor(), random: random() }
-    return { value, bytes: value?.length ?? 0, fetchedAt, ...lifetimeOf(presented, fetchedAt, options) }
+    const options = { scale: cache.lifetimeScale, stretch: 1, random: random() }
+    if (before) stretch.count(fetchedAt - before.fetchedAt, lifetimeOf(presented, fetchedAt, options).freshMs)
+    const lifetime = lifetimeOf(presented, fetchedAt, { ...options, stretch: stretch.factor() })
+    return { value, bytes: value?.length ?? 0, fetchedAt, ...lifetime }
   }
 }

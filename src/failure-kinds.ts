@@ -47,7 +47,7 @@ export const failureKinds = {
     title: 'There is no such execution contact',
     detail: 'Hilos knows no flow execution contact with this id.',
     advice:
-      'Check the id. A contact that has just entered a flow can take a moment to appear; this answer is remembered for ten seconds.',
+      'Check the id. A contact that has just entered a flow can take a moment to appear; this answer is remembered for about ten seconds.',
     ...final,
   },
   route_not_found: {
@@ -124,7 +124,7 @@ export const failureKinds = {
     status: 502,
     title: 'The answer of Hilos could not be read',
     detail: 'Hilos answered, but not with a whole and readable document about this execution contact.',
-    advice: 'Try again in a moment. If it stays, the operators find out what changed.',
+    advice: 'Try again in a moment. If it stays, tell the operators: what Hilos answers has changed.',
     ...retryableAfter(2),
   },
   upstream_redirect: {
@@ -138,7 +138,7 @@ export const failureKinds = {
     status: 502,
     title: 'The document of Hilos is too large',
     detail: 'Hilos answered with more than this service is set to read.',
-    advice: 'Only the operators can mend this: HILOS_MAX_BODY_BYTES is the limit, and 10,000 steps and messages are.',
+    advice: 'Only the operators can mend this: HILOS_MAX_BODY_BYTES can be raised; 10,000 steps and messages is fixed.',
     ...final,
   },
   upstream_misconfigured: {
@@ -159,14 +159,14 @@ export const failureKinds = {
     status: 503,
     title: 'Hilos could not be reached',
     detail:
-      'The connection to Hilos was refused or lost before an answer came, or Hilos says that it is out of service.',
+      'The connection to Hilos failed before an answer came, Hilos says that it is out of service, or so much failed that no call is made for a moment.',
     advice: 'Try again in a moment.',
     ...retryableAfter(2),
   },
   upstream_rate_limited: {
     status: 503,
     title: 'Hilos asks for a pause',
-    detail: 'Hilos limits how often it may be asked, and the limit is reached.',
+    detail: 'Hilos asked to be left alone for a while: its limit is reached, or it is out of service.',
     advice: 'Wait for the seconds in Retry-After and try again.',
     ...retryableAfter(2),
   },
@@ -175,7 +175,7 @@ export const failureKinds = {
     title: 'Too many wait for Hilos',
     detail: 'More calls to Hilos are wanted than may be made, and this one did not get its turn in time.',
     advice:
-      'Wait for the seconds in Retry-After and try again. If it stays, HILOS_MAX_RPS is too low for what is watched.',
+      'Wait for the seconds in Retry-After and try again. If it stays, Hilos is slow, or HILOS_MAX_RPS is too low for what is watched.',
     ...retryableAfter(2),
   },
   upstream_timeout: {

@@ -26,7 +26,7 @@ export function ageMs(entry: Entry<unknown>, now: number): number {
   return now - entry.fetchedAt
 }
 
-/** How much of the freshness lifetime is left; below zero since when the entry is stale. */
+/** What is left of freshness; when negative, for how long the entry has been stale. */
 export function remainingMs(entry: Entry<unknown>, now: number): number {
   return entry.freshMs - ageMs(entry, now)
 }

@@ -54,7 +54,7 @@ export interface ReadThroughOptions<V> {
 }
 
 /**
- * A read-through cache with one load per key at a time. {@link decide} says what to do about a request; this does it.
+ * A read-through cache with one load per key at a time, besides those that a stricter demand has overtaken. {@link decide} says what to do about a request; this does it.
  * A caller who stops waiting changes nothing for the others, because nobody's signal reaches the load.
  */
 export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThrough<V> {
@@ -80,8 +80,10 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
 
   async function wait(key: string, { maxAgeMs }: Demand, decision: Decision & { reply: 'load' }): Promise<Answer<V>> {
     const underWay = flights.underWay(key)
-    // A load that began before the oldest moment that will do may have been answered before it, too.
-    const collapsed = underWay !== undefined && underWay.startedAt >= now() - maxAgeMs
+    // A load that began before the oldest moment that will do may have been answered before it, too: then it is
+    // overtaken, once, so that a slow origin is not asked about one key by everybody.
+    const young = underWay !== undefined && underWay.startedAt >= now() - maxAgeMs
+    const collapsed = underWay !== undefined && (young || underWay.overtakes)
     const flight = collapsed ? underWay : flights.takeOff(key)
     flight.await()
     const forwarded = { hit: false, fwd: decision.fwd, collapsed } as const

@@ -20,6 +20,8 @@ export interface Slow {
 export interface Flight<V> {
   /** Milliseconds since 1970 UTC. */
   readonly startedAt: number
+  /** Another one was under way when it began. */
+  readonly overtakes: boolean
   /** Never rejects: a refresh behind has nobody to tell. */
   readonly landing: Promise<Landing<V>>
   /** Somebody waits for it from now on. */
@@ -30,7 +32,7 @@ export interface Flight<V> {
 
 export interface SingleFlight<V> {
   readonly underWay: (key: string) => Flight<V> | undefined
-  /** Begins a load, in the place of one under way. */
+  /** Begins a load; one under way is overtaken. */
   readonly takeOff: (key: string) => Flight<V>
   /** Lets a load under way answer those who wait for it, and nothing else. */
   readonly delete: (key: string) => void
@@ -39,7 +41,7 @@ export interface SingleFlight<V> {
 
 export interface SingleFlightOptions<V> {
   readonly load: Load<V>
-  /** Told of each load that nobody deleted or overtook. @returns whether the entry is stored */
+  /** Told of each load that was not deleted, and behind which no later one has landed. @returns whether the entry is stored */
   readonly onLanded: (key: string, entry: Entry<V>) => boolean
   /** Told likewise. */
   readonly onFailed: (key: string, error: unknown) => void
@@ -51,32 +53,49 @@ export interface SingleFlightOptions<V> {
   readonly after?: (ms: number) => Promise<unknown>
 }
 
-/** One load per key at a time. */
+/** The loads of one key that are under way: one, or two when a strict demand has overtaken a lax one. */
+interface Flights<V> {
+  newest: Flight<V>
+  /** How many have taken off, the newest included, and which of them landed last. */
+  takenOff: number
+  landed: number
+}
+
+/** One load per key at a time, besides one that was overtaken. */
 export function createSingleFlight<V>(options: SingleFlightOptions<V>): SingleFlight<V> {
   const { load, onLanded, onFailed, slowMs, now } = options
   const { after = (ms) => sleep(ms, undefined, { ref: false }) } = options
-  const flights = new Map<string, Flight<V>>()
+  const flights = new Map<string, Flights<V>>()
 
   function takeOff(key: string): Flight<V> {
     let awaited = false
     let slow: Promise<Slow> | undefined
     const startedAt = now()
-    const isCurrent = () => flights.get(key) === flight
+    const overtaken = flights.get(key)
+    const number = (overtaken?.takenOff ?? 0) + 1
 
     async function land(): Promise<Landing<V>> {
       const landing = await load(key, () => awaited).then(
-        (entry) => ({ outcome: 'landed', entry, stored: isCurrent() && onLanded(key, entry) }) as const,
+        (entry) => ({ outcome: 'landed', entry, stored: counts() && onLanded(key, entry) }) as const,
         (error: unknown) => {
-          if (isCurrent()) onFailed(key, error)
+          if (counts()) onFailed(key, error)
           return { outcome: 'failed', error } as const
         },
       )
-      if (isCurrent()) flights.delete(key)
+      if (counts()) arrive()
       return landing
+    }
+
+    /** Neither deleted, nor behind one that took off later and has landed. */
+    const counts = () => flights.get(key) === ours && number > ours.landed
+    const arrive = () => {
+      ours.landed = number
+      if (ours.newest === flight) flights.delete(key)
     }
 
     const flight: Flight<V> = {
       startedAt,
+      overtakes: overtaken !== undefined,
       // Not before the flight is known: a load may fail, or ask who waits for it, at once.
       landing: Promise.resolve().then(land),
       await: () => {
@@ -87,12 +106,15 @@ export function createSingleFlight<V>(options: SingleFlightOptions<V>): SingleFl
         return slow
       },
     }
-    flights.set(key, flight)
+    const ours = overtaken ?? { newest: flight, takenOff: 0, landed: 0 }
+    ours.newest = flight
+    ours.takenOff = number
+    flights.set(key, ours)
     return flight
   }
 
   return {
-    underWay: (key) => flights.get(key),
+    underWay: (key) => flights.get(key)?.newest,
     takeOff,
     delete: (key) => void flights.delete(key),
     clear: () => flights.clear(),

@@ -22,7 +22,7 @@ export interface StoreOptions {
   readonly maxBytes: number
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number
-  /** Told each key that is no longer remembered, for whatever reason but being replaced. */
+  /** Told each key whose value is no longer remembered, for whatever reason. */
   readonly onForgotten?: (key: string) => void
 }
 
@@ -41,7 +41,12 @@ export function createStore<V>({ maxBytes, now, onForgotten }: StoreOptions): St
       const ttl = usableMs(entry)
       const start = entry.fetchedAt
       // lru-cache takes a ttl of 0 for "never expires".
-      if (start + ttl > now()) return cache.set(key, entry, { ttl, start }).has(key)
+      if (start + ttl > now()) {
+        const before = cache.peek(key)
+        const stored = cache.set(key, entry, { ttl, start }).has(key)
+        if (stored && before && before.value !== entry.value) onForgotten?.(key)
+        return stored
+      }
       cache.delete(key)
       return false
     },

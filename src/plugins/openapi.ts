@@ -20,8 +20,8 @@ export async function publishOpenApi(app: FastifyInstance): Promise<void> {
         version,
         summary: 'One contact’s run through a WhatsApp flow, as a frontend needs it.',
         description:
-          'Status, steps, answers and messages of a Hilos flow execution contact: small, typed, remembered for a few ' +
-          'seconds. Poll with `If-None-Match`; an unchanged run costs a 304. How old an answer is stands in `Age` and ' +
+          'Status, steps, answers and messages of a Hilos flow execution contact: small, typed, remembered for ' +
+          'seconds to an hour. Poll with `If-None-Match`; an unchanged run costs a 304. How old an answer is stands in `Age` and ' +
           '`Cache-Status`, never in the body. Failures are problems (RFC 9457) with a `code` to branch on.',
         license: { name: 'MIT', identifier: 'MIT' },
       },

@@ -12,14 +12,14 @@ export interface Lifetime {
   readonly freshMs: number
   /** From the end of freshness, while it is refreshed behind. */
   readonly staleWhileRevalidateMs: number
-  /** From the end of freshness, when Hilos fails. */
+  /** From the end of freshness, when Hilos fails or is slow. */
   readonly staleIfErrorMs: number
 }
 
 export interface LifetimeOptions {
   /** Multiplies every lifetime and window; 0 remembers nothing. */
   readonly scale: number
-  /** Multiplies freshness up to a minute, when more is watched than Hilos may be asked about; at least 1. */
+  /** Multiplies the freshness of contacts, up to a minute, when more are watched than may be asked about; at least 1. */
   readonly stretch: number
   /** From 0 to, and not, 1; moves freshness by a tenth at most, so that what was loaded together does not expire together. */
   readonly random: number
@@ -54,7 +54,7 @@ const jitterFraction = 0.1
 export function lifetimeOf(contact: ExecutionContact | null, now: number, options: LifetimeOptions): Lifetime {
   const { scale, stretch, random } = options
   const { freshMs, staleWhileRevalidateMs, staleIfErrorMs } = contact ? contactLifetime(contact, now) : absenceLifetime
-  const stretchedMs = Math.max(freshMs, Math.min(freshMs * stretch, longestStretchedMs))
+  const stretchedMs = contact ? Math.max(freshMs, Math.min(freshMs * stretch, longestStretchedMs)) : freshMs
   const jitter = 1 - jitterFraction + 2 * jitterFraction * random
   return {
     freshMs: Math.round(Math.min(stretchedMs * scale * jitter, untilNextDeadlineMs(contact, now) + deadlineGraceMs)),

@@ -28,14 +28,14 @@ const freshnessHeaders = {
     type: 'string',
     description:
       'What the cache did (RFC 9211), for example `hilos-bff; hit; ttl=3` or `hilos-bff; fwd=uri-miss; ttl=5; stored`. ' +
-      'A negative `ttl` is a stale answer; `detail` says why: `revalidating`, `backing-off`, `origin-failed`, `origin-slow`.',
+      'A negative `ttl` is a stale answer; `detail` says why: `revalidating`, `backing-off`, `origin-failed`, `origin-slow` (none after `only-if-cached`).',
   },
   'Server-Timing': {
     type: 'string',
     description: 'What the cache did, and the milliseconds the request had taken by then.',
   },
   'Content-Encoding': { type: 'string', description: '`br` or `gzip`, when asked for and worth it.' },
-  Vary: { type: 'string', description: 'The request headers that matter.' },
+  Vary: { type: 'string', description: '`Accept, Accept-Encoding`.' },
   'X-Request-Id': { type: 'string', description: 'Names this request in the log.' },
 }
 
@@ -69,7 +69,7 @@ export const executionContactSchema = {
       Type.String({
         description:
           '`no-cache` or `max-age=N` for an answer that Hilos gave no more than N seconds ago (1 at least) or a failure; ' +
-          '`only-if-cached` for one that is remembered, or 504 `not_cached`.',
+          '`only-if-cached` for one that is fresh or in the first stale window, or 504 `not_cached`.',
       }),
     ),
   }),

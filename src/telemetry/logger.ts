@@ -13,6 +13,12 @@ interface ErrorRecord {
   readonly [fact: string]: unknown
 }
 
+/** Where lines go. */
+export interface LogOutput extends DestinationStream {
+  /** Writes what has come together so far. */
+  readonly flush?: () => void
+}
+
 /**
  * Standard output, in order and in few system calls: written when some lines have come together, and after a fifth of a
  * second at the latest. Whoever ends the process calls `flushSync` before.
@@ -25,7 +31,7 @@ export function createLogOutput() {
  * The log: pino, as JSON.
  * @param level pino's, from `fatal` to `trace`, or `silent`
  */
-export function createLogger(level: string, destination: DestinationStream): Logger {
+export function createLogger(level: string, destination: LogOutput): Logger {
   return pino(
     {
       level,
@@ -36,7 +42,7 @@ export function createLogger(level: string, destination: DestinationStream): Log
         logMethod(args, log, severity) {
           log.apply(this, args.length === 1 && typeof args[0] === 'object' ? [args[0], 'without words'] : args)
           // Trouble is not kept waiting.
-          if (severity >= warn) this.flush()
+          if (severity >= warn) destination.flush?.()
         },
       },
       // A request or a response has headers and a body; no line of this service needs either.

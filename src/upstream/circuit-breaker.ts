@@ -12,8 +12,8 @@ export interface CircuitBreakerOptions {
   readonly elapsed: () => number
   /** From 0 to, and not, 1. */
   readonly random: () => number
-  /** Told why calls stop, once until they go on or the reason is another. */
-  readonly onOpen: (reason: Failure) => void
+  /** Told why calls stop, each time; and whether that is news, or what it was told last. */
+  readonly onOpen: (reason: Failure, isNews: boolean) => void
   /** Told when calls go on. */
   readonly onClose: () => void
 }
@@ -32,7 +32,7 @@ export interface CircuitBreaker {
 type State =
   | { readonly name: 'closed' }
   | { readonly name: 'open'; readonly until: number; readonly reason: Failure }
-  | { readonly name: 'half-open'; readonly reason: Failure }
+  | { readonly name: 'half-open'; nextProbeAt: number; readonly reason: Failure }
 
 /**
  * Stops calling Hilos when that is no use, or not wanted.
@@ -44,7 +44,7 @@ type State =
  *        │ the probe is answered       the next call,  │     │
  *        │                             once it is over ▼     │
  *        └───────────────────────────────────────── half-open┘
- *                                     (that call is the probe; there is one)
+ *                              (that call is the probe; another follows only if it hangs)
  */
 export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
   const { maxFailedContacts, openMs, refusalMs, elapsed, random, onOpen, onClose } = options
@@ -54,15 +54,16 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
 
   function refusal(): Failure | null {
     if (state.name === 'closed') return null
-    if (state.name === 'half-open') return refusalFor(state.reason, openMs)
-    const leftMs = state.until - elapsed()
+    const leftMs = (state.name === 'open' ? state.until : state.nextProbeAt) - elapsed()
     return leftMs > 0 ? refusalFor(state.reason, leftMs) : null
   }
 
   function begin(id: string): (failure: Failure | null) => void {
     const refused = refusal()
     if (refused !== null) throw refused
-    if (state.name === 'open') state = { name: 'half-open', reason: state.reason }
+    const nextProbeAt = elapsed() + openMs
+    if (state.name === 'open') state = { name: 'half-open', nextProbeAt, reason: state.reason }
+    if (state.name === 'half-open') state.nextProbeAt = nextProbeAt
     const begunIn = state
     return (failure) => {
       const pauseMs = pauseAfter(failure)
@@ -84,9 +85,9 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     const until = elapsed() + pauseMs
     // Within a longer pause a shorter one says nothing, and its reason must not be given for the rest of it.
     if (state.name === 'open' && state.until >= until) return
-    const known = state.name !== 'closed' && state.reason.code === reason.code
+    const isNews = state.name === 'closed' || state.reason.code !== reason.code
     state = { name: 'open', until, reason }
-    if (!known) onOpen(reason)
+    onOpen(refusalFor(reason, pauseMs), isNews)
   }
 
   function close(): void {
@@ -99,9 +100,10 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
   return { refusal, begin }
 }
 
-/** The failure that opened it, for those who come meanwhile. */
-function refusalFor(reason: Failure, leftMs: number): Failure {
+/** The failure that opened it, for those who come meanwhile. A 403 may be about one contact only; a 401 is about our key. */
+function refusalFor({ code, retryAfterSeconds }: Failure, leftMs: number): Failure {
   const facts = { reason: 'calls to Hilos pause' }
-  if (!(reason instanceof UpstreamFailure)) return new Failure(reason.code, { facts })
-  return new UpstreamFailure(reason.code, { facts, retryAfterSeconds: Math.ceil(leftMs / 1000) })
+  if (code === 'upstream_unauthorized') return new Failure(code, { facts })
+  if (retryAfterSeconds === null) return new UpstreamFailure(code, { facts })
+  return new UpstreamFailure(code, { facts, retryAfterSeconds: Math.ceil(leftMs / 1000) })
 }

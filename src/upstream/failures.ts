@@ -12,7 +12,10 @@ export function statusFailure(upstreamStatus: number, retryAfter: string | undef
   const asked = retryAfterSeconds(retryAfter, nowMs)
   const code = upstreamStatus === 503 && asked === undefined ? 'upstream_unavailable' : codeOfStatus(upstreamStatus)
   if (upstreamStatus !== 429 && upstreamStatus < 500) return new Failure(code, { facts })
-  if (asked !== undefined) return new UpstreamFailure(code, { facts, retryAfterSeconds: asked, pauseMs: asked * 1000 })
+  // With another status it may be about one document, as on the error pages of a CDN.
+  const isForAll = upstreamStatus === 429 || upstreamStatus === 503
+  if (asked !== undefined)
+    return new UpstreamFailure(code, { facts, retryAfterSeconds: asked, pauseMs: isForAll ? asked * 1000 : 0 })
   const pauseMs = upstreamStatus === 429 ? failureKinds.upstream_rate_limited.retryAfterSeconds * 1000 : 0
   return new UpstreamFailure(code, { facts, pauseMs, worthRetrying: gatewayStatuses.includes(upstreamStatus) })
 }

@@ -21,7 +21,8 @@ export interface Governor {
    * Waits for a turn to call.
    * @param isAwaited whether a caller waits for it by now; what only refreshes gives way
    * @returns to be called when the call is over
-   * @throws UpstreamFailure `overloaded`, at once when too many wait, else after the longest wait
+   * @throws UpstreamFailure `overloaded`, at once when too many wait, else after the longest wait; or what
+   *   `refuseAll` was given
    */
   readonly turn: (isAwaited: () => boolean) => Promise<() => void>
   /** Turns away all who wait: what they wait for is no use any more. */

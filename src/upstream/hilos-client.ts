@@ -48,24 +48,26 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
   const { longestRetryDelayMs, elapsed, random } = options
 
   async function getExecutionContact(id: string, isAwaited = () => true): Promise<HilosDocument | null> {
+    const refusal = breaker.refusal()
+    if (refusal !== null) throw refusal
     const deadline = AbortSignal.timeout(timeoutMs)
     const startedAt = elapsed()
     const attempt = (dispatcher: Dispatcher) => attemptOnce(id, isAwaited, dispatcher, deadline)
     retryBudget.earn()
+    const delayMs = random() * longestRetryDelayMs
     try {
       return await attempt(connections.kept)
     } catch (error) {
-      if (!mayRetry(error, startedAt)) throw error
+      if (!mayRetry(error, elapsed() - startedAt + delayMs)) throw error
     }
-    await sleep(random() * longestRetryDelayMs)
+    await sleep(delayMs)
     return await attempt(connections.fresh)
   }
 
-  /** With more than half of the time left: what was slow to fail is slow to fail again. */
-  function mayRetry(error: unknown, startedAt: number): boolean {
+  /** With half of the time left after the delay: what was slow to fail is slow to fail again, and it has to wait for its turn. */
+  function mayRetry(error: unknown, goneMs: number): boolean {
     const worthwhile = error instanceof UpstreamFailure && error.worthRetrying
-    const inTime = elapsed() - startedAt < timeoutMs / 2
-    return worthwhile && inTime && breaker.refusal() === null && retryBudget.spend()
+    return worthwhile && goneMs < timeoutMs / 2 && breaker.refusal() === null && retryBudget.spend()
   }
 
   async function attemptOnce(
@@ -74,8 +76,6 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     dispatcher: Dispatcher,
     deadline: AbortSignal,
   ): Promise<HilosDocument | null> {
-    const refusal = breaker.refusal()
-    if (refusal !== null) throw refusal
     const release = await governor.turn(isAwaited)
     try {
       const settle = breaker.begin(id)

@@ -68,9 +68,9 @@ export function createHilos(options: HilosOptions): Hilos {
       ...circuitBreaker,
       elapsed,
       random,
-      onOpen: (reason) => {
+      onOpen: (reason, isNews) => {
         governor.refuseAll(reason)
-        options.onPause(reason)
+        if (isNews) options.onPause(reason)
       },
       onClose: options.onResume,
     }),

@@ -212,6 +212,42 @@ t.test(
   },
 )
 
+t.test(
+  'strict demands, while the origin is slow, overtake once and are no herd; what lands is remembered',
+  async (t) => {
+    const { begin, ask, clock, loads } = arrange()
+    const asked = [await begin('k', noCache)]
+    for (let second = 0; second < 5; second += 1) {
+      clock.advance(1001)
+      asked.push(await begin('k', noCache))
+    }
+    t.equal(loads.length, 2)
+    loads[0]?.land({ value: 'first' })
+    same(t, (await asked[0]?.answer) ?? null, 'first', miss)
+    same(t, await ask('k'), 'first', hit, 'before the later one has landed')
+    loads[1]?.land({ value: 'second' })
+    same(t, (await asked[5]?.answer) ?? null, 'second', collapsed)
+    same(t, await ask('k'), 'second', hit)
+    clock.advance(5000)
+    await begin('k', noCache)
+    t.equal(loads.length, 3, 'and then all begins anew')
+  },
+)
+
+t.test('an overtaken load, when it fails after the later one has landed, leaves no failure behind', async (t) => {
+  const { begin, ask, clock, loads } = arrange()
+  const lax = await begin('k')
+  clock.advance(1001)
+  const strict = await begin('k', noCache)
+  loads[1]?.land({ value: 'new' })
+  same(t, await strict.answer, 'new', miss)
+  loads[0]?.land(new Away())
+  await t.rejects(lax.answer, { name: 'Away' })
+  clock.advance(5000)
+  await ask('k')
+  t.equal(loads.length, 3, 'nobody backs off')
+})
+
 t.test('a load, by who asks, is awaited or only refreshes, and becomes awaited when somebody joins', async (t) => {
   const { begin, ask, clock, loads } = arrange()
   await begin('k')

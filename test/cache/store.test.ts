@@ -87,7 +87,7 @@ t.test('a sweep, without anybody asking, frees what is past its last window and 
   t.strictSame(forgotten, ['short'])
 })
 
-t.test('a key, when it is no longer remembered for whatever reason but being replaced, is told', async (t) => {
+t.test('a key, when its value is no longer remembered for whatever reason, is told', async (t) => {
   const forgotten: string[] = []
   const store = createStore<string>({
     maxBytes: 2 * (kibibyte + overheadBytes),
@@ -96,9 +96,11 @@ t.test('a key, when it is no longer remembered for whatever reason but being rep
   })
   const told = () => forgotten.splice(0)
   store.set('a', entryOf('a', kibibyte))
-  store.set('a', entryOf('replaced', kibibyte))
+  store.set('a', entryOf('a', kibibyte))
   store.set('b', entryOf('b', kibibyte))
-  t.strictSame(told(), [])
+  t.strictSame(told(), [], 'set, and set again')
+  store.set('b', entryOf('another', kibibyte))
+  t.strictSame(told(), ['b'], 'replaced')
   store.set('c', entryOf('c', kibibyte))
   t.strictSame(told(), ['a'], 'evicted')
   store.delete('b')
