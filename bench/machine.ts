@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os'
+import { cpus, loadavg, release, totalmem, type } from 'node:os'
 
 /** Where and when the bench ran. */
 export interface Machine {
@@ -24,7 +24,7 @@ export function describeMachine(pinning: string): Omit<Machine, 'loadAfter'> {
     date: `${new Date().toISOString().slice(0, 19)}Z`,
     commit: commitOf(),
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: availableParallelism(),
+    cores: cpus().length,
     memoryBytes: totalmem(),
     system: `${type()} ${release()}`,
     pinning,

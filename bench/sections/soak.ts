@@ -13,8 +13,8 @@ import { statusesIn } from './statuses.ts'
 const probe = fileURLToPath(new URL('../inside/soak-probe.ts', import.meta.url))
 const minutes = 5
 const perSecond = 500
-const keys = 2000
-const faultsPercent = 30
+const keys = 200
+const faultsPercent = 10
 const mebibyte = 1024 ** 2
 
 /** Makes an hour 7.2 s, and the day that stale answers may stand in 173 s. */

@@ -109,6 +109,19 @@ t.test('a refusal of our key, behind a stale answer, ends it, pauses all calls a
   t.strictSame(said, ['calls to Hilos pause', 'calls to Hilos go on'])
 })
 
+t.test(
+  'a contact that Hilos forbids, when asked about again and again, takes no stale answer from another',
+  async (t) => {
+    const { statusOf, get, clock, sandbox } = await startWarm(t)
+    sandbox.faults.set(documentIds.paused, 'forbidden')
+    clock.advance(6000)
+    t.equal((await get(`/execution-contacts/${documentIds.paused}`)).json().code, 'upstream_forbidden')
+    t.equal(await statusOf(), '200 hit; ttl=-1; detail=revalidating')
+    while ((await statusOf()) === '200 hit; ttl=-1; detail=revalidating') {}
+    t.equal(await statusOf(), '200 hit; ttl=-1; detail=backing-off', 'whose refresh fell into the pause')
+  },
+)
+
 t.test('Retry-After, once Hilos says so, is kept by everyone, counted down, and served around', async (t) => {
   const { statusOf, get, clock, calls, fail, heal } = await startWarm(t)
   fail('rateLimited')
