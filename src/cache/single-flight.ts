@@ -53,12 +53,9 @@ export interface SingleFlightOptions<V> {
   readonly after?: (ms: number) => Promise<unknown>
 }
 
-/** The loads of one key that are under way: one, or two when a strict demand has overtaken a lax one. */
+/** The loads of one key that are under way, of which the newest is to be joined. When that has landed, the others come too late. */
 interface Flights<V> {
   newest: Flight<V>
-  /** How many have taken off, the newest included, and which of them landed last. */
-  takenOff: number
-  landed: number
 }
 
 /** One load per key at a time, besides one that was overtaken. */
@@ -72,7 +69,6 @@ export function createSingleFlight<V>(options: SingleFlightOptions<V>): SingleFl
     let slow: Promise<Slow> | undefined
     const startedAt = now()
     const overtaken = flights.get(key)
-    const number = (overtaken?.takenOff ?? 0) + 1
 
     async function land(): Promise<Landing<V>> {
       const landing = await load(key, () => awaited).then(
@@ -82,16 +78,12 @@ export function createSingleFlight<V>(options: SingleFlightOptions<V>): SingleFl
           return { outcome: 'failed', error } as const
         },
       )
-      if (counts()) arrive()
+      if (counts() && ours.newest === flight) flights.delete(key)
       return landing
     }
 
     /** Neither deleted, nor behind one that took off later and has landed. */
-    const counts = () => flights.get(key) === ours && number > ours.landed
-    const arrive = () => {
-      ours.landed = number
-      if (ours.newest === flight) flights.delete(key)
-    }
+    const counts = () => flights.get(key) === ours
 
     const flight: Flight<V> = {
       startedAt,
@@ -106,9 +98,8 @@ export function createSingleFlight<V>(options: SingleFlightOptions<V>): SingleFl
         return slow
       },
     }
-    const ours = overtaken ?? { newest: flight, takenOff: 0, landed: 0 }
+    const ours = overtaken ?? { newest: flight }
     ours.newest = flight
-    ours.takenOff = number
     flights.set(key, ours)
     return flight
   }

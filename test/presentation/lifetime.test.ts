@@ -263,4 +263,5 @@ t.test('stretching, by its factor, lengthens freshness to a minute at most and n
   for (const [given, stretch, freshMs] of table)
     t.strictSame(windowsOf(given, { stretch }), { ...windowsOf(given), freshMs }, JSON.stringify(given))
   t.equal(windowsOf({ status: 'READY' }, { stretch: 20, scale: 2 }).freshMs, 120_000, 'and is scaled like the rest')
+  t.equal(presentedLifetimeOf(null, now, { ...plain, stretch: 20 }).freshMs, 10_000, 'an absence never is stretched')
 })
