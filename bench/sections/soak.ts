@@ -66,6 +66,7 @@ function findingsOf(passed: readonly Minute[], healed: GeneratorResult): Finding
       `${keys.toLocaleString('en-US')} documents that are fresh for about seven seconds, ${env.HILOS_MAX_RPS} calls a ` +
         `second at most, and ${faultsPercent} % of the calls get a 500, a 503, a 429 with Retry-After: 1, a reset, a body ` +
         'that is cut, one that is no JSON, or no answer for 5 s.',
+      '"none" are requests on connections that the generator had opened and left unused for 5 s: the service closes those.',
       `Five seconds after the last fault: ${statusesIn([healed])}.`,
     ],
     tables: [
