@@ -12,8 +12,8 @@ export interface CircuitBreakerOptions {
   readonly elapsed: () => number
   /** From 0 to, and not, 1. */
   readonly random: () => number
-  /** Told why calls stop, each time; and whether that is news, or what it was told last. */
-  readonly onOpen: (reason: Failure, isNews: boolean) => void
+  /** Told each time why calls stop, what to tell those who wait, and whether that is news or what it was told last. */
+  readonly onOpen: (reason: Failure, refusal: Failure, isNews: boolean) => void
   /** Told when calls go on. */
   readonly onClose: () => void
 }
@@ -72,7 +72,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
       if (state !== begunIn) return
       if (!(failure instanceof UpstreamFailure)) return close()
       const enough = state.name === 'half-open' || failedIds.add(id).size >= maxFailedContacts
-      if (enough) open(new UpstreamFailure('upstream_unavailable'), openMs * (1 + random()))
+      if (enough) open(new UpstreamFailure('upstream_unavailable', { facts: tooManyFailed }), openMs * (1 + random()))
     }
   }
 
@@ -87,7 +87,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     if (state.name === 'open' && state.until >= until) return
     const isNews = state.name === 'closed' || state.reason.code !== reason.code
     state = { name: 'open', until, reason }
-    onOpen(refusalFor(reason, pauseMs), isNews)
+    onOpen(reason, refusalFor(reason, pauseMs), isNews)
   }
 
   function close(): void {
@@ -99,6 +99,8 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
 
   return { refusal, begin }
 }
+
+const tooManyFailed = { reason: 'too many contacts failed in a row' }
 
 /** The failure that opened it, for those who come meanwhile. A 403 may be about one contact only; a 401 is about our key. */
 function refusalFor({ code, retryAfterSeconds }: Failure, leftMs: number): Failure {

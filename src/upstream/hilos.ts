@@ -68,8 +68,8 @@ export function createHilos(options: HilosOptions): Hilos {
       ...circuitBreaker,
       elapsed,
       random,
-      onOpen: (reason, isNews) => {
-        governor.refuseAll(reason)
+      onOpen: (reason, refusal, isNews) => {
+        governor.refuseAll(refusal)
         if (isNews) options.onPause(reason)
       },
       onClose: options.onResume,

@@ -107,6 +107,11 @@ t.test('a refusal of our key, behind a stale answer, ends it, pauses all calls a
   t.equal(await statusOf(), '200 fwd=uri-miss; ttl=5; stored')
   const said = logLines().flatMap(({ msg }) => (/^calls to Hilos/.test(String(msg)) ? [msg] : []))
   t.strictSame(said, ['calls to Hilos pause', 'calls to Hilos go on'])
+  t.match(
+    logLines().find(({ msg }) => msg === 'calls to Hilos pause'),
+    { level: 40, err: { code: 'upstream_unauthorized', upstreamStatus: 401 } },
+    'with what Hilos said',
+  )
 })
 
 t.test(

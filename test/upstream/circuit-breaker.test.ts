@@ -20,7 +20,7 @@ function arrange(options: Partial<CircuitBreakerOptions> = {}) {
     refusalMs: 5000,
     elapsed: clock.now,
     random: () => 0,
-    onOpen: ({ code }, isNews) => {
+    onOpen: ({ code }, _refusal, isNews) => {
       opened.push(code)
       if (isNews) told.push(code)
     },

@@ -205,6 +205,25 @@ t.test(
   },
 )
 
+t.test(
+  'calls about others, when one contact is forbidden while they wait for a turn, may be stood in for',
+  async (t) => {
+    const { baseUrl, until, held } = await startHeld(t)
+    const { getExecutionContact } = createClient(t, baseUrl, {
+      maxCallsPerSecond: 1,
+      circuitBreaker: { ...circuitBreaker, refusalMs: 1000 },
+    })
+    const first = failureOf(t, getExecutionContact(contactId))
+    const waiting = failureOf(t, getExecutionContact(uuid(1, 1)))
+    await until(1)
+    held[0]?.write(httpResponse(403, {}))
+    t.notOk((await first) instanceof UpstreamFailure)
+    const refused = await waiting
+    t.ok(refused instanceof UpstreamFailure)
+    t.strictSame([refused.code, refused.facts], ['upstream_forbidden', { reason: 'calls to Hilos pause' }])
+  },
+)
+
 t.test('a call, when the breaker is open, is refused before it waits for a turn, and takes none', async (t) => {
   const { baseUrl, requests } = await startRawHilos(t, (socket) =>
     socket.write(requests.length === 1 ? httpResponse(429, { 'retry-after': '7' }) : minimal),
