@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { inspect } from 'node:util'
 
 const shown = '[redacted]'
@@ -13,6 +14,11 @@ export class Secret {
   /** The text itself. Call it only in the line that sends or uses it, and keep no copy. */
   reveal(): string {
     return this.#text
+  }
+
+  /** The first 8 hexadecimal digits of its SHA-256: for logs, to tell one token from another. */
+  fingerprint(): string {
+    return hash('sha256', this.#text).slice(0, 8)
   }
 
   toString(): string {

@@ -15,3 +15,8 @@ t.test('a secret, when printed in any way, shows nothing of itself', async (t) =
   t.equal(`${secret}`, '[redacted]')
   t.equal(secret.reveal(), 'hunter2')
 })
+
+t.test('a fingerprint, when taken, is the beginning of the SHA-256, and tells texts apart', async (t) => {
+  t.equal(new Secret('abc').fingerprint(), 'ba7816bf', 'the example of FIPS 180')
+  t.not(new Secret('abd').fingerprint(), 'ba7816bf')
+})
