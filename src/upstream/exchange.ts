@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { Failure } from '../errors.ts'
 import type { Secret } from '../secret.ts'
+import { repeats } from './echo.ts'
 import { connectionFailure, interruptedFailure, statusFailure } from './failures.ts'
 import { acceptedEncodings, discardBody, readBody, textOf } from './response-body.ts'
 import { UpstreamFailure } from './upstream-failure.ts'
@@ -73,18 +74,11 @@ export function createExchange(options: ExchangeOptions): Exchange {
 
   /** Some servers repeat the request in what they answer; nothing that has our key in it goes any further. */
   function withoutToken(body: Buffer): Buffer {
-    if (!body.includes(tellingPart(token.reveal()))) return body
+    if (!repeats(body, token)) return body
     throw new Failure('upstream_invalid_response', { facts: { reason: 'our own key in the body' } })
   }
 
   return exchange
-}
-
-/** A shorter key stands in a document by chance, as `test` does in `is_test`; then only the whole credentials tell. */
-const tellingKeyLength = 12
-
-function tellingPart(key: string): string {
-  return key.length >= tellingKeyLength ? key : `Token ${key}`
 }
 
 /** A header sent more than once is joined, as RFC 9110 section 5.3 has it. */
