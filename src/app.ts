@@ -16,6 +16,7 @@ import { problemRoutes } from './routes/problems.ts'
 import { createServer } from './server.ts'
 import { createDriftTally } from './upstream/drift.ts'
 import { createHilos } from './upstream/hilos.ts'
+import { createHilosTokens } from './upstream/hilos-tokens.ts'
 import { version } from './version.ts'
 
 export interface Service {
@@ -46,6 +47,7 @@ export async function createService(config: Config, logger: Logger, seams: Parti
   )
   const hilos = createHilos({
     ...config.hilos,
+    tokens: createHilosTokens({ current: config.hilos.token, next: null }),
     userAgent: `hilos-bff/${version}`,
     reportDrift: drift.report,
     onPause: (reason) => logger.warn({ err: reason }, 'calls to Hilos pause'),

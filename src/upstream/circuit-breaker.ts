@@ -1,4 +1,5 @@
 import { Failure } from '../errors.ts'
+import { isRefusal } from './failures.ts'
 import { UpstreamFailure } from './upstream-failure.ts'
 
 export interface CircuitBreakerOptions {
@@ -23,10 +24,16 @@ export interface CircuitBreaker {
   readonly refusal: () => Failure | null
   /**
    * Begins a call about one contact.
-   * @returns to be told how it ended: null for an answer of any kind
    * @throws the refusal, when there is one
    */
-  readonly begin: (id: string) => (failure: Failure | null) => void
+  readonly begin: (id: string) => BegunCall
+}
+
+export interface BegunCall {
+  /** Whether it may take another request: nothing has opened the breaker since, or it is closed again. */
+  readonly mayGoOn: () => boolean
+  /** To be told how it ended: null for an answer of any kind. */
+  readonly end: (failure: Failure | null) => void
 }
 
 type State =
@@ -58,27 +65,35 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     return leftMs > 0 ? refusalFor(state.reason, leftMs) : null
   }
 
-  function begin(id: string): (failure: Failure | null) => void {
+  function begin(id: string): BegunCall {
     const refused = refusal()
     if (refused !== null) throw refused
     const nextProbeAt = elapsed() + openMs
     if (state.name === 'open') state = { name: 'half-open', nextProbeAt, reason: state.reason }
     if (state.name === 'half-open') state.nextProbeAt = nextProbeAt
     const begunIn = state
-    return (failure) => {
-      const pauseMs = pauseAfter(failure)
-      if (pauseMs > 0 && failure !== null) return open(failure, pauseMs)
-      // Of calls from before it opened or closed, the end says nothing new.
-      if (state !== begunIn) return
-      if (!(failure instanceof UpstreamFailure)) return close()
-      const enough = state.name === 'half-open' || failedIds.add(id).size >= maxFailedContacts
-      if (enough) open(new UpstreamFailure('upstream_unavailable', { facts: tooManyFailed }), openMs * (1 + random()))
+    return {
+      mayGoOn: () => state === begunIn || state.name === 'closed',
+      end: (failure) => end(id, begunIn, failure),
     }
+  }
+
+  function end(id: string, begunIn: State, failure: Failure | null): void {
+    const pauseMs = pauseAfter(failure)
+    if (pauseMs > 0 && failure !== null) open(failure, pauseMs)
+    // Of calls from before it opened or closed, the end says nothing new.
+    else if (state === begunIn) count(id, failure instanceof UpstreamFailure)
+  }
+
+  function count(id: string, hasFailed: boolean): void {
+    if (!hasFailed) close()
+    else if (state.name === 'half-open' || failedIds.add(id).size >= maxFailedContacts)
+      open(new UpstreamFailure('upstream_unavailable', { facts: tooManyFailed }), openMs * (1 + random()))
   }
 
   function pauseAfter(failure: Failure | null): number {
     if (failure instanceof UpstreamFailure) return failure.pauseMs
-    return failure?.code === 'upstream_unauthorized' || failure?.code === 'upstream_forbidden' ? refusalMs : 0
+    return isRefusal(failure) ? refusalMs : 0
   }
 
   function open(reason: Failure, pauseMs: number): void {

@@ -1,13 +1,16 @@
 import type { Dispatcher } from 'undici'
 import { Failure } from '../errors.ts'
+import type { FailureCode } from '../failure-kinds.ts'
 import type { Secret } from '../secret.ts'
 import { repeats } from './echo.ts'
-import { connectionFailure, interruptedFailure, statusFailure } from './failures.ts'
+import { connectionFailure, interruptedFailure, isRefusal, statusFailure } from './failures.ts'
+import type { HilosTokens } from './hilos-tokens.ts'
 import { acceptedEncodings, discardBody, readBody, textOf } from './response-body.ts'
 import { UpstreamFailure } from './upstream-failure.ts'
 
 export interface ExchangeOptions {
-  readonly token: Secret
+  /** No body that repeats one of them goes any further. */
+  readonly tokens: Pick<HilosTokens, 'all'>
   /** Without a trailing slash. */
   readonly baseUrl: string
   /** For the log only: the deadline comes with each exchange. */
@@ -15,6 +18,8 @@ export interface ExchangeOptions {
   /** Of the decoded body. */
   readonly maxBodyBytes: number
   readonly userAgent: string
+  /** Told of each refusal of a token; nobody unless given. */
+  readonly onTokenRefused?: (refusal: { readonly fingerprint: string; readonly code: FailureCode }) => void
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number
 }
@@ -25,25 +30,33 @@ export interface ExchangeOptions {
  * @returns the JSON of a 200; undefined for "there is none"
  * @throws Failure, one of the `upstream_` codes
  */
-export type Exchange = (id: string, dispatcher: Dispatcher, deadline: AbortSignal) => Promise<unknown>
+export type Exchange = (id: string, token: Secret, dispatcher: Dispatcher, deadline: AbortSignal) => Promise<unknown>
 
 export function createExchange(options: ExchangeOptions): Exchange {
-  const { token, timeoutMs, maxBodyBytes, userAgent, now } = options
+  const { tokens, timeoutMs, maxBodyBytes, userAgent, onTokenRefused, now } = options
   const { origin, pathname } = new URL(`${options.baseUrl}/flow-execution-contact/`)
 
-  async function exchange(id: string, dispatcher: Dispatcher, deadline: AbortSignal): Promise<unknown> {
-    const response = await send(`${pathname}${id}`, dispatcher, deadline)
+  async function exchange(id: string, token: Secret, dispatcher: Dispatcher, deadline: AbortSignal): Promise<unknown> {
+    const response = await send(`${pathname}${id}`, token, dispatcher, deadline)
     const contentType = headerOf(response, 'content-type')
     // Django answers an unknown object in JSON, and an unknown route in HTML.
     if (response.statusCode !== 200 && !(response.statusCode === 404 && isJson(contentType))) {
       discardBody(response.body)
-      throw statusFailure(response.statusCode, headerOf(response, 'retry-after'), now())
+      const fingerprint = token.fingerprint()
+      const failure = statusFailure(response.statusCode, headerOf(response, 'retry-after'), now(), fingerprint)
+      if (isRefusal(failure)) onTokenRefused?.({ fingerprint, code: failure.code })
+      throw failure
     }
-    const json = parseJson(await read(response, deadline))
+    const json = parseJson(await read(response, token, deadline))
     return response.statusCode === 404 ? undefined : json
   }
 
-  async function send(path: string, dispatcher: Dispatcher, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  async function send(
+    path: string,
+    token: Secret,
+    dispatcher: Dispatcher,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
     try {
       return await dispatcher.request({
         origin,
@@ -62,19 +75,22 @@ export function createExchange(options: ExchangeOptions): Exchange {
     }
   }
 
-  async function read(response: Dispatcher.ResponseData, signal: AbortSignal): Promise<string> {
+  async function read(response: Dispatcher.ResponseData, token: Secret, signal: AbortSignal): Promise<string> {
     try {
       const encoding = headerOf(response, 'content-encoding') ?? 'identity'
-      return textOf(withoutToken(await readBody(response.body, encoding.toLowerCase(), maxBodyBytes)))
+      return textOf(withoutTokens(await readBody(response.body, encoding.toLowerCase(), maxBodyBytes), token))
     } catch (error) {
       if (error instanceof Failure) throw error
       throw interruptedFailure(signal, timeoutMs)
     }
   }
 
-  /** Some servers repeat the request in what they answer; nothing that has our key in it goes any further. */
-  function withoutToken(body: Buffer): Buffer {
-    if (!repeats(body, token)) return body
+  /**
+   * Some servers repeat a request in what they answer; nothing that has our key in it goes any further.
+   * @param sent may have been replaced since
+   */
+  function withoutTokens(body: Buffer, sent: Secret): Buffer {
+    if (![...new Set([sent, ...tokens.all()])].some((token) => repeats(body, token))) return body
     throw new Failure('upstream_invalid_response', { facts: { reason: 'our own key in the body' } })
   }
 

@@ -6,11 +6,20 @@ import { UpstreamFailure } from './upstream-failure.ts'
 /** Statuses of something on the way that had no luck, and may have it the next time. */
 const gatewayStatuses: readonly number[] = [502, 503, 504]
 
-/** The failure behind a status that is neither an answer nor "there is none". */
-export function statusFailure(upstreamStatus: number, retryAfter: string | undefined, nowMs: number): Failure {
+/**
+ * The failure behind a status that is neither an answer nor "there is none".
+ * @param tokenFingerprint of the token that was sent: a refusal says which one it was
+ */
+export function statusFailure(
+  upstreamStatus: number,
+  retryAfter: string | undefined,
+  nowMs: number,
+  tokenFingerprint: string,
+): Failure {
   const facts = { upstreamStatus }
   const asked = retryAfterSeconds(retryAfter, nowMs)
   const code = upstreamStatus === 503 && asked === undefined ? 'upstream_unavailable' : codeOfStatus(upstreamStatus)
+  if (isRefusalCode(code)) return new Failure(code, { facts: { ...facts, tokenFingerprint } })
   if (upstreamStatus !== 429 && upstreamStatus < 500) return new Failure(code, { facts })
   // With another status it may be about one document, as on the error pages of a CDN.
   const isForAll = upstreamStatus === 429 || upstreamStatus === 503
@@ -18,6 +27,15 @@ export function statusFailure(upstreamStatus: number, retryAfter: string | undef
     return new UpstreamFailure(code, { facts, retryAfterSeconds: asked, pauseMs: isForAll ? asked * 1000 : 0 })
   const pauseMs = upstreamStatus === 429 ? failureKinds.upstream_rate_limited.retryAfterSeconds * 1000 : 0
   return new UpstreamFailure(code, { facts, pauseMs, worthRetrying: gatewayStatuses.includes(upstreamStatus) })
+}
+
+/** Whether Hilos refused our token, be it everywhere or about one contact. */
+export function isRefusal(failure: unknown): failure is Failure {
+  return failure instanceof Failure && isRefusalCode(failure.code)
+}
+
+function isRefusalCode(code: FailureCode): boolean {
+  return code === 'upstream_unauthorized' || code === 'upstream_forbidden'
 }
 
 function codeOfStatus(status: number): FailureCode {

@@ -20,19 +20,30 @@ export interface Governor {
   /**
    * Waits for a turn to call.
    * @param isAwaited whether a caller waits for it by now; what only refreshes gives way
-   * @returns to be called when the call is over
    * @throws UpstreamFailure `overloaded`, at once when too many wait, else after the longest wait; or what
    *   `refuseAll` was given
    */
-  readonly turn: (isAwaited: () => boolean) => Promise<() => void>
+  readonly turn: (isAwaited: () => boolean) => Promise<Turn>
   /** Turns away all who wait: what they wait for is no use any more. */
   readonly refuseAll: (failure: Failure) => void
 }
 
+export interface Turn {
+  /** To be called when the call is over. Once more, it does nothing. */
+  readonly end: () => void
+  /**
+   * Ends it and waits for another, which goes before all who wait for their first: what stopped this call would stop them.
+   * @param mostMs how long to wait, if that is less than the longest wait
+   * @throws as `turn` does
+   */
+  readonly again: (mostMs: number) => Promise<void>
+}
+
 interface Ticket {
-  readonly isAwaited: () => boolean
+  /** The highest goes first, and is refused last. */
+  readonly urgency: () => number
   readonly expiresAt: number
-  readonly grant: (release: () => void) => void
+  readonly grant: (end: () => void) => void
   readonly refuse: (failure: Failure) => void
 }
 
@@ -48,14 +59,31 @@ export function createGovernor(options: GovernorOptions): Governor {
   const maxQueued = Math.min(options.maxQueued, Math.ceil((bucketSize * maxWaitMs) / tokenMs))
   /** When the tokens that were taken come back, the earliest first. */
   const takenUntil: number[] = []
+  /** The first to expire is the first. */
   const queue: Ticket[] = []
-  let underWay = 0
+  const underWay = new Set<symbol>()
   let cancelWake = () => {}
 
-  function turn(isAwaited: () => boolean): Promise<() => void> {
-    const { promise, resolve: grant, reject: refuse } = Promise.withResolvers<() => void>()
-    queue.push({ isAwaited, expiresAt: elapsed() + maxWaitMs, grant, refuse })
+  async function turn(isAwaited: () => boolean): Promise<Turn> {
+    const first = enqueue(() => Number(isAwaited()), maxWaitMs)
     serve()
+    let end = await first
+    return {
+      end: () => end(),
+      again: async (mostMs) => {
+        // In the queue before its turn ends, so that the turn is not another's first.
+        const next = enqueue(() => 2, Math.min(mostMs, maxWaitMs))
+        end()
+        end = await next
+      },
+    }
+  }
+
+  function enqueue(urgency: () => number, waitMs: number): Promise<() => void> {
+    const { promise, resolve: grant, reject: refuse } = Promise.withResolvers<() => void>()
+    const expiresAt = elapsed() + waitMs
+    const before = queue.findLastIndex((ticket) => ticket.expiresAt <= expiresAt)
+    queue.splice(before + 1, 0, { urgency, expiresAt, grant, refuse })
     return promise
   }
 
@@ -65,29 +93,30 @@ export function createGovernor(options: GovernorOptions): Governor {
     const now = elapsed()
     while (takenUntil[0] !== undefined && takenUntil[0] <= now) takenUntil.shift()
     while (queue[0] !== undefined && queue[0].expiresAt <= now) queue.shift()?.refuse(new UpstreamFailure('overloaded'))
-    while (queue.length > 0 && underWay < maxConcurrent && takenUntil.length < bucketSize) grantNext(now)
+    while (queue.length > 0 && underWay.size < maxConcurrent && takenUntil.length < bucketSize) grantNext(now)
     if (queue.length > maxQueued) refuseOne()
     const [next] = queue
     if (next === undefined) return
-    const tokenBackAt = underWay < maxConcurrent ? takenUntil[0] : undefined
+    const tokenBackAt = underWay.size < maxConcurrent ? takenUntil[0] : undefined
     cancelWake = schedule(serve, Math.min(next.expiresAt, tokenBackAt ?? Number.POSITIVE_INFINITY) - now)
   }
 
   function grantNext(now: number): void {
-    const awaited = queue.findIndex(({ isAwaited }) => isAwaited())
-    const [ticket] = queue.splice(Math.max(0, awaited), 1)
+    const urgencies = queue.map(({ urgency }) => urgency())
+    const [ticket] = queue.splice(urgencies.indexOf(Math.max(...urgencies)), 1)
     if (tokenMs > 0) takenUntil.push(now + tokenMs)
-    underWay += 1
+    const call = Symbol('call')
+    underWay.add(call)
     ticket?.grant(() => {
-      underWay -= 1
+      underWay.delete(call)
       serve()
     })
   }
 
-  /** The last to come of those that nobody waits for, or else the last to come. */
+  /** The last of the least urgent. */
   function refuseOne(): void {
-    const idle = queue.findLastIndex(({ isAwaited }) => !isAwaited())
-    const [ticket] = queue.splice(idle, 1)
+    const urgencies = queue.map(({ urgency }) => urgency())
+    const [ticket] = queue.splice(urgencies.lastIndexOf(Math.min(...urgencies)), 1)
     ticket?.refuse(new UpstreamFailure('overloaded'))
   }
 

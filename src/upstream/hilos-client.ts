@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
 import { Failure } from '../errors.ts'
+import type { Secret } from '../secret.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { Connections } from './connections.ts'
 import { elementsIn } from './document-size.ts'
 import type { ReportDrift } from './drift.ts'
+import { createEitherToken, type EitherTokenOptions } from './either-token.ts'
 import type { Exchange } from './exchange.ts'
 import type { Governor } from './governor.ts'
 import type { HilosDocument } from './hilos-document.ts'
@@ -12,7 +14,7 @@ import { readDocument } from './read-document.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import { UpstreamFailure } from './upstream-failure.ts'
 
-export interface HilosClientOptions {
+export interface HilosClientOptions extends EitherTokenOptions {
   readonly exchange: Exchange
   readonly connections: Connections
   readonly breaker: CircuitBreaker
@@ -42,53 +44,61 @@ export interface HilosClient {
   readonly getExecutionContact: (id: string, isAwaited?: () => boolean) => Promise<HilosDocument | null>
 }
 
+/** Of a whole call. */
+interface Deadline {
+  readonly signal: AbortSignal
+  readonly leftMs: () => number
+}
+
 /** Asks Hilos in turn, once more where that may help, and not at all where it is no use. */
 export function createHilosClient(options: HilosClientOptions): HilosClient {
   const { exchange, connections, breaker, governor, retryBudget, timeoutMs, maxElements, reportDrift } = options
   const { longestRetryDelayMs, elapsed, random } = options
+  const sendWithEither = createEitherToken(options)
 
   async function getExecutionContact(id: string, isAwaited = () => true): Promise<HilosDocument | null> {
     const refusal = breaker.refusal()
     if (refusal !== null) throw refusal
-    const deadline = AbortSignal.timeout(timeoutMs)
-    const startedAt = elapsed()
+    const endsAt = elapsed() + timeoutMs
+    const deadline = { signal: AbortSignal.timeout(timeoutMs), leftMs: () => endsAt - elapsed() }
     const attempt = (dispatcher: Dispatcher) => attemptOnce(id, isAwaited, dispatcher, deadline)
     retryBudget.earn()
     const delayMs = random() * longestRetryDelayMs
     try {
       return await attempt(connections.kept)
     } catch (error) {
-      if (!mayRetry(error, elapsed() - startedAt + delayMs)) throw error
+      if (!mayRetry(error, deadline.leftMs() - delayMs)) throw error
     }
     await sleep(delayMs)
     return await attempt(connections.fresh)
   }
 
   /** With half of the time left after the delay: what was slow to fail is slow to fail again, and it has to wait for its turn. */
-  function mayRetry(error: unknown, goneMs: number): boolean {
+  function mayRetry(error: unknown, leftMs: number): boolean {
     const worthwhile = error instanceof UpstreamFailure && error.worthRetrying
-    return worthwhile && goneMs < timeoutMs / 2 && breaker.refusal() === null && retryBudget.spend()
+    return worthwhile && leftMs > timeoutMs / 2 && breaker.refusal() === null && retryBudget.spend()
   }
 
   async function attemptOnce(
     id: string,
     isAwaited: () => boolean,
     dispatcher: Dispatcher,
-    deadline: AbortSignal,
+    deadline: Deadline,
   ): Promise<HilosDocument | null> {
-    const release = await governor.turn(isAwaited)
+    const turn = await governor.turn(isAwaited)
     try {
-      const settle = breaker.begin(id)
+      const call = breaker.begin(id)
+      const send = (token: Secret) => exchange(id, token, dispatcher, deadline.signal)
       try {
-        const document = read(await exchange(id, dispatcher, deadline), id)
-        settle(null)
+        const document = read(await sendWithEither({ turn, call, send, leftMs: deadline.leftMs }), id)
+        call.end(null)
         return document
       } catch (error) {
-        settle(error as Failure)
+        call.end(error as Failure)
         throw error
       }
     } finally {
-      release()
+      turn.end()
     }
   }
 

@@ -1,15 +1,14 @@
 import type { Failure } from '../errors.ts'
-import type { Secret } from '../secret.ts'
 import { createCircuitBreaker } from './circuit-breaker.ts'
 import { createConnections } from './connections.ts'
 import type { ReportDrift } from './drift.ts'
-import { createExchange } from './exchange.ts'
+import type { EitherTokenOptions } from './either-token.ts'
+import { createExchange, type ExchangeOptions } from './exchange.ts'
 import { createGovernor } from './governor.ts'
 import { createHilosClient, type HilosClient } from './hilos-client.ts'
 import { createRetryBudget } from './retry-budget.ts'
 
-export interface HilosOptions {
-  readonly token: Secret
+export interface HilosOptions extends EitherTokenOptions, Pick<ExchangeOptions, 'onTokenRefused'> {
   /** Without a trailing slash. */
   readonly baseUrl: string
   readonly userAgent: string

@@ -3,7 +3,8 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import type { FaultName } from '../../sandbox/faults.ts'
 import { executionContact, uuid } from '../../sandbox/parts.ts'
-import { type Arrangement, startService, until } from '../harness/service.ts'
+import { Secret } from '../../src/secret.ts'
+import { type Arrangement, sandboxToken, startService, until } from '../harness/service.ts'
 
 const id = documentIds.ready
 const path = `/execution-contacts/${id}`
@@ -89,6 +90,8 @@ t.test('each fault, by its kind, is papered over or is not', async (t) => {
   }
 })
 
+const tokenFingerprint = new Secret(sandboxToken).fingerprint()
+
 t.test('a refusal of our key, behind a stale answer, ends it, pauses all calls and is logged once', async (t) => {
   const { statusOf, get, clock, calls, fail, heal, logLines } = await startWarm(t)
   fail('unauthorized')
@@ -109,8 +112,8 @@ t.test('a refusal of our key, behind a stale answer, ends it, pauses all calls a
   t.strictSame(said, ['calls to Hilos pause', 'calls to Hilos go on'])
   t.match(
     logLines().find(({ msg }) => msg === 'calls to Hilos pause'),
-    { level: 40, err: { code: 'upstream_unauthorized', upstreamStatus: 401 } },
-    'with what Hilos said',
+    { level: 40, err: { code: 'upstream_unauthorized', upstreamStatus: 401, tokenFingerprint } },
+    'with what Hilos said, and to which token',
   )
 })
 

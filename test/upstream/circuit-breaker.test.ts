@@ -27,14 +27,16 @@ function arrange(options: Partial<CircuitBreakerOptions> = {}) {
     onClose: () => told.push('close'),
     ...options,
   })
-  /** A call about one contact that ends at once. */
-  const call = (id: string, failure: Failure | null = null) => breaker.begin(id)(failure)
+  /** A call about one contact that ends when told how. */
+  const begin = (id: string) => breaker.begin(id).end
+  /** One that ends at once. */
+  const call = (id: string, failure: Failure | null = null) => begin(id)(failure)
   const failAll = (ids: string) => {
     for (const id of ids) call(id, broken())
   }
   const code = () => breaker.refusal()?.code ?? null
   const seconds = () => breaker.refusal()?.retryAfterSeconds
-  return { ...breaker, ...clock, opened, told, call, failAll, code, seconds }
+  return { ...breaker, begin, beginCall: breaker.begin, ...clock, opened, told, call, failAll, code, seconds }
 }
 
 /** One that was opened by failures, at the end of its pause: the next call is the probe. */
@@ -425,3 +427,23 @@ t.test('calls at the same time, when they all fail, open the breaker once', asyn
   advance(1000)
   t.equal(code(), null)
 })
+
+t.test(
+  'a call, when it needs another request, may go on while nothing has opened since, or all is well again',
+  async (t) => {
+    const { beginCall, call, failAll, advance } = arrange()
+    const early = beginCall('z')
+    t.ok(early.mayGoOn())
+    failAll('abc')
+    t.notOk(early.mayGoOn(), 'open')
+    advance(1000)
+    t.notOk(early.mayGoOn(), 'open until the next call begins')
+    const probe = beginCall('d')
+    t.notOk(early.mayGoOn(), 'there is a probe')
+    t.ok(probe.mayGoOn(), 'which is that call')
+    probe.end(null)
+    t.ok(early.mayGoOn())
+    call('e', refusedWith('upstream_unauthorized'))
+    t.notOk(early.mayGoOn())
+  },
+)

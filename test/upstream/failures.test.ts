@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { errors } from 'undici'
-import { connectionFailure, interruptedFailure, statusFailure } from '../../src/upstream/failures.ts'
+import { connectionFailure, interruptedFailure, isRefusal, statusFailure } from '../../src/upstream/failures.ts'
 import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts'
 import { createClock } from '../harness/clock.ts'
 import { canary, failureOf } from './raw-hilos.ts'
@@ -93,8 +93,10 @@ const soon = 'Sun, 22 Nov 2026 10:05:09 GMT'
 
 /** What a status says about more than this call; null where what was true before may not stand in. */
 function fateOf(t: Test, status: number, retryAfter?: string) {
-  const failure = statusFailure(status, retryAfter, nowMs)
-  t.strictSame(failure.facts, { upstreamStatus: status })
+  const failure = statusFailure(status, retryAfter, nowMs, 'c0ffee00')
+  const isRefused = status === 401 || status === 403
+  t.strictSame(failure.facts, { upstreamStatus: status, ...(isRefused && { tokenFingerprint: 'c0ffee00' }) })
+  t.equal(isRefusal(failure), isRefused)
   if (!(failure instanceof UpstreamFailure)) return null
   return [failure.pauseMs, failure.worthRetrying, failure.retryAfterSeconds]
 }
@@ -135,3 +137,8 @@ t.test(
     }
   },
 )
+
+t.test('what is thrown, when it is not a failure of ours, is no refusal', async (t) => {
+  for (const thrown of [undefined, null, { code: 'upstream_unauthorized' }, new Error('upstream_forbidden')])
+    t.notOk(isRefusal(thrown))
+})

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { createGovernor, type GovernorOptions } from '../../src/upstream/governor.ts'
+import { createGovernor, type GovernorOptions, type Turn } from '../../src/upstream/governor.ts'
 import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
@@ -26,13 +26,15 @@ function arrange(options: Partial<GovernorOptions> = {}) {
   const refused: Event[] = []
   const failures: unknown[] = []
   const releases = new Map<string, () => void>()
+  const turns = new Map<string, Turn>()
   const event = (name: string): Event => ({ name, at: timers.elapsed() - startedAt })
 
   function ask(name: string, isAwaited: () => boolean = () => true): void {
     governor.turn(isAwaited).then(
-      (release) => {
+      (turn) => {
         begun.push(event(name))
-        releases.set(name, release)
+        releases.set(name, turn.end)
+        turns.set(name, turn)
       },
       (failure: unknown) => {
         refused.push(event(name))
@@ -41,13 +43,27 @@ function arrange(options: Partial<GovernorOptions> = {}) {
     )
   }
 
+  /** As another event of that name with a prime. */
+  function askAgain(name: string, mostMs = 60_000): void {
+    turns
+      .get(name)
+      ?.again(mostMs)
+      .then(
+        () => begun.push(event(`${name}'`)),
+        (failure: unknown) => {
+          refused.push(event(`${name}'`))
+          failures.push(failure)
+        },
+      )
+  }
+
   async function release(name: string): Promise<void> {
     releases.get(name)?.()
     releases.delete(name)
     await settled()
   }
 
-  return { ...timers, ask, release, releases, begun, refused, failures, refuseAll: governor.refuseAll }
+  return { ...timers, ask, askAgain, release, releases, begun, refused, failures, refuseAll: governor.refuseAll }
 }
 
 const namesOf = (events: readonly Event[]) => events.map(({ name }) => name).join(' ')
@@ -442,13 +458,101 @@ t.test('timers, when none are given, are Node’s, keep no process alive and are
     maxWaitMs: 4000,
     elapsed: () => now,
   })
-  const release = await governor.turn(() => true)
+  const first = await governor.turn(() => true)
   const second = governor.turn(() => true)
   t.strictSame(log.splice(0), [4000, 'unref'])
-  release()
+  first.end()
   t.strictSame(log.splice(0), ['clear', 1000, 'unref'])
   now += 1000
   rings.at(-1)?.()
-  t.type(await second, 'function')
+  t.type((await second).end, 'function')
   t.strictSame(log, ['clear'])
+})
+
+t.test(
+  'a call, when it asks for another turn, gives its own to nobody else and goes before all who wait',
+  async (t) => {
+    const { ask, askAgain, release, begun } = arrange({ maxConcurrent: 2 })
+    for (const name of 'abcd') ask(name)
+    await settled()
+    askAgain('a')
+    askAgain('b')
+    await settled()
+    t.equal(namesOf(begun), "a b a' b'", 'all slots, and no deadlock')
+    await release('a')
+    t.equal(namesOf(begun), "a b a' b' c", 'its end is that of the turn it has')
+    await release('a')
+    t.equal(namesOf(begun), "a b a' b' c", 'and ends once')
+    await release('b')
+    t.equal(namesOf(begun), "a b a' b' c d")
+  },
+)
+
+t.test('a call, when it waits for another turn, holds no slot, and has the next token', async (t) => {
+  const { ask, askAgain, advance, begun } = arrange({ maxPerSecond: 2, maxConcurrent: 2 })
+  for (const name of 'abcd') ask(name)
+  await settled()
+  askAgain('a')
+  askAgain('b')
+  ask('e')
+  await advance(999)
+  t.equal(namesOf(begun), 'a b')
+  await advance(1)
+  t.equal(namesOf(begun), "a b a' b'")
+})
+
+t.test('a call, when it waits for another turn, waits no longer than it says, nor than anybody', async (t) => {
+  for (const [mostMs, waitedMs] of [
+    [300, 300],
+    [499, 499],
+    [500, 500],
+    [501, 500],
+    [0, 0],
+    [-1, 0],
+  ] as const) {
+    const { ask, askAgain, advance, refused, failures } = arrange({ maxPerSecond: 5, maxWaitMs: 500 })
+    for (const name of 'a1234') ask(name)
+    await settled()
+    ask('b')
+    await advance(100)
+    ask('c')
+    askAgain('a', mostMs)
+    await advance(1000)
+    const times = Object.fromEntries(refused.map(({ name, at }) => [name, at]))
+    t.strictSame(times, { "a'": 100 + waitedMs, b: 500, c: 600 }, `${mostMs} ms`)
+    t.match(failures[0], { code: 'overloaded' })
+  }
+})
+
+t.test('calls, when too many wait, are turned away before one that waits for another turn', async (t) => {
+  const { ask, askAgain, refused, begun, advance, refuseAll } = arrange({ maxPerSecond: 1, maxQueued: 2 })
+  ask('a')
+  await settled()
+  ask('b')
+  ask('c', refreshing)
+  askAgain('a')
+  await settled()
+  t.equal(namesOf(refused), 'c')
+  ask('d')
+  await settled()
+  t.equal(namesOf(refused), 'c d')
+  await advance(1000)
+  t.equal(namesOf(begun), "a a'")
+  refuseAll(new UpstreamFailure('upstream_unavailable'))
+  await settled()
+  t.equal(namesOf(refused), 'c d b')
+})
+
+t.test('a call, when all are refused while it waits for another turn, holds nothing', async (t) => {
+  const { ask, askAgain, release, refused, begun, advance, refuseAll } = arrange({ maxPerSecond: 1, maxConcurrent: 1 })
+  ask('a')
+  await settled()
+  askAgain('a')
+  refuseAll(new UpstreamFailure('upstream_unavailable'))
+  await release('a')
+  t.equal(namesOf(refused), "a'")
+  ask('b')
+  ask('c')
+  await advance(1000)
+  t.equal(namesOf(begun), 'a b', 'one at a time')
 })

@@ -4,6 +4,7 @@ import { documentIds } from '../../sandbox/documents.ts'
 import { createSandbox } from '../../sandbox/hilos.ts'
 import { executionContact } from '../../sandbox/parts.ts'
 import { Secret } from '../../src/secret.ts'
+import { createHilosTokens } from '../../src/upstream/hilos-tokens.ts'
 import { readDocument } from '../../src/upstream/read-document.ts'
 import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts'
 import { createClock } from '../harness/clock.ts'
@@ -141,6 +142,8 @@ t.test('a 404, when it says JSON and is none, is a failure and not an absence', 
 const pause = (value: string | readonly string[]) => ({ ...json, 'retry-after': value })
 const elsewhere = { ...html, location: 'http://127.0.0.1:1/elsewhere' }
 
+const tokenFingerprint = new Secret(token).fingerprint()
+
 t.test('a status, when it is neither an answer nor an absence, is a failure by that status', async (t) => {
   const table = [
     [201, json, 'upstream_error', 2],
@@ -189,9 +192,10 @@ t.test('a status, when it is neither an answer nor an absence, is a failure by t
     const { baseUrl, requests } = await startRawHilos(t, httpResponse(status, headers, body))
     const failure = await failureOf(t, createClient(t, baseUrl).getExecutionContact(contactId))
     const shown = `${status} ${JSON.stringify(headers)}`
+    const isRefusal = status === 401 || status === 403
     t.strictSame(
       [failure.code, failure.retryAfterSeconds, failure.facts],
-      [code, retryAfterSeconds, { upstreamStatus: status }],
+      [code, retryAfterSeconds, { upstreamStatus: status, ...(isRefusal && { tokenFingerprint }) }],
       shown,
     )
     t.equal(requests.length, 1, 'and is asked once')
@@ -281,7 +285,9 @@ t.test('a key, when too short to tell from other text, is known by the whole cre
     ['twelve-chars', 'twelve-chars', false],
   ] as const) {
     const { baseUrl } = await startRawHilos(t, jsonResponse(`{"contact":{"email":"${repeated}"}}`))
-    const asked = createClient(t, baseUrl, { token: new Secret(key) }).getExecutionContact(contactId)
+    const asked = createClient(t, baseUrl, {
+      tokens: createHilosTokens({ current: new Secret(key), next: null }),
+    }).getExecutionContact(contactId)
     if (isRead) t.equal((await asked)?.contact?.email, repeated)
     else t.strictSame((await failureOf(t, asked)).facts, { reason: 'our own key in the body' })
   }

@@ -7,6 +7,7 @@ import type { Test } from 'tap'
 import { Failure } from '../../src/errors.ts'
 import { Secret } from '../../src/secret.ts'
 import { createHilos, type HilosOptions } from '../../src/upstream/hilos.ts'
+import { createHilosTokens } from '../../src/upstream/hilos-tokens.ts'
 import { createClock } from '../harness/clock.ts'
 
 export const contactId = 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'
@@ -78,7 +79,7 @@ export function createClient(t: Test, baseUrl: string, overrides: Partial<HilosO
   const reports: string[] = []
   const clock = createClock()
   const hilos = createHilos({
-    token: new Secret(token),
+    tokens: createHilosTokens({ current: new Secret(token), next: null }),
     baseUrl,
     userAgent: 'hilos-bff/test',
     timeoutMs: 10_000,
@@ -94,6 +95,7 @@ export function createClient(t: Test, baseUrl: string, overrides: Partial<HilosO
     reportDrift: (kind, path) => reports.push(`${kind} ${path}`),
     onPause: ({ code }) => reports.push(`pause: ${code}`),
     onResume: () => reports.push('resume'),
+    onTokenChange: ({ fingerprint }) => reports.push(`token: ${fingerprint}`),
     now: clock.now,
     elapsed: clock.now,
     random: () => 0,

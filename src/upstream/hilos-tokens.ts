@@ -1,0 +1,40 @@
+import type { Secret } from '../secret.ts'
+
+/** The tokens of the account: the one in use, and another for when Hilos refuses it, so that tokens can be changed at leisure. */
+export interface HilosTokens {
+  /** The one to send. */
+  readonly inUse: () => Secret
+  /** What to send instead of this one when it is refused: the one in use, if that is another by now. Null for none. */
+  readonly otherThan: (token: Secret) => Secret | null
+  /**
+   * Uses a token instead of another from now on, unless either has been replaced meanwhile.
+   * @returns whether that changes anything
+   */
+  readonly use: (token: Secret, insteadOf: Secret) => boolean
+  /** Forgets what was there. A new `current` is in use at once; a new `next` only where the one before was. */
+  readonly replace: (place: 'current' | 'next', token: Secret) => void
+  /** One or two. */
+  readonly all: () => readonly Secret[]
+}
+
+/** At first, `current` is in use. */
+export function createHilosTokens({ current, next }: { current: Secret; next: Secret | null }): HilosTokens {
+  const held = new Map([['current', current]])
+  if (next !== null) held.set('next', next)
+  let used = current
+
+  return {
+    inUse: () => used,
+    otherThan: (token) => [used, ...held.values()].find((each) => each.reveal() !== token.reveal()) ?? null,
+    use: (token, insteadOf) => {
+      const isChange = used === insteadOf && [...held.values()].includes(token)
+      if (isChange) used = token
+      return isChange
+    },
+    replace: (place, token) => {
+      if (place === 'current' || held.get(place) === used) used = token
+      held.set(place, token)
+    },
+    all: () => [...held.values()],
+  }
+}

@@ -1,0 +1,70 @@
+import t from 'tap'
+import { Secret } from '../../src/secret.ts'
+import { createHilosTokens } from '../../src/upstream/hilos-tokens.ts'
+
+const [a, b, c] = [new Secret('token a'), new Secret('token b'), new Secret('token c')]
+
+t.test('tokens, when there is one, have no other', async (t) => {
+  const { inUse, otherThan, all } = createHilosTokens({ current: a, next: null })
+  t.equal(inUse(), a)
+  t.equal(otherThan(a), null)
+  t.strictSame(all(), [a])
+})
+
+t.test('tokens, when there are two, are each the other of the other, until one is used instead', async (t) => {
+  const { inUse, otherThan, use, all } = createHilosTokens({ current: a, next: b })
+  t.equal(inUse(), a)
+  t.equal(otherThan(a), b)
+  t.equal(otherThan(b), a)
+  t.strictSame(all(), [a, b])
+  t.ok(use(b, a))
+  t.equal(inUse(), b)
+  t.equal(otherThan(b), a)
+  t.notOk(use(b, a), 'the second time nothing changes')
+  t.ok(use(a, b))
+  t.equal(inUse(), a)
+})
+
+t.test('two tokens, when they are the same text, are one', async (t) => {
+  t.equal(createHilosTokens({ current: a, next: new Secret(a.reveal()) }).otherThan(a), null)
+})
+
+t.test('the current token, when replaced, is in use at once, whichever was', async (t) => {
+  for (const before of [a, b]) {
+    const { inUse, otherThan, use, replace, all } = createHilosTokens({ current: a, next: b })
+    use(before, a)
+    replace('current', c)
+    t.equal(inUse(), c)
+    t.equal(otherThan(c), b)
+    t.equal(otherThan(a), c, 'instead of one that is gone, the one in use')
+    t.strictSame(all(), [c, b])
+  }
+})
+
+t.test('the next token, when replaced, is in use only where the one before was', async (t) => {
+  const spare = createHilosTokens({ current: a, next: b })
+  spare.replace('next', c)
+  t.equal(spare.inUse(), a)
+  t.equal(spare.otherThan(a), c)
+  const used = createHilosTokens({ current: a, next: b })
+  used.use(b, a)
+  used.replace('next', c)
+  t.equal(used.inUse(), c)
+  t.equal(used.otherThan(c), a)
+  t.equal(used.otherThan(b), c, 'instead of one that is gone, the one in use')
+  t.strictSame(used.all(), [a, c])
+  const first = createHilosTokens({ current: a, next: null })
+  first.replace('next', c)
+  t.equal(first.otherThan(a), c)
+  t.equal(first.inUse(), a)
+})
+
+t.test('a token, when it or the one it stands in for has been replaced meanwhile, is not used', async (t) => {
+  const { inUse, use, replace } = createHilosTokens({ current: a, next: b })
+  replace('next', c)
+  t.notOk(use(b, a))
+  t.equal(inUse(), a)
+  replace('current', b)
+  t.notOk(use(c, a))
+  t.equal(inUse(), b)
+})
