@@ -330,3 +330,18 @@ t.test('a retry, when it is due, waits for its part of the longest delay', async
     t.ok(tookMs >= atLeastMs && tookMs < atLeastMs + 5000, `${Math.round(tookMs)} ms`)
   }
 })
+
+t.test('a retry, when its delay leaves half of the time or less, is not made', async (t) => {
+  for (const [random, asked] of [
+    [299, 2],
+    [300, 1],
+  ] as const) {
+    const { getExecutionContact, requests } = await arrange(t, first(httpResponse(502)), {
+      timeoutMs: 600,
+      retries: { ...retries, longestDelayMs: 1 },
+      random: () => random,
+    })
+    await getExecutionContact(contactId).catch(() => {})
+    t.equal(requests.length, asked, `${random} ms`)
+  }
+})
