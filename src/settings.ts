@@ -1,6 +1,6 @@
-import { closeSync, openSync, readSync } from 'node:fs'
 import { envSchema } from 'env-schema'
 import { type Static, Type } from 'typebox'
+import { readBoundedFile } from './bounded-file.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -65,30 +65,15 @@ function withSecretsFromFiles(env: Environment, problems: string[]): Record<stri
   for (const name of secretNames) {
     const path = env[`${name}_FILE`]
     if (path === undefined) continue
-    if (given[name] !== undefined) problems.push(`${name}: is given twice, as itself and as ${name}_FILE`)
-    else given[name] = readSecretFile(path, (problem) => problems.push(`${name}_FILE: ${problem}`))
+    if (given[name] !== undefined) {
+      problems.push(`${name}: is given twice, as itself and as ${name}_FILE`)
+      continue
+    }
+    const content = readBoundedFile(path, largestSecretBytes)
+    if ('text' in content) given[name] = content.text
+    else problems.push(`${name}_FILE: ${content.problem}`)
   }
   return given
-}
-
-/** The text of the file without the line break editors leave at its end. */
-function readSecretFile(path: string, report: (problem: string) => void): string | undefined {
-  const buffer = Buffer.alloc(largestSecretBytes + 1)
-  try {
-    const file = openSync(path, 'r')
-    try {
-      const length = readSync(file, buffer)
-      if (length > largestSecretBytes) report(`the file is larger than ${largestSecretBytes} bytes`)
-      const text = buffer.toString('utf8', 0, length).replace(/[\r\n]+$/, '')
-      if (text === '') report('the file is empty')
-      return text
-    } finally {
-      closeSync(file)
-    }
-  } catch (error) {
-    report(`the file cannot be read (${(error as NodeJS.ErrnoException).code})`)
-    return undefined
-  }
 }
 
 interface SchemaProblem {
