@@ -42,6 +42,22 @@ export const failureKinds = {
       'Look at what lies between the program and this service: a URL that is not percent-encoded, a proxy, a hand-written client.',
     ...final,
   },
+  unauthenticated: {
+    status: 401,
+    title: 'No valid credential',
+    detail: 'The request carries no credential, or one that is unknown, expired or not meant for this service.',
+    advice:
+      'Send Authorization: Bearer with a caller’s key or an access token of the issuer this service trusts. WWW-Authenticate says more.',
+    ...final,
+  },
+  forbidden: {
+    status: 403,
+    title: 'The credential does not allow this',
+    detail: 'The credential is valid, but does not allow what was asked for.',
+    advice:
+      'Ask for no wider profile than your own; an access token needs one of the scopes that WWW-Authenticate names.',
+    ...final,
+  },
   execution_contact_not_found: {
     status: 404,
     title: 'There is no such execution contact',
@@ -84,6 +100,14 @@ export const failureKinds = {
     detail: 'The path and query are longer than this service reads.',
     advice: 'Nothing offered here needs a long URL. Look for a value pasted into the path or the query.',
     ...final,
+  },
+  caller_rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'This caller, or this address with credentials that are not valid, sends more requests than are answered.',
+    advice:
+      'Wait for the seconds in Retry-After. RateLimit-Policy and RateLimit say how many requests there are and are left.',
+    ...retryableAfter(1),
   },
   headers_too_large: {
     status: 431,
@@ -177,6 +201,13 @@ export const failureKinds = {
     advice:
       'Wait for the seconds in Retry-After and try again. If it stays, Hilos is slow, or HILOS_MAX_RPS is too low for what is watched.',
     ...retryableAfter(2),
+  },
+  token_issuer_unavailable: {
+    status: 503,
+    title: 'The access token cannot be checked now',
+    detail: 'The issuer of access tokens cannot be reached, and the key that this token names is not known yet.',
+    advice: 'Try again in a moment. Tokens signed with a key that is known go on working.',
+    ...retryableAfter(5),
   },
   upstream_timeout: {
     status: 504,

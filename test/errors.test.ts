@@ -7,8 +7,8 @@ t.test('each kind of failure, whichever it is, keeps the promises of its status'
     t.ok(isFailureCode(code))
     t.equal(retryable, retryAfterSeconds !== null, `${code} is retryable after a time, or not at all`)
     if ([429, 503].some((each) => each === status)) t.type(retryAfterSeconds, 'number', `${code} has a Retry-After`)
-    const ofHilos = code.startsWith('upstream_') || code === 'overloaded' || code === 'not_cached'
-    t.match(status, ofHilos ? /^50[234]$/ : /^4\d\d|500$/, `${code}: ${status}`)
+    const ofOthers = /^upstream_|^overloaded$|^not_cached$|^token_issuer_unavailable$/.test(code)
+    t.match(status, ofOthers ? /^50[234]$/ : /^4\d\d|500$/, `${code}: ${status}`)
   }
 })
 
