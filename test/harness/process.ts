@@ -14,17 +14,20 @@ export interface RunningProcess {
   readonly says: (pattern: RegExp) => Promise<RegExpExecArray>
 }
 
-/** Runs a script of this project with these settings and no others, until the test ends. */
+/** Runs a script of this project with these settings and no others, until the test ends. The arguments are the script's. */
 export function startProcess(
   t: Test,
   script: string,
   settings: Record<string, string>,
   nodeOptions: readonly string[] = [],
+  args: readonly string[] = [],
 ): RunningProcess {
   const path = fileURLToPath(new URL(`../../${script}`, import.meta.url))
   // Coverage of the child is taken through these; everything else of this environment stays here.
   const { NODE_OPTIONS = '', NODE_V8_COVERAGE = '', PATH = '' } = env
-  const child = spawn(execPath, [...nodeOptions, path], { env: { NODE_OPTIONS, NODE_V8_COVERAGE, PATH, ...settings } })
+  const child = spawn(execPath, [...nodeOptions, path, ...args], {
+    env: { NODE_OPTIONS, NODE_V8_COVERAGE, PATH, ...settings },
+  })
   t.teardown(() => child.kill('SIGKILL'))
 
   let [stdout, stderr] = ['', '']
