@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import type { HilosMessage, HilosStepExecution } from '../upstream/hilos-document.ts'
 import { instantOf } from './instant.ts'
 import { chronological, directionOf } from './message.ts'
-import { nullableInstant, nullableText, text } from './schema.ts'
+import { nullableInstant, nullableText, scrubbedText, text } from './schema.ts'
 import { callsUrl } from './step.ts'
 
 export const AnswerSchema = Type.Object(
@@ -10,9 +10,9 @@ export const AnswerSchema = Type.Object(
     stepId: nullableText('The step that asked.'),
     question: nullableText('The name of that step.'),
     answerType: text('What it asked for, in Hilos’s own word.'),
-    value: Type.Unsafe<string | number | boolean>({
-      type: ['string', 'number', 'boolean'],
-      description: 'What the contact wrote or chose last, as recorded.',
+    value: Type.Unsafe<string | number | boolean | null>({
+      type: ['string', 'number', 'boolean', 'null'],
+      description: `What the contact wrote or chose last, as recorded. ${scrubbedText}`,
     }),
     at: nullableInstant('When.'),
     messageId: nullableText('The message that said so; null where Hilos recorded only the result.'),

@@ -1,23 +1,28 @@
 import { createHmac } from 'node:crypto'
 import { type Static, Type } from 'typebox'
 import type { HilosContact, HilosUser } from '../upstream/hilos-document.ts'
-import { flag, nullableText } from './schema.ts'
+import { flag, nullableText, shortenedName } from './schema.ts'
 
 export const ContactSchema = Type.Object(
   {
     ref: nullableText(
       'A pseudonym: the same for the same contact as long as the service keeps its key, and no way back.',
     ),
-    id: nullableText('The id of the contact at Hilos.'),
-    name: nullableText('First and last name.'),
-    phone: nullableText('In international form where Hilos has one.'),
-    email: nullableText('E-mail address.'),
+    id: nullableText('The id of the contact at Hilos; for the profile full only.'),
+    name: nullableText(`First and last name. ${shortenedName}`),
+    phone: nullableText(
+      'In international form where Hilos has one. For the profile agent **** and the last four digits, or **** alone ' +
+        'when there are fewer than eight; null for the profile viewer.',
+    ),
+    email: nullableText('E-mail address; for the profile full only.'),
     isDeleted: flag('The contact was erased at Hilos: everything but ref is null.'),
-    masked: flag('Whether anything here is left out or shortened for this caller.'),
+    masked: flag('The profile is agent or viewer, which do not see all; false for the profile full.'),
     meta: Type.Unsafe<Record<string, MetaValue>>({
       type: 'object',
       additionalProperties: { type: ['string', 'number', 'boolean', 'null'] },
-      description: 'The custom properties that the operators chose to publish, as far as they are simple values.',
+      description:
+        'The custom properties that the operators chose to publish, as far as they are simple values; empty unless ' +
+        'the profile is full.',
     }),
   },
   { description: 'Who goes through the flow.' },

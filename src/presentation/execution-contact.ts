@@ -6,7 +6,7 @@ import { FlowSchema, presentFlow } from './flow.ts'
 import { instantOf, latestOf } from './instant.ts'
 import { chronological, type Message, MessageSchema, presentMessage } from './message.ts'
 import { ProgressSchema, presentProgress } from './progress.ts'
-import { flag, nullableInstant, nullableText, refTo } from './schema.ts'
+import { flag, nullableInstant, nullableText, refTo, scrubbedText, shortenedName } from './schema.ts'
 import { isTerminal, presentRunStatus, RunStatusSchema, StatusRawSchema } from './status.ts'
 import { presentStep, StepSchema } from './step.ts'
 
@@ -15,13 +15,13 @@ const summaryFields = {
   status: RunStatusSchema,
   statusRaw: StatusRawSchema,
   terminal: flag('The run is over: COMPLETED, CANCELED, EXPIRED or FAILED.'),
-  reason: nullableText('Why the status is what it is, if Hilos says so.'),
+  reason: nullableText(`Why the status is what it is, if Hilos says so. ${scrubbedText}`),
   isTest: flag('A run started to try the flow out.'),
   startedAt: nullableInstant('When the contact entered the flow.'),
   statusChangedAt: nullableInstant('When the status last changed.'),
   endedAt: nullableInstant('When the run ended; null while it has not.'),
   lastActivityAt: nullableInstant('The latest of all recorded times of the run, its steps and its messages.'),
-  changedBy: nullableText('The name of the person who changed the status, if one did.'),
+  changedBy: nullableText(`The name of the person who changed the status, if one did. ${shortenedName}`),
   executionId: nullableText('The id of the execution this run is part of, for example of a campaign.'),
   inboxContactId: nullableText('The id of the contact in the inbox.'),
   flow: FlowSchema,

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import type { HilosMessage } from '../upstream/hilos-document.ts'
 import { DeliverySchema, presentDelivery } from './delivery.ts'
 import { instantOf } from './instant.ts'
-import { count, flag, nullable, nullableInstant, nullableText, oneOf } from './schema.ts'
+import { count, flag, nullable, nullableInstant, nullableText, oneOf, scrubbedText } from './schema.ts'
 
 const types = [
   'audio',
@@ -35,7 +35,7 @@ export const MessageSchema = Type.Object(
     direction: oneOf(['in', 'out', 'unknown'], 'in: from the contact. out: to the contact.'),
     author: oneOf(authors, 'Who wrote it; agent is a person in the inbox.'),
     type: oneOf(types, 'WhatsApp’s kind of message; unknown for one that is new.'),
-    text: nullableText('What it says, as it was written; null when deleted.'),
+    text: nullableText(`What it says, as it was written; null when deleted. ${scrubbedText}`),
     at: nullableInstant('When it was written.'),
     isDeleted: flag('It was deleted: text, media and location are null.'),
     delivery: DeliverySchema,
@@ -56,7 +56,10 @@ export const MessageSchema = Type.Object(
           name: nullableText('What the place is called.'),
           address: nullableText('Its address.'),
         },
-        { description: 'A place that was shared.' },
+        {
+          description:
+            'A place that was shared; null for the profile viewer. For the profile agent, its texts are scrubbed like text.',
+        },
       ),
     ),
     template: nullable(
@@ -65,8 +68,12 @@ export const MessageSchema = Type.Object(
         { description: 'The approved template it was made from.' },
       ),
     ),
-    replyTo: nullableText('The id of the message it replies to.'),
-    sharedContacts: count('How many contact cards it shares. Whose is never told.'),
+    replyTo: nullableText(
+      'The id of the message it replies to. WhatsApp’s own ids, which have the number in them, are for the profile full.',
+    ),
+    sharedContacts: nullable(
+      count('How many contact cards it shares; null for the profile viewer. Whose is never told.'),
+    ),
   },
   { $id: 'Message', description: 'One message of the conversation.' },
 )

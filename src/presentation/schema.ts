@@ -27,3 +27,9 @@ export const count = (description: string) => Type.Integer({ minimum: 0, descrip
 export const nullableText = (description: string) => nullable(text(description))
 export const nullableInstant = (description: string) =>
   nullable(Type.String({ format: 'date-time', description: `${description} UTC.` }))
+
+/** What the narrower profiles see of a field, for its description. */
+export const scrubbedText =
+  'For the profile agent, the contact’s own phone number and e-mail address are [phone] and [email] in it; null for ' +
+  'the profile viewer.'
+export const shortenedName = 'For the profile agent first name and initial; null for the profile viewer.'

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import type { HilosStepDefinition, HilosStepExecution } from '../upstream/hilos-document.ts'
 import { instantOf } from './instant.ts'
 import { chronological } from './message.ts'
-import { count, flag, nullable, nullableInstant, nullableText, text } from './schema.ts'
+import { count, flag, nullable, nullableInstant, nullableText, scrubbedText, text } from './schema.ts'
 import { presentStepStatus, StatusRawSchema, StepStatusSchema } from './status.ts'
 
 export const StepSchema = Type.Object(
@@ -13,7 +13,9 @@ export const StepSchema = Type.Object(
     type: nullableText('In Hilos’s own word, for example QUESTION.'),
     status: StepStatusSchema,
     statusRaw: StatusRawSchema,
-    reason: nullableText('Why the status is what it is, if Hilos says so. Always null for a step that calls a URL.'),
+    reason: nullableText(
+      `Why the status is what it is, if Hilos says so. Always null for a step that calls a URL. ${scrubbedText}`,
+    ),
     reasonWithheld: flag('Hilos gives a reason, but the step calls a URL and the text may quote what was sent.'),
     hasError: flag('Hilos counts the step as having gone wrong.'),
     startedAt: nullableInstant('When the step began.'),
