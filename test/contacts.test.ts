@@ -28,7 +28,11 @@ function start(t: Test, env: Readonly<Record<string, string>> = {}) {
   }
   /** All representations, of each view in each coding. */
   const renderAll = (packed: Buffer) =>
-    Promise.all(views.flatMap((view) => contentCodings.map((coding) => renderings.of(id, packed, view, coding))))
+    Promise.all(
+      views.flatMap((view) =>
+        contentCodings.map((coding) => renderings.of(id, packed, { view, profile: 'full', coding })),
+      ),
+    )
   /** How many of the nine are the same objects as before. */
   async function keptOf(before: readonly unknown[], packed: Buffer): Promise<number> {
     const now = await renderAll(packed)

@@ -26,7 +26,7 @@ export function walk(gzip: Buffer, id: string, over: (stage: Stage) => void): Bu
   over('present')
   const packed = packContact(presented)
   over('pack')
-  const { body } = renderView(packed, 'timeline')
+  const { body } = renderView(packed, 'timeline', 'full')
   over('render')
   return body
 }

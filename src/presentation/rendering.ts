@@ -5,16 +5,23 @@ import { AnswerSchema } from './answer.ts'
 import type { Compression, ContentCoding } from './content-coding.ts'
 import { type ExecutionContact, SummarySchema, TimelineSchema, TranscriptSchema } from './execution-contact.ts'
 import { MessageSchema } from './message.ts'
+import type { Profile } from './profile.ts'
+import { redact } from './redaction.ts'
 import { StepSchema } from './step.ts'
 
 /** How much of an execution contact a caller wants; each holds the one before. */
 export const views = ['summary', 'timeline', 'transcript'] as const
 export type View = (typeof views)[number]
 
-/** One view of an execution contact as it goes over the wire, in one content coding. */
-export interface Representation {
+/** All that may differ between two answers about the same revision of a contact. */
+export interface Variant {
   readonly view: View
+  readonly profile: Profile
   readonly coding: ContentCoding
+}
+
+/** One variant of an execution contact as it goes over the wire. */
+export interface Representation extends Variant {
   readonly body: Buffer
   /** Strong: the same tag means the same bytes. With its quotes. */
   readonly etag: string
@@ -48,12 +55,16 @@ export function ownBytes(content: string | Buffer): Buffer {
   return bytes
 }
 
-/** The view of a contact that `packContact` made. The widest one is the packed contact itself, not a copy. */
-export function renderView(packed: Buffer, view: View): Representation {
+/**
+ * The view that somebody of this profile has of a contact that `packContact` made. The widest view of the widest profile
+ * is the packed contact itself, not a copy.
+ */
+export function renderView(packed: Buffer, view: View, profile: Profile): Representation {
   const contact: ExecutionContact = JSON.parse(packed.toString())
-  const body = view === 'transcript' ? packed : ownBytes(serializers[view](contact))
+  const isWhole = view === 'transcript' && profile === 'full'
+  const body = isWhole ? packed : ownBytes(serializers[view](redact(contact, profile)))
   const etag = `"${hash('sha256', body, 'base64url').slice(0, 27)}"`
-  return { view, coding: 'identity', body, etag, terminal: contact.terminal }
+  return { view, profile, coding: 'identity', body, etag, terminal: contact.terminal }
 }
 
 /** The same in another content coding, which makes it another representation, with an ETag of its own (RFC 9110 section 8.8.3.3). */

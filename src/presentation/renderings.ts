@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { type Compression, type ContentCoding, compress, worthCompressingBytes } from './content-coding.ts'
-import { ownBytes, type Representation, recode, renderView, type View } from './rendering.ts'
+import { ownBytes, type Representation, recode, renderView, type Variant } from './rendering.ts'
 
 /** Tag, objects and the map entry of one representation, on top of its body. */
 const overheadBytes = 512
@@ -12,12 +12,7 @@ export interface Renderings {
    * @param id names the contact
    * @param packed what is remembered of it; the same buffer is the same revision
    */
-  readonly of: (
-    id: string,
-    packed: Buffer,
-    view: View,
-    coding: ContentCoding,
-  ) => Representation | Promise<Representation>
+  readonly of: (id: string, packed: Buffer, variant: Variant) => Representation | Promise<Representation>
   /** Forgets all representations of one contact. */
   readonly delete: (id: string) => void
 }
@@ -42,11 +37,12 @@ export function createRenderings({ maxBytes, isRemembered }: RenderingsOptions):
   /** Compressions under way, by what they are made of. */
   const underWay = { br: new Map<Representation, Promise<Representation>>(), gzip: new Map() }
 
-  function of(id: string, packed: Buffer, view: View, coding: ContentCoding) {
+  function of(id: string, packed: Buffer, variant: Variant) {
+    const { view, profile, coding } = variant
     const known = representationsOf(id, packed)
-    const plain = find(known, view, 'identity') ?? keep(id, packed, renderView(packed, view))
+    const plain = find(known, variant, 'identity') ?? keep(id, packed, renderView(packed, view, profile))
     if (coding === 'identity' || plain.body.length < worthCompressingBytes) return plain
-    return find(known, view, coding) ?? underWay[coding].get(plain) ?? compressOnce(id, packed, plain, coding)
+    return find(known, variant, coding) ?? underWay[coding].get(plain) ?? compressOnce(id, packed, plain, coding)
   }
 
   function representationsOf(id: string, packed: Buffer): readonly Representation[] {
@@ -75,8 +71,8 @@ export function createRenderings({ maxBytes, isRemembered }: RenderingsOptions):
   return { of, delete: (id) => void revisions.delete(id) }
 }
 
-function find(known: readonly Representation[], view: View, coding: ContentCoding): Representation | undefined {
-  return known.find((each) => each.view === view && each.coding === coding)
+function find(known: readonly Representation[], { view, profile }: Variant, coding: ContentCoding) {
+  return known.find((each) => each.view === view && each.profile === profile && each.coding === coding)
 }
 
 function sizeOf({ packed, representations }: Revision): number {

@@ -43,7 +43,11 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
     reply.header('server-timing', serverTiming(answer, reply))
     if (entry.value === null) throw new Failure('execution_contact_not_found')
     reply.header('age', ageSeconds(entry, now()))
-    const representation = renderings.of(id, entry.value, request.query.view, codingFor(request))
+    const representation = renderings.of(id, entry.value, {
+      view: request.query.view,
+      profile: 'full',
+      coding: codingFor(request),
+    })
     if (!(representation instanceof Promise)) return sendRepresentation(representation, request, reply)
     return representation.then((compressed) => sendRepresentation(compressed, request, reply))
   }

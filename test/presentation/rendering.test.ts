@@ -2,6 +2,8 @@ import { isUtf8 } from 'node:buffer'
 import t from 'tap'
 import { exampleContact } from '../../src/presentation/example.ts'
 import type { ExecutionContact } from '../../src/presentation/execution-contact.ts'
+import { type Profile, profiles } from '../../src/presentation/profile.ts'
+import { redact } from '../../src/presentation/redaction.ts'
 import { ownBytes, packContact, recode, renderView, views } from '../../src/presentation/rendering.ts'
 import { filledContact, plant } from './builders.ts'
 import { isNullable, type Path, publishedFields } from './fields.ts'
@@ -17,7 +19,7 @@ const keysOf = {
 } as const
 
 const parse = (bytes: Buffer) => JSON.parse(bytes.toString()) as Record<string, unknown>
-const etagsOf = (contact: ExecutionContact) => views.map((view) => renderView(packContact(contact), view).etag)
+const etagsOf = (contact: ExecutionContact) => views.map((view) => renderView(packContact(contact), view, 'full').etag)
 
 t.test('a contact, when packed, is the whole of it', async (t) => {
   t.strictSame(parse(packContact(exampleContact)), exampleContact)
@@ -28,7 +30,7 @@ t.test('a view, of a packed contact, has the documented fields with the values o
   t.strictSame(views, ['summary', 'timeline', 'transcript'])
   for (const contact of [exampleContact, filledContact]) {
     for (const view of views) {
-      const rendered = parse(renderView(packContact(contact), view).body)
+      const rendered = parse(renderView(packContact(contact), view, 'full').body)
       t.strictSame(Object.keys(rendered), keysOf[view], view)
       const expected = Object.entries(contact).filter(([key]) => keysOf[view].includes(key))
       t.strictSame(rendered, Object.fromEntries(expected), view)
@@ -36,17 +38,51 @@ t.test('a view, of a packed contact, has the documented fields with the values o
   }
 })
 
-t.test('the transcript, of a packed contact, is the packed contact itself and no copy', async (t) => {
-  const packed = packContact(exampleContact)
-  t.equal(renderView(packed, 'transcript').body, packed)
+t.test('a view, for each profile, is that view of the redacted contact', async (t) => {
+  for (const profile of profiles) {
+    const redacted = packContact(redact(filledContact, profile))
+    for (const view of views) {
+      const { body, ...others } = renderView(packContact(filledContact), view, profile)
+      t.strictSame(parse(body), parse(renderView(redacted, view, 'full').body), `${view} for ${profile}`)
+      t.match(others, { view, profile, coding: 'identity' })
+    }
+  }
+})
+
+t.test(
+  'the transcript for the profile full, of a packed contact, is the packed contact itself and no copy',
+  async (t) => {
+    const packed = packContact(exampleContact)
+    for (const view of views)
+      for (const profile of profiles)
+        t.equal(
+          renderView(packed, view, profile).body === packed,
+          view === 'transcript' && profile === 'full',
+          `${view} for ${profile}`,
+        )
+  },
+)
+
+t.test('a profile, whose bytes are those of another, has its tag', async (t) => {
+  const packed = packContact({ ...exampleContact, contact: { ...exampleContact.contact, name: null, phone: null } })
+  const etagOf = (profile: Profile) => renderView(packed, 'summary', profile).etag
+  t.equal(etagOf('agent'), etagOf('viewer'))
+  t.not(etagOf('agent'), etagOf('full'))
 })
 
 t.test('a view, when recoded, is another representation with a tag of its own', async (t) => {
   for (const terminal of [true, false]) {
-    const plain = renderView(packContact({ ...exampleContact, terminal }), 'timeline')
+    const plain = renderView(packContact({ ...exampleContact, terminal }), 'timeline', 'full')
     const body = Buffer.from('as if compressed')
     const etag = plain.etag.replace(/"$/, '-gzip"')
-    t.strictSame(recode(plain, 'gzip', body), { view: 'timeline', coding: 'gzip', body, etag, terminal })
+    t.strictSame(recode(plain, 'gzip', body), {
+      view: 'timeline',
+      profile: 'full',
+      coding: 'gzip',
+      body,
+      etag,
+      terminal,
+    })
     t.equal(recode(plain, 'gzip', body).body, body, 'and no copy')
   }
 })
@@ -54,7 +90,7 @@ t.test('a view, when recoded, is another representation with a tag of its own', 
 t.test('a view, by the contact, says whether the run is over', async (t) => {
   for (const view of views)
     for (const terminal of [true, false])
-      t.equal(renderView(packContact({ ...exampleContact, terminal }), view).terminal, terminal)
+      t.equal(renderView(packContact({ ...exampleContact, terminal }), view, 'full').terminal, terminal)
 })
 
 t.test('an ETag, for the same bytes, is the same and strong', async (t) => {
@@ -81,8 +117,10 @@ t.test('a packed contact and its views, small or large, own their memory', async
     t.equal(packed.buffer.byteLength, packed.length)
     t.equal(packed.length, Buffer.byteLength(JSON.stringify(contact)), 'and no byte more than needed')
     for (const view of views) {
-      const { body } = renderView(packed, view)
-      t.equal(body.buffer.byteLength, body.length, view)
+      for (const profile of profiles) {
+        const { body } = renderView(packed, view, profile)
+        t.equal(body.buffer.byteLength, body.length, `${view} for ${profile}`)
+      }
     }
   }
 })
@@ -103,7 +141,7 @@ t.test('an unnamed property, on any object that is packed or rendered, does not 
   t.strictSame(packContact(plant(filledContact)), packed)
   const strayBytes = Buffer.from(JSON.stringify(plant(filledContact)))
   for (const view of ['summary', 'timeline'] as const)
-    t.strictSame(renderView(strayBytes, view), renderView(packed, view), view)
+    t.strictSame(renderView(strayBytes, view, 'full'), renderView(packed, view, 'full'), view)
 })
 
 const withText = (text: string): ExecutionContact => ({
@@ -137,7 +175,8 @@ t.test('a text, whatever it holds, comes out as it went in, as JSON in UTF-8', a
     const packed = packContact(contact)
     t.ok(isUtf8(packed), 'well-formed UTF-8')
     t.ok(JSON.stringify(parse(packed)) === JSON.stringify(contact), `text ${index}`)
-    for (const view of views) t.ok(parse(renderView(packed, view).body).reason === text, `text ${index} in ${view}`)
+    for (const view of views)
+      t.ok(parse(renderView(packed, view, 'full').body).reason === text, `text ${index} in ${view}`)
   }
 })
 

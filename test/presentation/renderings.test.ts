@@ -8,6 +8,7 @@ import {
   worthCompressingBytes,
 } from '../../src/presentation/content-coding.ts'
 import { exampleContact } from '../../src/presentation/example.ts'
+import { type Profile, profiles } from '../../src/presentation/profile.ts'
 import { packContact, type Representation, renderView, type View, views } from '../../src/presentation/rendering.ts'
 import { createRenderings } from '../../src/presentation/renderings.ts'
 
@@ -26,7 +27,9 @@ function start(maxBytes = 1_000_000) {
     remembered.set(id, packed)
     return packed
   }
-  return { ...renderings, remembered, remember }
+  const of = (id: string, packed: Buffer, view: View, coding: ContentCoding, profile: Profile = 'full') =>
+    renderings.of(id, packed, { view, profile, coding })
+  return { of, delete: renderings.delete, remembered, remember }
 }
 
 /** JSON that is nearly noise, of the least size worth compressing: brotli gains just so many bytes, and gzip loses some. */
@@ -55,7 +58,7 @@ t.test('a representation, of each view in each coding, has the right bytes under
   const packed = remember('a')
   const all: Representation[] = []
   for (const view of views) {
-    const plain = renderView(packed, view)
+    const plain = renderView(packed, view, 'full')
     t.ok(plain.body.length >= worthCompressingBytes, 'worth compressing')
     for (const coding of contentCodings) {
       const representation = await of('a', packed, view, coding)
@@ -63,7 +66,7 @@ t.test('a representation, of each view in each coding, has the right bytes under
       t.ok(decoded(representation).equals(plain.body), `${view} in ${coding}`)
       t.equal(etag, coding === 'identity' ? plain.etag : plain.etag.replace(/"$/, `-${coding}"`))
       t.equal(body.length < plain.body.length, coding !== 'identity')
-      t.strictSame(others, { view, coding, terminal: false })
+      t.strictSame(others, { view, profile: 'full', coding, terminal: false })
       all.push(representation)
     }
   }
@@ -265,7 +268,7 @@ t.test('what is kept of a contact, is counted to the byte: each body once, the p
 })
 
 t.test('the budget, when it is used up, costs the contact that was asked for least recently', async (t) => {
-  const bytes = overheadBytes + renderView(packedWith('a'), 'timeline').body.length
+  const bytes = overheadBytes + renderView(packedWith('a'), 'timeline', 'full').body.length
   const { of, remember } = start(2 * bytes)
   const [a, b, c] = [remember('a'), remember('b'), remember('c')]
   const [ofA, ofB] = [of('a', a, 'timeline', 'identity'), of('b', b, 'timeline', 'identity')]
@@ -277,11 +280,11 @@ t.test('the budget, when it is used up, costs the contact that was asked for lea
 })
 
 t.test('a contact, when more is rendered of it, counts for more', async (t) => {
-  const plainBytes = overheadBytes + renderView(packedWith('a'), 'timeline').body.length
+  const plainBytes = overheadBytes + renderView(packedWith('a'), 'timeline', 'full').body.length
   const { of, remember } = start(2 * plainBytes)
   const [a, b] = [remember('a'), remember('b')]
   const ofA = of('a', a, 'timeline', 'identity')
-  of('b', b, 'timeline', 'identity')
+  await of('b', b, 'timeline', 'identity')
   t.equal(of('a', a, 'timeline', 'identity'), ofA, 'both fit')
   const ofB = await of('b', b, 'timeline', 'gzip')
   t.equal(of('b', b, 'timeline', 'gzip'), ofB)
@@ -302,26 +305,81 @@ t.test('a compression, when it fails, fails for those who wait for it, and is tr
   })
   const { of } = mocked.createRenderings({ maxBytes: 1_000_000, isRemembered: () => true })
   const packed = packedWith('a')
-  const both = await Promise.allSettled([of('a', packed, 'timeline', 'gzip'), of('a', packed, 'timeline', 'gzip')])
+  const variant = { view: 'timeline', profile: 'full', coding: 'gzip' } as const
+  const both = await Promise.allSettled([of('a', packed, variant), of('a', packed, variant)])
   t.strictSame(
     both.map(({ status }) => status),
     ['rejected', 'rejected'],
   )
-  t.match(await of('a', packed, 'timeline', 'gzip'), { coding: 'gzip' })
+  t.match(await of('a', packed, variant), { coding: 'gzip' })
   t.strictSame(failing, [])
 })
 
 t.test('what is larger than the budget, when asked for, is answered and not kept, and evicts no other', async (t) => {
   const small = packedWith('a')
   const large = packedWith(randomBytes(10_000).toString('base64'))
-  const { of, remember } = start(overheadBytes + renderView(small, 'timeline').body.length)
+  const { of, remember } = start(overheadBytes + renderView(small, 'timeline', 'full').body.length)
   remember('a', small)
   remember('large', large)
   const ofSmall = of('a', small, 'timeline', 'identity')
   for (const coding of contentCodings) {
     const first = await of('large', large, 'timeline', coding)
-    t.ok(decoded(first).equals(renderView(large, 'timeline').body), coding)
+    t.ok(decoded(first).equals(renderView(large, 'timeline', 'full').body), coding)
     t.not(await of('large', large, 'timeline', coding), first)
   }
   t.equal(of('a', small, 'timeline', 'identity'), ofSmall)
+})
+
+t.test('a representation, for each profile, is its own, and its tag differs where its bytes do', async (t) => {
+  const { of, remember } = start()
+  // Even the smallest view is worth compressing.
+  const flow = { ...exampleContact.flow, name: 'x'.repeat(worthCompressingBytes) }
+  const known = { ...exampleContact, flow }
+  const unknown = { ...exampleContact.contact, name: null, phone: null, email: null, id: null }
+  const bare = { ...known, reason: null, answers: [], messages: [], contact: unknown }
+  for (const packed of [remember('a', packContact(known)), remember('bare', packContact(bare))]) {
+    const id = packed.includes('María') ? 'a' : 'bare'
+    const all: Representation[] = []
+    for (const view of views) {
+      for (const coding of contentCodings) {
+        for (const profile of profiles) {
+          const representation = await of(id, packed, view, coding, profile)
+          const { contact } = JSON.parse(decoded(representation).toString())
+          t.match(representation, { view, profile, coding })
+          t.equal(contact.masked, profile !== 'full', `${profile} in ${coding}`)
+          t.equal(of(id, packed, view, coding, profile), representation, 'the same when asked for again')
+          all.push(representation)
+        }
+      }
+    }
+    t.equal(new Set(all).size, 27)
+    for (const a of all) for (const b of all) if ((a.etag === b.etag) !== a.body.equals(b.body)) t.fail(a.etag)
+    t.equal(
+      new Set(all.map(({ etag }) => etag)).size,
+      id === 'a' ? 27 : 18,
+      'of the bare one, agent and viewer see the same',
+    )
+  }
+})
+
+t.test('a compression, for each profile, is one of its own', async (t) => {
+  const { of, remember } = start()
+  const packed = remember('a')
+  const asks = [...profiles, ...profiles].map((profile) => of('a', packed, 'transcript', 'gzip', profile))
+  const answers = await Promise.all(asks)
+  t.strictSame(
+    answers.map(({ profile }) => profile),
+    [...profiles, ...profiles],
+  )
+  t.equal(new Set(answers).size, 3)
+})
+
+t.test('a contact, when it changes or is deleted, is forgotten for every profile', async (t) => {
+  const { of, remember, delete: forget } = start()
+  const packed = remember('a')
+  for (const profile of profiles) {
+    const before = await of('a', packed, 'timeline', 'gzip', profile)
+    forget('a')
+    t.not(await of('a', packed, 'timeline', 'gzip', profile), before, profile)
+  }
 })

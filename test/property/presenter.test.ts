@@ -45,7 +45,7 @@ const ofPresentations = (says: (contact: ExecutionContact, json: unknown) => boo
   })
 
 const bodyOf = (contact: ExecutionContact, view: View): Record<string, unknown> =>
-  JSON.parse(renderView(packContact(contact), view).body.toString())
+  JSON.parse(renderView(packContact(contact), view, 'full').body.toString())
 
 /** The public schema, with its references resolved, of objects that have nothing else. */
 function strict(schema: unknown): unknown {
@@ -114,7 +114,7 @@ t.test('a presentation, when packed and unpacked, is itself', async (t) => {
     const unpacked: ExecutionContact = JSON.parse(packed.toString())
     // JSON.stringify is the other serializer, which knows of no schema.
     if (!isDeepStrictEqual(unpacked, JSON.parse(JSON.stringify(contact)))) return false
-    const again = renderView(packed, 'transcript')
+    const again = renderView(packed, 'transcript', 'full')
     return again.body.equals(packed) && packContact(unpacked).equals(packed)
   })
   holds(t, property)
