@@ -1,9 +1,10 @@
-import { env, exit, stderr, stdout } from 'node:process'
+import process, { env, exit, stderr, stdout } from 'node:process'
 import pinoPretty from 'pino-pretty'
 import { createService } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
 import { stopOnSignals } from '../src/stop-on-signals.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
+import { createDemoCallers } from './demo-callers.ts'
 import { documentIds } from './documents.ts'
 import { faultIds } from './faults.ts'
 import { createSandbox } from './hilos.ts'
@@ -15,10 +16,14 @@ const { PORT = '3000', ADMIN_PORT = '3001' } = env
 
 const sandbox = createSandbox({ token })
 const baseUrl = await sandbox.listen()
+const callers = createDemoCallers()
+process.once('exit', callers.remove)
 const config = loadConfig({
   HILOS_TOKEN: token,
   HILOS_BASE_URL: baseUrl,
   CONTACT_REF_KEY: 'sandbox contact ref key',
+  CALLERS_FILE: callers.callersFile,
+  // So that a browser, and curl without a header, get an answer as well.
   DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
   PORT,
   ADMIN_PORT,
@@ -32,7 +37,9 @@ stopOnSignals(logger, config.shutdownTimeoutMs, async () => {
 })
 
 try {
-  stdout.write(invitation(await service.listen()))
+  const origin = await service.listen()
+  const sameContact = await callers.compare(`${origin}/execution-contacts/${documentIds.completed}?view=summary`)
+  stdout.write(invitation(origin, sameContact))
 } catch (error) {
   const { code } = error as NodeJS.ErrnoException
   stderr.write(
@@ -41,13 +48,16 @@ try {
   exit(1)
 }
 
-function invitation(origin: string): string {
+function invitation(origin: string, sameContact: string): string {
   const contacts = `${origin}/execution-contacts`
   return `
 hilos-bff in front of a sandbox Hilos. The documentation, to try it in the page: ${origin}/docs
 
   One contact's run, twice: a miss, then a hit
     curl -i ${contacts}/${documentIds.deliveryConfirmation}
+  A caller for each profile, and what each sees of the same contact; without a key, the demo shows everything
+${sameContact}
+    curl -i -H 'Authorization: Bearer KEY' ${contacts}/${documentIds.deliveryConfirmation}
   A run that moves on every 15 seconds, with its messages
     curl -s '${contacts}/${documentIds.live}?view=transcript'
   An id that Hilos does not know

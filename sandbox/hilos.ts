@@ -17,7 +17,7 @@ export interface SeenRequest {
 }
 
 export interface SandboxOptions {
-  /** The one key it accepts. */
+  /** The one key it accepts at first. */
   readonly token: string
   /** Milliseconds since 1970 UTC; the clock by default. */
   readonly now?: () => number
@@ -33,6 +33,8 @@ export interface Sandbox {
   /** Faults by id in lower case; these go first. */
   readonly faults: Map<string, FaultName>
   readonly requests: SeenRequest[]
+  /** From now on it accepts this key and no other. */
+  readonly setToken: (token: string) => void
   /** For all documents; fine at first. Also by `PUT /weather/{name}`. */
   readonly setWeather: (weather: Weather) => void
   /**
@@ -55,6 +57,7 @@ export function createSandbox({
   const scripted = new Map(Object.entries(faultIds).map(([name, id]) => [id as string, name as FaultName]))
   const requests: SeenRequest[] = []
   const closing = new AbortController()
+  let accepted = token
   const sky = createSky({ slowMs, closing: closing.signal })
   const app = Fastify({ forceCloseConnections: true })
 
@@ -63,7 +66,7 @@ export function createSandbox({
   })
   app.setNotFoundHandler((_request, reply) => sendHtmlNotFound(reply))
   app.get(`${route}:id`, async (request: FastifyRequest<{ Params: { id: string } }>, reply) => {
-    const refusal = refusalOf(request.headers.authorization, token)
+    const refusal = refusalOf(request.headers.authorization, accepted)
     if (refusal) return reply.code(401).header('www-authenticate', 'Token').send({ detail: refusal })
     const id = request.params.id.toLowerCase()
     const scriptedFault = scripted.get(id)
@@ -83,6 +86,9 @@ export function createSandbox({
     documents,
     faults: scripted,
     requests,
+    setToken: (next) => {
+      accepted = next
+    },
     setWeather: sky.setWeather,
     listen: async (port = 0) => {
       const address = await app.listen({ host: '127.0.0.1', port })

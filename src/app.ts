@@ -5,18 +5,25 @@ import { createOperatorsApp } from './admin/operators-app.ts'
 import type { Store } from './cache/store.ts'
 import type { Config } from './config.ts'
 import { createContacts, type Seams } from './contacts.ts'
+import { createKnownCallers } from './known-callers.ts'
+import { callerOf, identifyCallers } from './plugins/caller-auth.ts'
+import { limitCallers } from './plugins/caller-limits.ts'
+import { allowOrigins } from './plugins/cross-origin.ts'
 import { drainOnClose } from './plugins/drain.ts'
 import { publishOpenApi } from './plugins/openapi.ts'
 import { answerWithProblems } from './plugins/problems.ts'
 import { refuseWhatNoRouteAnswers } from './plugins/request-checks.ts'
 import { logRequests } from './plugins/request-log.ts'
 import { useBaseHeaders } from './plugins/security-headers.ts'
+import type { RememberedContact } from './presentation/remembered-contact.ts'
 import { executionContactRoutes } from './routes/execution-contacts.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { createServer } from './server.ts'
+import { createDisclosureRecord } from './telemetry/disclosures.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { createTokensInUse } from './tokens-in-use.ts'
 import { createDriftTally } from './upstream/drift.ts'
 import { createHilos } from './upstream/hilos.ts'
-import { createHilosTokens } from './upstream/hilos-tokens.ts'
 import { version } from './version.ts'
 
 export interface Service {
@@ -24,8 +31,8 @@ export interface Service {
   readonly callers: FastifyInstance
   /** For operators; null when turned off. */
   readonly operators: FastifyInstance | null
-  /** The packed presentations that are remembered. */
-  readonly store: Store<Buffer>
+  /** What is remembered of contacts. */
+  readonly store: Store<RememberedContact>
   /**
    * Starts both listeners.
    * @returns origin of the callers' one
@@ -41,36 +48,56 @@ export interface Service {
  * @param seams what tests put in place of the clocks and of chance
  */
 export async function createService(config: Config, logger: Logger, seams: Partial<Seams> = {}): Promise<Service> {
-  const { now = Date.now, elapsed = () => performance.now(), random = Math.random } = seams
+  const { now = Date.now, elapsed = () => performance.now(), random = Math.random, pause } = seams
+  const metrics = createMetrics()
   const drift = createDriftTally((kind, path) =>
     logger.warn({ kind, path }, 'a Hilos document strays from the contract'),
   )
+  const tokens = createTokensInUse(config.hilos, logger, metrics)
   const hilos = createHilos({
     ...config.hilos,
-    tokens: createHilosTokens({ current: config.hilos.token, next: null }),
+    tokens: tokens.tokens,
     userAgent: `hilos-bff/${version}`,
     reportDrift: drift.report,
     onPause: (reason) => logger.warn({ err: reason }, 'calls to Hilos pause'),
     onResume: () => logger.info('calls to Hilos go on'),
+    onTokenRefused: ({ code }) => metrics.tokenRefused(code),
+    onTokenChange: ({ fingerprint }) =>
+      logger.warn(
+        { tokenFingerprint: fingerprint },
+        'Hilos refuses the token in use and takes the other, used from now on',
+      ),
     now,
     elapsed,
     random,
   })
-  const contacts = createContacts(config, hilos, { now, elapsed, random })
+  const contacts = createContacts(config, hilos, { now, elapsed, random, ...(pause && { pause }) })
+  const known = createKnownCallers(config.access, logger, metrics, { now, elapsed })
 
   const callers = createServer(config.limits, logger)
   drainOnClose(callers)
   logRequests(callers)
   answerWithProblems(callers)
   useBaseHeaders(callers)
+  await allowOrigins(callers, config.corsOrigins)
   refuseWhatNoRouteAnswers(callers, config.limits)
   await publishOpenApi(callers)
   await callers.register(accepts)
-  executionContactRoutes(callers, { ...contacts, reloadFloorMs: config.cache.reloadFloorMs, now })
+  const { countRequest, countGuess } = await limitCallers(callers, config.access)
+  const identify = identifyCallers(callers, { authenticate: known.authenticate, onGuess: countGuess })
+  executionContactRoutes(callers, {
+    ...contacts,
+    guards: [identify, countRequest],
+    callerOf,
+    onDisclosure: createDisclosureRecord(logger, config.disclosureLogLevel, config.contact.refKey),
+    reloadFloorMs: config.cache.reloadFloorMs,
+    now,
+  })
   problemRoutes(callers)
   await callers.ready()
 
-  const operators = config.operators && createOperatorsApp(logger)
+  const parts = () => ({ hilosToken: tokens.status(), callersFile: known.status() })
+  const operators = config.operators && createOperatorsApp(logger, { parts, metrics })
   return {
     callers,
     operators,
@@ -82,7 +109,7 @@ export async function createService(config: Config, logger: Logger, seams: Parti
     close: async () => {
       await callers.close()
       await operators?.close()
-      contacts.close()
+      for (const part of [contacts, known, tokens]) part.close()
       await hilos.close()
     },
   }

@@ -1,12 +1,20 @@
 import { randomBytes } from 'node:crypto'
+import type { CallerEntry } from './access/caller-entry.ts'
+import { readCallers } from './access/callers-file.ts'
+import { readBoundedFile } from './bounded-file.ts'
 import { Secret } from './secret.ts'
-import { type Environment, readSettings, type Settings } from './settings.ts'
+import { type Environment, listed, readSettings, type Settings } from './settings.ts'
 import { checkSettings, warningsFor } from './settings-checks.ts'
 
 /** What the environment tells this service, checked and frozen. */
 export interface Config {
   readonly hilos: {
     readonly token: Secret
+    /** The file the token was read from, to be watched; null when it was given as itself. */
+    readonly tokenFile: string | null
+    /** To be tried when Hilos refuses the token. */
+    readonly nextToken: Secret | null
+    readonly nextTokenFile: string | null
     /** Without a trailing slash; `/flow-execution-contact/{id}` is appended. */
     readonly baseUrl: string
     /** For one whole call, from waiting for its turn to the last byte, its retry included. */
@@ -22,6 +30,22 @@ export interface Config {
   readonly callers: Listener
   /** The operators' listener; null when turned off. */
   readonly operators: Listener | null
+  readonly access: {
+    /** The callers' file, what it said at the start, and the keys in it; null without one. */
+    readonly callersFile: {
+      readonly path: string
+      readonly text: string
+      readonly entries: readonly CallerEntry[]
+    } | null
+    /** The issuer whose access tokens are taken; null for none. */
+    readonly tokens: { readonly issuer: string; readonly audience: string; readonly jwksUrl: string } | null
+    /** Whether whoever sends no credential is answered, with everything. */
+    readonly allowAnonymous: boolean
+    /** Requests of one caller in a second, or of one address where the caller is not known; 0 for no limit. */
+    readonly maxRequestsPerSecond: number
+  } & typeof accessLimits
+  /** Origins whose pages may read answers; none but the service's own by default. */
+  readonly corsOrigins: readonly string[]
   readonly cache: {
     /** For remembered presentations. */
     readonly documentsMaxBytes: number
@@ -29,6 +53,8 @@ export interface Config {
     readonly renderingsMaxBytes: number
     /** For remembered absences, a kibibyte each. */
     readonly absencesMaxBytes: number
+    /** For what is absent as far as callers limited to flows may know, a kibibyte and more each. */
+    readonly ownAbsencesMaxBytes: number
     /** Multiplies every lifetime and window; 0 means that nothing is remembered. */
     readonly lifetimeScale: number
   } & typeof cacheLimits
@@ -39,6 +65,8 @@ export interface Config {
     readonly metaKeys: readonly string[]
   }
   readonly logLevel: Settings['LOG_LEVEL']
+  /** Of the record of disclosure, which has one of its own so that a quiet log does not end it. */
+  readonly disclosureLogLevel: Settings['DISCLOSURE_LOG_LEVEL']
   /** How long requests in flight may take to finish after a signal. Those still under way then are cut. */
   readonly shutdownTimeoutMs: number
   readonly limits: Limits
@@ -82,6 +110,19 @@ const hilosLimits = {
   circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000 },
 }
 
+const accessLimits = {
+  maxCallersFileBytes: 1024 * 1024,
+  /** Credentials of one address that are nobody's, in a window. */
+  guesses: { max: 60, windowMs: 60_000 },
+  /** Access tokens whose verdict is remembered. */
+  maxRememberedTokens: 10_000,
+  /**
+   * "There is none", said to a caller limited to flows, leaves at multiples of this after its request came. Longer than
+   * Hilos usually takes for a document, so that what it takes does not tell one from nothing.
+   */
+  concealmentGridMs: 1000,
+}
+
 const cacheLimits = {
   /** However fresh a caller wants it: within this time Hilos is not made to answer again. */
   reloadFloorMs: 1000,
@@ -96,7 +137,8 @@ const cacheLimits = {
 }
 
 /** Of the cache's budget, enough to remember thousands of absences. */
-const absenceShare = 1 / 16
+const absenceShare = 1 / 32
+const ownAbsenceShare = 1 / 32
 /** Of the cache's budget, less than the documents have: only what is asked for is rendered. */
 const renderingsShare = 6 / 16
 
@@ -129,18 +171,36 @@ export class ConfigError extends Error {
 export function loadConfig(env: Environment): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()))
   const problems: string[] = []
-  const settings = readSettings(given, problems)
+  const warnings: string[] = []
+  const settings = readSettings(given, problems, warnings)
+  const callersFile = given.CALLERS_FILE === undefined ? null : readCallersFile(given.CALLERS_FILE, problems)
   problems.push(...checkSettings(given))
   if (settings === null || problems.length > 0) throw new ConfigError(problems)
-  return frozen(configOf(settings, warningsFor(given)))
+  return frozen(configOf(settings, given, callersFile, [...warnings, ...warningsFor(given)]))
 }
 
-function configOf(settings: Settings, warnings: readonly string[]): Config {
+function readCallersFile(path: string, problems: string[]): Config['access']['callersFile'] {
+  const content = readBoundedFile(path, accessLimits.maxCallersFileBytes)
+  const file = 'text' in content ? readCallers(content.text) : { problems: [content.problem] }
+  if ('problems' in file) problems.push(...file.problems.map((problem) => `CALLERS_FILE: ${problem}`))
+  return 'text' in content && 'callers' in file ? { path, text: content.text, entries: file.callers } : null
+}
+
+function configOf(
+  settings: Settings,
+  given: Environment,
+  callersFile: Config['access']['callersFile'],
+  warnings: readonly string[],
+): Config {
   const absencesMaxBytes = Math.floor(settings.CACHE_MAX_BYTES * absenceShare)
+  const ownAbsencesMaxBytes = Math.floor(settings.CACHE_MAX_BYTES * ownAbsenceShare)
   const renderingsMaxBytes = Math.floor(settings.CACHE_MAX_BYTES * renderingsShare)
   return {
     hilos: {
       token: new Secret(settings.HILOS_TOKEN),
+      tokenFile: given.HILOS_TOKEN_FILE ?? null,
+      nextToken: settings.HILOS_TOKEN_NEXT === undefined ? null : new Secret(settings.HILOS_TOKEN_NEXT),
+      nextTokenFile: given.HILOS_TOKEN_NEXT_FILE ?? null,
       baseUrl: new URL(settings.HILOS_BASE_URL).href.replace(/\/+$/, ''),
       timeoutMs: settings.HILOS_TIMEOUT_MS,
       maxCallsPerSecond: settings.HILOS_MAX_RPS,
@@ -151,24 +211,39 @@ function configOf(settings: Settings, warnings: readonly string[]): Config {
     },
     callers: { host: settings.HOST, port: settings.PORT },
     operators: settings.ADMIN_PORT === 0 ? null : { host: settings.ADMIN_HOST, port: settings.ADMIN_PORT },
+    access: {
+      callersFile,
+      tokens: tokensOf(settings),
+      allowAnonymous: settings.DANGEROUSLY_ALLOW_ANONYMOUS,
+      maxRequestsPerSecond: settings.CALLER_MAX_RPS,
+      ...accessLimits,
+    },
+    corsOrigins: listed(settings.CORS_ORIGINS),
     cache: {
-      documentsMaxBytes: settings.CACHE_MAX_BYTES - renderingsMaxBytes - absencesMaxBytes,
+      documentsMaxBytes: settings.CACHE_MAX_BYTES - renderingsMaxBytes - absencesMaxBytes - ownAbsencesMaxBytes,
       renderingsMaxBytes,
       absencesMaxBytes,
+      ownAbsencesMaxBytes,
       lifetimeScale: settings.CACHE_LIFETIME_SCALE,
       ...cacheLimits,
     },
     contact: {
       refKey: new Secret(settings.CONTACT_REF_KEY ?? randomBytes(32).toString('base64url')),
-      metaKeys: settings.CONTACT_META_KEYS.split(',')
-        .map((key) => key.trim())
-        .filter((key) => key !== ''),
+      metaKeys: listed(settings.CONTACT_META_KEYS),
     },
     logLevel: settings.LOG_LEVEL,
+    disclosureLogLevel: settings.DISCLOSURE_LOG_LEVEL,
     shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT_MS,
     limits: { ...limits, silentSocketMs: settings.HILOS_TIMEOUT_MS + 10_000 },
     warnings,
   }
+}
+
+/** All three are given, or none. */
+function tokensOf({ JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL }: Settings): Config['access']['tokens'] {
+  return JWT_ISSUER && JWT_AUDIENCE && JWT_JWKS_URL
+    ? { issuer: JWT_ISSUER, audience: JWT_AUDIENCE, jwksUrl: JWT_JWKS_URL }
+    : null
 }
 
 function frozen<T extends object>(value: T): T {

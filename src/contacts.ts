@@ -1,3 +1,4 @@
+import { createEntitledReads, type EntitledReads } from './access/entitled-reads.ts'
 import { createReadThrough, type ReadThrough } from './cache/read-through.ts'
 import { createSetbacks } from './cache/setbacks.ts'
 import type { Load } from './cache/single-flight.ts'
@@ -7,7 +8,7 @@ import type { Config } from './config.ts'
 import { createContactRef } from './presentation/contact.ts'
 import { presentExecutionContact } from './presentation/execution-contact.ts'
 import { lifetimeOf } from './presentation/lifetime.ts'
-import { packContact } from './presentation/rendering.ts'
+import { type RememberedContact, rememberContact } from './presentation/remembered-contact.ts'
 import { createRenderings, type Renderings } from './presentation/renderings.ts'
 import type { HilosClient } from './upstream/hilos-client.ts'
 import { UpstreamFailure } from './upstream/upstream-failure.ts'
@@ -19,14 +20,18 @@ export interface Seams {
   readonly elapsed: () => number
   /** From 0 to, and not, 1. */
   readonly random: () => number
+  /** Holds back an absence; timers by default. */
+  readonly pause?: (ms: number) => Promise<unknown>
 }
 
 export interface Contacts {
-  /** Packed presentations by id. */
-  readonly remembered: ReadThrough<Buffer>
+  /** By id, as far as each caller may know of them. */
+  readonly reads: EntitledReads<RememberedContact>
+  /** The same by nobody's rights, to be forgotten one by one or all at once. */
+  readonly remembered: ReadThrough<RememberedContact>
   readonly renderings: Renderings
   /** What is remembered, for a look inside. */
-  readonly store: Store<Buffer>
+  readonly store: Store<RememberedContact>
   /** Stops looking for what can be forgotten. */
   readonly close: () => void
 }
@@ -34,38 +39,49 @@ export interface Contacts {
 /** Execution contacts, from Hilos through the presentation into the cache: only what the presentation names is stored. */
 export function createContacts(config: Config, client: HilosClient, seams: Seams): Contacts {
   const { cache } = config
-  const { now, random } = seams
-  const store = createStore<Buffer>({
+  const { now, elapsed, random, pause } = seams
+  const store = createStore<RememberedContact>({
     maxBytes: cache.documentsMaxBytes,
     now,
     onForgotten: (id) => renderings.delete(id),
   })
-  const absences = createStore<Buffer>({ maxBytes: cache.absencesMaxBytes, now })
+  const absences = createStore<RememberedContact>({ maxBytes: cache.absencesMaxBytes, now })
+  const ownAbsences = createStore<RememberedContact>({ maxBytes: cache.ownAbsencesMaxBytes, now })
   const renderings = createRenderings({
     maxBytes: cache.renderingsMaxBytes,
-    isRemembered: (id, packed) => store.get(id)?.value === packed,
+    isRemembered: (id, packed) => store.get(id)?.value?.packed === packed,
   })
-  const remembered = createReadThrough({
-    load: createLoad(config, client, seams, store),
-    values: store,
-    absences,
-    setbacks: createSetbacks({
+  const newSetbacks = () =>
+    createSetbacks({
       // A longer memory of answers is wished for, not one of failures.
       atLeastMs: cache.setbackMs * Math.min(cache.lifetimeScale, 1),
       maxCount: cache.maxSetbacks,
       now,
       random,
-    }),
-    isTransient: (error) => error instanceof UpstreamFailure,
+    })
+  const common = {
+    load: createLoad(config, client, seams, store),
+    values: store,
+    isTransient: (error: unknown) => error instanceof UpstreamFailure,
     slowMs: cache.slowMs,
     now,
+  }
+  const remembered = createReadThrough<RememberedContact>({ ...common, absences, setbacks: newSetbacks() })
+  const reads = createEntitledReads<RememberedContact>({
+    ...common,
+    remembered,
+    absences: ownAbsences,
+    setbacks: newSetbacks(),
+    absenceLifetime: () => lifetimeOf(null, now(), { scale: cache.lifetimeScale, stretch: 1, random: random() }),
+    gridMs: config.access.concealmentGridMs,
+    elapsed,
+    ...(pause && { pause }),
   })
   const sweeping = setInterval(() => {
-    store.sweep()
-    absences.sweep()
+    for (const each of [store, absences, ownAbsences]) each.sweep()
   }, cache.sweepMs).unref()
 
-  return { remembered, renderings, store, close: () => clearInterval(sweeping) }
+  return { reads, remembered, renderings, store, close: () => clearInterval(sweeping) }
 }
 
 /** How one contact comes from Hilos, and for how long it may be used. */
@@ -73,23 +89,21 @@ function createLoad(
   { cache, contact, hilos }: Config,
   client: HilosClient,
   { now, elapsed, random }: Seams,
-  store: Store<Buffer>,
-): Load<Buffer> {
+  store: Store<RememberedContact>,
+): Load<RememberedContact> {
   const stretch = createStretch({ maxLoadsPerSecond: hilos.maxCallsPerSecond, elapsed })
   const presentationOptions = { refOf: createContactRef(contact.refKey.reveal()), metaKeys: contact.metaKeys }
 
   return async (id, isAwaited) => {
     const document = await client.getExecutionContact(id, isAwaited)
     const presented = document && presentExecutionContact(document, presentationOptions)
-    const packed = presented && packContact(presented)
     const before = store.get(id)
-    // The same bytes are the same revision, and keep what was rendered of it.
-    const value = packed && before?.value?.equals(packed) ? before.value : packed
+    const value = presented && rememberContact(presented, before?.value ?? null)
 
     const fetchedAt = now()
     const options = { scale: cache.lifetimeScale, stretch: 1, random: random() }
     if (before) stretch.count(fetchedAt - before.fetchedAt, lifetimeOf(presented, fetchedAt, options).freshMs)
     const lifetime = lifetimeOf(presented, fetchedAt, { ...options, stretch: stretch.factor() })
-    return { value, bytes: value?.length ?? 0, fetchedAt, ...lifetime }
+    return { value, bytes: value?.packed.length ?? 0, fetchedAt, ...lifetime }
   }
 }

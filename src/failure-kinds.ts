@@ -31,13 +31,14 @@ export const failureKinds = {
     status: 400,
     title: 'The query is not understood',
     detail: 'A query parameter is unknown, repeated, or has a value that is not offered.',
-    advice: 'The only parameter is view, once, with one of summary, timeline and transcript.',
+    advice:
+      'There are view (summary, timeline or transcript) and profile (viewer, agent or full), each once at most. A credential belongs in the Authorization header.',
     ...final,
   },
   malformed_request: {
     status: 400,
     title: 'The request is not well-formed',
-    detail: 'The request could not be read as HTTP, or its target or Host header is not valid.',
+    detail: 'The request could not be read as HTTP, or its target, its Host or its Authorization header is not valid.',
     advice:
       'Look at what lies between the program and this service: a URL that is not percent-encoded, a proxy, a hand-written client.',
     ...final,

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { keyPrefix } from './access/keys.ts'
 import type { Limits } from './config.ts'
 import { Failure } from './errors.ts'
 import { type FailureCode, failureKinds } from './failure-kinds.ts'
@@ -48,10 +49,11 @@ export function createServer(limits: Limits, logger: FastifyBaseLogger): Fastify
 
 const wellFormedRequestId = /^[\w.-]{1,64}$/
 
-/** The caller's, when it is harmless to repeat and to log. */
+/** The caller's, when it is harmless to repeat and to log, and no key in the wrong place. */
 function requestIdOf({ headers }: IncomingMessage): string {
   const given = headers['x-request-id']
-  return typeof given === 'string' && wellFormedRequestId.test(given) ? given : randomUUID()
+  const harmless = typeof given === 'string' && wellFormedRequestId.test(given) && !given.includes(keyPrefix)
+  return harmless ? given : randomUUID()
 }
 
 /** Answers what could not be read as a request, unless the other side is gone or still waits for an earlier answer. */

@@ -1,49 +1,79 @@
-import { type Environment, mustBe, type Settings, SettingsSchema } from './settings.ts'
+import { type Environment, listed, mustBe, type Settings, SettingsSchema } from './settings.ts'
 
-/** Of the public contract, but not read by this version: set in good faith, they would look like protection. */
-const callerSettings = ['CALLERS_FILE', 'JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_URL']
 /** Of the public contract, but without effect in this version. */
-const idleSettings = ['CALLER_MAX_RPS', 'CORS_ORIGINS', 'REDIS_URL']
+const idleSettings = ['REDIS_URL']
+
+const tokenSettings = ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_URL'] as const
 
 /** What is wrong with settings that are each well-formed, a sentence each, without their values. */
 export function checkSettings(given: Environment): string[] {
-  return [...misspelt(given), ...baseUrlProblems(given), ...callerProblems(given), ...portProblems(given)]
+  return [
+    ...misspelt(given),
+    ...urlProblems(given),
+    ...callerProblems(given),
+    ...originProblems(given),
+    ...portProblems(given),
+  ]
 }
 
-/** Kubernetes and Docker links put such names into every container beside a service whose name begins with hilos. */
-const serviceLink = /^HILOS_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
+/** A slip in one of these would leave something open, or the old token in use. */
+const guardedNames = /^(HILOS|CALLER|JWT|CORS)/
+/** Kubernetes and Docker links put such names into every container beside a service whose name begins so. */
+const serviceLink = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
 
 function misspelt(given: Environment): string[] {
-  const known = Object.keys(SettingsSchema.properties).filter((name) => name.startsWith('HILOS_'))
-  const allowed = new Set([...known, 'HILOS_TOKEN_FILE'])
+  const known = [...Object.keys(SettingsSchema.properties), 'HILOS_TOKEN_FILE', 'HILOS_TOKEN_NEXT_FILE']
+  const guarded = known.filter((name) => guardedNames.test(name))
   return Object.keys(given)
-    .filter((name) => name.startsWith('HILOS_') && !allowed.has(name) && !serviceLink.test(name))
-    .map((name) => `${name}: is not a setting, probably misspelt (there are ${[...allowed].join(', ')})`)
+    .filter((name) => guardedNames.test(name) && !guarded.includes(name) && !serviceLink.test(name))
+    .map((name) => `${name}: is not a setting, probably misspelt (there are ${guarded.join(', ')})`)
 }
 
-function baseUrlProblems({ HILOS_BASE_URL: given }: Environment): string[] {
-  if (given === undefined) return []
+function urlProblems({ HILOS_BASE_URL, JWT_JWKS_URL }: Environment): string[] {
+  return [
+    ...(HILOS_BASE_URL === undefined || (isSafeUrl(HILOS_BASE_URL) && !/[?#]/.test(HILOS_BASE_URL))
+      ? []
+      : [mustBe('HILOS_BASE_URL')]),
+    ...(JWT_JWKS_URL === undefined || (isSafeUrl(JWT_JWKS_URL) && !JWT_JWKS_URL.includes('#'))
+      ? []
+      : [mustBe('JWT_JWKS_URL')]),
+  ]
+}
+
+/** https, or http that does not leave this machine; without a user. */
+function isSafeUrl(given: string): boolean {
   const url = URL.parse(given)
-  const loopback = url !== null && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
-  const fits =
-    url !== null &&
-    (url.protocol === 'https:' || (url.protocol === 'http:' && loopback)) &&
-    url.username + url.password === '' &&
-    !/[?#]/.test(given)
-  return fits ? [] : [mustBe('HILOS_BASE_URL')]
+  if (url === null || url.username + url.password !== '') return false
+  const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
+  return url.protocol === 'https:' || (url.protocol === 'http:' && loopback)
 }
 
 function callerProblems(given: Environment): string[] {
-  const unread = callerSettings
-    .filter((name) => given[name] !== undefined)
-    .map((name) => `${name}: is not read by this version, so callers would not be checked against it`)
-  if (given.DANGEROUSLY_ALLOW_ANONYMOUS === 'true') return unread
-  return [
-    ...unread,
-    'DANGEROUSLY_ALLOW_ANONYMOUS: must be true, because there is no way to know the callers: this version answers ' +
-      'whoever reaches it, so put it behind something that knows them. CALLERS_FILE and JWT_ISSUER with JWT_AUDIENCE ' +
-      'and JWT_JWKS_URL will be the better ways',
-  ]
+  const missing = tokenSettings.filter((name) => given[name] === undefined)
+  if (missing.length > 0 && missing.length < tokenSettings.length)
+    return missing.map(
+      (name) => `${name}: is needed as well, for access tokens take all of ${tokenSettings.join(', ')}`,
+    )
+  const takesTokens = missing.length === 0
+  if (takesTokens && given.NODE_TLS_REJECT_UNAUTHORIZED === '0') return [uncheckedIssuer]
+  const known = given.CALLERS_FILE !== undefined || takesTokens
+  return known || given.DANGEROUSLY_ALLOW_ANONYMOUS === 'true' ? [] : [noWayToKnowCallers]
+}
+
+const uncheckedIssuer =
+  'NODE_TLS_REJECT_UNAUTHORIZED: must not be 0, because anybody on the way could then say which keys are the issuer’s'
+
+const noWayToKnowCallers =
+  'DANGEROUSLY_ALLOW_ANONYMOUS: must be true, because there is no other way to know the callers. The better ways are ' +
+  'CALLERS_FILE, and JWT_ISSUER with JWT_AUDIENCE and JWT_JWKS_URL'
+
+/** As browsers write the Origin header, because it is compared to the letter. */
+function originProblems({ CORS_ORIGINS = '' }: Environment): string[] {
+  const exact = listed(CORS_ORIGINS).every((origin) => {
+    const url = URL.parse(origin)
+    return url !== null && /^https?:$/.test(url.protocol) && url.origin === origin && !origin.includes('*')
+  })
+  return exact ? [] : [mustBe('CORS_ORIGINS')]
 }
 
 function portProblems(given: Environment): string[] {
@@ -58,12 +88,13 @@ export function warningsFor(given: Environment): string[] {
     .filter((name) => given[name] !== undefined)
     .map((name) => `${name} is set, but this version does nothing with it`)
   const anonymous = 'DANGEROUSLY_ALLOW_ANONYMOUS: whoever reaches this service can read every execution contact'
+  const isAnonymous = given.DANGEROUSLY_ALLOW_ANONYMOUS === 'true'
   const ref = 'CONTACT_REF_KEY is not set: contact.ref changes with every start and differs between replicas'
   const mayCut = numberIn(given, 'SHUTDOWN_TIMEOUT_MS') <= numberIn(given, 'HILOS_TIMEOUT_MS')
   const hasty = 'SHUTDOWN_TIMEOUT_MS is not more than HILOS_TIMEOUT_MS: a stop can cut a call that is under way'
   const plaintext = 'HILOS_BASE_URL is plain http: the Hilos token travels unencrypted on this machine'
   return [
-    anonymous,
+    ...(isAnonymous ? [anonymous] : []),
     ...((given.CONTACT_REF_KEY ?? given.CONTACT_REF_KEY_FILE) ? [] : [ref]),
     ...(given.HILOS_BASE_URL?.toLowerCase().startsWith('http:') ? [plaintext] : []),
     ...(mayCut ? [hasty] : []),

@@ -35,13 +35,26 @@ t.test('the settings, when only the least is given, have the documented defaults
     maxElements: 10_000,
   })
   t.equal(hilos.token.reveal(), 'token-canary')
+  t.match(hilos, { tokenFile: null, nextToken: null, nextTokenFile: null })
   t.strictSame(rest, {
     callers: { host: '127.0.0.1', port: 3000 },
     operators: { host: '127.0.0.1', port: 3001 },
+    access: {
+      callersFile: null,
+      tokens: null,
+      allowAnonymous: true,
+      maxRequestsPerSecond: 50,
+      maxCallersFileBytes: 1024 * 1024,
+      guesses: { max: 60, windowMs: 60_000 },
+      maxRememberedTokens: 10_000,
+      concealmentGridMs: 1000,
+    },
+    corsOrigins: [],
     cache: {
       documentsMaxBytes: 36 * 1024 * 1024,
       renderingsMaxBytes: 24 * 1024 * 1024,
-      absencesMaxBytes: 4 * 1024 * 1024,
+      absencesMaxBytes: 2 * 1024 * 1024,
+      ownAbsencesMaxBytes: 2 * 1024 * 1024,
       lifetimeScale: 1,
       reloadFloorMs: 1000,
       slowMs: 400,
@@ -50,6 +63,7 @@ t.test('the settings, when only the least is given, have the documented defaults
       sweepMs: 10_000,
     },
     logLevel: 'info',
+    disclosureLogLevel: 'info',
     shutdownTimeoutMs: 10_000,
   })
   t.strictSame(contact.metaKeys, [])
@@ -79,6 +93,13 @@ t.test('the settings, when all are given, are taken over, typed and frozen', asy
     PORT: '8080',
     ADMIN_HOST: '::1',
     ADMIN_PORT: '0',
+    JWT_ISSUER: 'https://issuer.example/',
+    JWT_AUDIENCE: 'hilos-bff',
+    JWT_JWKS_URL: 'https://issuer.example/keys?v=2',
+    CORS_ORIGINS: ' https://support.example, http://localhost:5173 ,',
+    CALLER_MAX_RPS: '0',
+    HILOS_TOKEN_NEXT: 'next-token',
+    DISCLOSURE_LOG_LEVEL: 'silent',
     CACHE_MAX_BYTES: '1048576',
     CACHE_LIFETIME_SCALE: '0.5',
     CONTACT_REF_KEY: 'sixteen letters!',
@@ -97,13 +118,27 @@ t.test('the settings, when all are given, are taken over, typed and frozen', asy
     },
     callers: { host: '0.0.0.0', port: 8080 },
     operators: null,
-    cache: { documentsMaxBytes: 589_824, renderingsMaxBytes: 393_216, absencesMaxBytes: 65_536, lifetimeScale: 0.5 },
+    access: {
+      tokens: { issuer: 'https://issuer.example/', audience: 'hilos-bff', jwksUrl: 'https://issuer.example/keys?v=2' },
+      allowAnonymous: true,
+      maxRequestsPerSecond: 0,
+    },
+    corsOrigins: ['https://support.example', 'http://localhost:5173'],
+    cache: {
+      documentsMaxBytes: 589_824,
+      renderingsMaxBytes: 393_216,
+      absencesMaxBytes: 32_768,
+      ownAbsencesMaxBytes: 32_768,
+      lifetimeScale: 0.5,
+    },
+    disclosureLogLevel: 'silent',
     contact: { metaKeys: ['tier', 'delivery day'] },
     logLevel: 'debug',
     shutdownTimeoutMs: 100,
     limits: { silentSocketMs: 11_500 },
   })
   t.equal(config.contact.refKey.reveal(), 'sixteen letters!')
+  t.equal(config.hilos.nextToken?.reveal(), 'next-token')
   t.match(config.warnings.slice(1), [/^SHUTDOWN_TIMEOUT_MS is not more than HILOS_TIMEOUT_MS/])
   t.equal(config.warnings.length, 2)
   for (const part of [config, config.hilos, config.callers, config.contact.metaKeys, config.limits, config.warnings])
@@ -132,15 +167,20 @@ t.test('settings that are wrong, however many, are all named in one message with
     LOG_LEVEL: 'canary',
     SHUTDOWN_TIMEOUT_MS: '99',
     DANGEROUSLY_ALLOW_ANONYMOUS: 'canary',
+    HILOS_TOKEN_NEXT: 'canary with spaces',
     CALLERS_FILE: '/canary.json',
-    JWT_ISSUER: 'https://canary.example',
-    JWT_AUDIENCE: 'canary',
-    JWT_JWKS_URL: 'https://canary.example/jwks',
+    CALLER_MAX_RPS: '-1',
+    CORS_ORIGINS: 'https://canary.example, *',
+    CORS_ORIGIN: 'https://canary.example',
+    DISCLOSURE_LOG_LEVEL: 'canary',
+    JWT_ISSUER: 'https://canary .example',
+    JWT_AUDIENCE: 'canary canary',
+    JWT_JWKS_URL: 'http://canary.example/jwks',
   }
   const problems = problemsOf(wrong)
   t.strictSame([...new Set(names(problems))].sort(), Object.keys(wrong).sort())
   const { message } = new ConfigError(problems)
-  t.match(message, /^hilos-bff cannot start, 20 problems in its settings:\n {2}\w+: /)
+  t.match(message, /^hilos-bff cannot start, 24 problems in its settings:\n {2}\w+: /)
   t.notMatch(message, /canar(y[^:]|ies)/)
   t.notMatch(message, /65536|\b99\b/)
 })
@@ -167,25 +207,135 @@ t.test('callers, while nothing can tell who they are, must be let in by name', a
       problemsOf({ DANGEROUSLY_ALLOW_ANONYMOUS: value }).join('\n'),
       /^DANGEROUSLY_ALLOW_ANONYMOUS: must be true, because/m,
     )
-  for (const name of ['CALLERS_FILE', 'JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_URL'])
-    t.match(
-      problemsOf({ [name]: 'x' }),
-      [new RegExp(`^${name}: is not read by this version`)],
-      'no false sense of protection',
-    )
+})
+
+const tokens = { JWT_ISSUER: 'https://a.example', JWT_AUDIENCE: 'b', JWT_JWKS_URL: 'https://a.example/keys' }
+
+t.test('callers, when there is a way to know them, need not be let in by name', async (t) => {
+  const file = fileIn(t)
+  const callersFile = file(
+    'callers',
+    JSON.stringify({ callers: [{ name: 'a', keySha256: 'a'.repeat(64), profile: 'viewer' }] }),
+  )
+  for (const env of [{ CALLERS_FILE: callersFile }, tokens, { CALLERS_FILE: callersFile, ...tokens }]) {
+    const { access, warnings } = loadConfig({ HILOS_TOKEN: 'x', ...env })
+    t.equal(access.allowAnonymous, false)
+    t.match(warnings, [/^CONTACT_REF_KEY is not set/])
+    t.equal(warnings.length, 1)
+  }
+  const { access, warnings } = loadConfig({
+    HILOS_TOKEN: 'x',
+    CALLERS_FILE: callersFile,
+    DANGEROUSLY_ALLOW_ANONYMOUS: 'false',
+  })
+  t.notMatch(warnings.join(), 'DANGEROUSLY_ALLOW_ANONYMOUS')
+  t.match(access.callersFile, {
+    path: callersFile,
+    entries: [{ name: 'a', keySha256: 'a'.repeat(64), profile: 'viewer', flows: null }],
+  })
+})
+
+t.test('the settings of access tokens, when some are missing, are named', async (t) => {
+  for (const name of Object.keys(tokens)) {
+    t.match(problemsOf({ ...tokens, [name]: '' }), [new RegExp(`^${name}: is needed as well`)])
+    const others = Object.keys(tokens).filter((other) => other !== name)
+    t.strictSame(names(problemsOf({ [name]: Reflect.get(tokens, name) })).sort(), others.sort())
+  }
+})
+
+t.test('the issuer, when its certificate would not be checked, is not trusted', async (t) => {
+  t.match(problemsOf({ ...tokens, NODE_TLS_REJECT_UNAUTHORIZED: '0' }), [
+    /^NODE_TLS_REJECT_UNAUTHORIZED: must not be 0/,
+  ])
+  t.strictSame(problemsOf({ ...tokens, NODE_TLS_REJECT_UNAUTHORIZED: '1' }), [])
+  t.strictSame(problemsOf({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }), [], 'of Hilos it is checked whatever that says')
+})
+
+t.test('the callers’ file, when anything is wrong with it, is named with each problem and its place', async (t) => {
+  const file = fileIn(t)
+  const two = JSON.stringify({ callers: [{ name: 'canary', profile: 'canary' }, {}] })
+  const table = [
+    [join(t.testdir(), 'nothing-here'), ['CALLERS_FILE: the file cannot be read (ENOENT)']],
+    [file('empty', ''), ['CALLERS_FILE: the file is empty']],
+    [file('large', 'x'.repeat(1024 * 1024 + 1)), ['CALLERS_FILE: the file is larger than 1048576 bytes']],
+    [file('cut', '{"callers": [canary'), ['CALLERS_FILE: the file: is not JSON']],
+    [
+      file('two', two),
+      ['keySha256', 'profile', 'name', 'keySha256', 'profile'].map(
+        (each, index) => `CALLERS_FILE: callers[${index < 2 ? 0 : 1}].${each}: must be`,
+      ),
+    ],
+  ] as const
+  for (const [path, expected] of table) {
+    const problems = problemsOf({ CALLERS_FILE: path })
+    t.equal(problems.length, expected.length)
+    for (const [index, start] of expected.entries()) t.ok(problems[index]?.startsWith(start), `${problems[index]}`)
+    t.notMatch(problems.join(), /canary/)
+  }
+})
+
+t.test('the origins of CORS, whatever is tried, are exact or refused', async (t) => {
+  const table = [
+    ['https://support.example', true],
+    ['https://support.example:8443,http://localhost:5173', true],
+    ['http://[::1]:5173', true],
+    ['*', false],
+    ['null', false],
+    ['https://*.example', false],
+    ['https://support.example/', false],
+    ['https://support.example/path', false],
+    ['https://Support.example', false],
+    ['https://support.example:443', false],
+    ['support.example', false],
+    ['https://user@support.example', false],
+    ['https://support.example https://other.example', false],
+    ['file:///index.html', false],
+    ['ftp://support.example', false],
+    ['wss://support.example', false],
+    ['https://münchen.example', false],
+  ] as const
+  for (const [origins, good] of table)
+    t.strictSame(names(problemsOf({ CORS_ORIGINS: origins })), good ? [] : ['CORS_ORIGINS'], origins)
+})
+
+t.test('the next token, when its file has none yet, is done without', async (t) => {
+  const file = fileIn(t)
+  for (const path of [file('empty', ''), join(t.testdir(), 'nothing-here')]) {
+    const { hilos, warnings } = loadConfig({ ...minimum, HILOS_TOKEN_NEXT_FILE: path })
+    t.match(hilos, { nextToken: null, nextTokenFile: path })
+    t.match(warnings.join('\n'), /^HILOS_TOKEN_NEXT_FILE: the file (is empty|cannot be read \(ENOENT\))$/m)
+  }
+  const { hilos } = loadConfig({ ...minimum, HILOS_TOKEN_NEXT_FILE: file('next', 'next-token\n') })
+  t.equal(hilos.nextToken?.reveal(), 'next-token')
+  t.match(problemsOf({ HILOS_TOKEN_NEXT_FILE: file('bad', 'two words') }), [/^HILOS_TOKEN_NEXT: must be/])
 })
 
 t.test('settings of later versions, when given, start with a warning', async (t) => {
-  const { warnings } = loadConfig({ ...minimum, CALLER_MAX_RPS: '5', REDIS_URL: 'redis://canary' })
-  t.match(warnings.slice(2), [/^CALLER_MAX_RPS is set, but/, /^REDIS_URL is set, but/])
+  const { warnings } = loadConfig({ ...minimum, REDIS_URL: 'redis://canary' })
+  t.match(warnings.slice(2), [/^REDIS_URL is set, but/])
   t.notMatch(warnings.join(), /canary/)
 })
 
 t.test(
-  'a name that begins with HILOS_, when it is no setting, is taken for a slip; what Kubernetes puts there is not',
+  'a name that begins like a setting, when it is none, is taken for a slip; what Kubernetes puts there is not',
   async (t) => {
-    for (const name of ['HILOS_TIMEOUT', 'HILOS_TOKEN_FLIE', 'HILOS_', 'HILOS_SERVICE', 'HILOS_BFF_PORTS'])
+    for (const name of [
+      ...['HILOS_TIMEOUT', 'HILOS_TOKEN_FLIE', 'HILOS_', 'HILOS_SERVICE', 'HILOS_BFF_PORTS'],
+      ...[
+        'HILOSPORT',
+        'CALLERSERVICE_HOST',
+        'CALLER_FILE',
+        'CALLERS_FILES',
+        'CALLERS',
+        'JWT_JWKS',
+        'JWT_SECRET',
+        'CORS_ORIGIN',
+        'HILOS_TOKEN_NEXT_FLIE',
+      ],
+    ])
       t.match(problemsOf({ [name]: 'x' }), [`${name}: is not a setting, probably misspelt`])
+    t.notMatch(problemsOf({ CORS_ORIGIN: 'x' }).join(), 'LOG_LEVEL', 'only what it can be a slip of is listed')
+    t.strictSame(problemsOf({ THEIR_HILOS_TOKN: 'x' }), [])
     const links = [
       'HILOS_SERVICE_HOST',
       'HILOS_PORT',
@@ -195,6 +345,7 @@ t.test(
       'HILOS_BFF_PORT',
       'HILOS_BFF_PORT_3000_TCP',
       'HILOS_BFF_PORT_3000_TCP_ADDR',
+      'JWT_ISSUER_SERVICE_HOST',
     ]
     t.strictSame(problemsOf(Object.fromEntries(links.map((name) => [name, 'tcp://10.0.0.1:3000']))), [])
   },
@@ -225,6 +376,38 @@ t.test('the base URL, whatever is tried, is https or stays on this machine', asy
   for (const [url, good] of table)
     t.strictSame(names(problemsOf({ HILOS_BASE_URL: url })), good ? [] : ['HILOS_BASE_URL'], url)
   t.match(loadConfig({ ...minimum, HILOS_BASE_URL: 'http://localhost' }).warnings.at(-1), /plain http/)
+})
+
+t.test('the URL of the issuer’s keys, whatever is tried, is https or stays on this machine', async (t) => {
+  const table = [
+    ['https://a.example/keys?v=2', true],
+    ['http://localhost:9/keys', true],
+    ['http://a.example/keys', false],
+    ['https://user@a.example/keys', false],
+    ['https://:pass@a.example/keys', false],
+    ['https://a.example/keys#x', false],
+    ['https://a.example/keys#', false],
+    ['a.example/keys', false],
+  ] as const
+  for (const [url, good] of table)
+    t.strictSame(names(problemsOf({ ...tokens, JWT_JWKS_URL: url })), good ? [] : ['JWT_JWKS_URL'], url)
+})
+
+t.test('each setting that is bounded, at its bound, is taken; one more is refused', async (t) => {
+  const table = [
+    ['HILOS_TOKEN', 'x'.repeat(4096), 'x'.repeat(4097)],
+    ['HILOS_TOKEN_NEXT', 'x'.repeat(4096), 'x'.repeat(4097)],
+    ['JWT_ISSUER', 'x'.repeat(2048), 'x'.repeat(2049)],
+    ['JWT_AUDIENCE', 'x'.repeat(2048), 'x'.repeat(2049)],
+    ['HILOS_TOKEN', '!~', '\u00e9'],
+    ['HILOS_TOKEN_NEXT', '!~', '\u007f'],
+    ['JWT_ISSUER', '!~', '\u00e9'],
+    ['CALLER_MAX_RPS', '100000', '100001'],
+  ] as const
+  for (const [name, good, bad] of table) {
+    t.strictSame(problemsOf({ ...tokens, [name]: good }), [], name)
+    t.strictSame(names(problemsOf({ ...tokens, [name]: bad })), [name], name)
+  }
 })
 
 t.test('the two ports, when they are the same, are refused, unless the system chooses', async (t) => {
@@ -258,7 +441,11 @@ t.test('a secret, when given as a file, is read from it', async (t) => {
     t.match(problems[0], problem)
     t.notMatch(problems.join('\n'), /canary|testdir|\.tap/)
   }
-  t.match(problemsOf({ HILOS_TOKEN_FILE: good }), [/^HILOS_TOKEN: is given twice/])
+  for (const path of [good, join(t.testdir(), 'nothing-here')]) {
+    const problems = problemsOf({ HILOS_TOKEN_FILE: path })
+    t.match(problems, [/^HILOS_TOKEN: is given twice/])
+    t.equal(problems.length, 1)
+  }
 })
 
 /** Makes files, or folders, in a folder of the test's own. */
@@ -283,7 +470,8 @@ t.test('the settings, when logged or inspected, show no secret', async (t) => {
 t.test('the budget of the cache, when it cannot be shared out evenly, is still in whole bytes', async (t) => {
   for (const given of [1_048_576, 1_048_577, 50_000_001, 100_000_007]) {
     const { cache } = loadConfig({ ...minimum, CACHE_MAX_BYTES: String(given) })
-    const parts = [cache.documentsMaxBytes, cache.renderingsMaxBytes, cache.absencesMaxBytes]
+    const { documentsMaxBytes, renderingsMaxBytes, absencesMaxBytes, ownAbsencesMaxBytes } = cache
+    const parts = [documentsMaxBytes, renderingsMaxBytes, absencesMaxBytes, ownAbsencesMaxBytes]
     for (const part of parts) t.ok(Number.isInteger(part))
     t.equal(
       parts.reduce((sum, part) => sum + part),

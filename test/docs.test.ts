@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
+import { readCallers } from '../src/access/callers-file.ts'
 import { failureKinds } from '../src/failure-kinds.ts'
-import { SettingsSchema } from '../src/settings.ts'
+import { SettingsSchema, secretNames } from '../src/settings.ts'
 import { startService } from './harness/service.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -24,12 +25,18 @@ t.test('the settings table in the README, names every setting with its default',
     [...(row.split('|')[1] ?? '').matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name),
   )
   const settings = Object.keys(SettingsSchema.properties)
-  t.strictSame(documented.sort(), [...settings, 'HILOS_TOKEN_FILE', 'CONTACT_REF_KEY_FILE'].sort())
+  t.strictSame(documented.sort(), [...settings, ...secretNames.map((name) => `${name}_FILE`)].sort())
   for (const [name, schema] of Object.entries(SettingsSchema.properties)) {
     const given = 'default' in schema ? String(schema.default) : ''
     const [, , fallback = ''] = rows.find((row) => row.includes(`\`${name}\``))?.split('|') ?? []
     t.ok(fallback.includes(given), `${name}: ${fallback}`)
   }
+})
+
+t.test('the callers’ file in the README, once its placeholders are filled in, is one', async (t) => {
+  const example = /```json\n(.*"callers".*?)```/s.exec(readme.slice(readme.indexOf('## Who may call')))?.[1] ?? ''
+  const filled = example.replace('64 hexadecimal digits', 'a'.repeat(64)).replace("a flow's UUID", documentIds.ready)
+  t.match(readCallers(filled), { callers: [{ name: 'support-web', profile: 'agent' }] })
 })
 
 t.test('a file or a link, when a page names it, exists', async (t) => {
@@ -45,19 +52,22 @@ t.test('a file or a link, when a page names it, exists', async (t) => {
   }
 })
 
-t.test('a test, when SECURITY.md says that it proves something, has that title', async (t) => {
-  const text = readFileSync(join(root, 'SECURITY.md'), 'utf8')
+t.test('a test, when a page says that it proves something, has that title', async (t) => {
+  const text = ['SECURITY.md', 'docs/threat-model.md'].map((page) => readFileSync(join(root, page), 'utf8')).join('\n')
   const titles = globSync('test/**/*.test.ts', { cwd: root })
     .map((file) => readFileSync(join(root, file), 'utf8'))
     .join('\n')
   const named = [...text.matchAll(/\.test\.ts`: "([^"…]+)/g)].map(([, title]) => title ?? '')
-  t.ok(named.length > 3)
+  t.ok(named.length > 20)
   for (const title of named) t.ok(titles.includes(title), title)
 })
 
 t.test('the CHANGELOG, names the codes that the agreed contract does not have', async (t) => {
   const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
-  for (const code of ['malformed_request', 'request_timeout', 'upstream_untrusted', 'not_cached']) {
+  for (const code of [
+    ...['malformed_request', 'request_timeout', 'upstream_untrusted', 'not_cached'],
+    'token_issuer_unavailable',
+  ]) {
     t.ok(Object.hasOwn(failureKinds, code))
     t.ok(changelog.includes(`\`${code}\``), code)
   }

@@ -19,13 +19,14 @@ t.test('the OpenAPI document, when served, is the committed one', async (t) => {
   t.equal(committed.info.version, version)
 })
 
-t.test('the examples, each view for itself, are what the service really answers', async (t) => {
+t.test('the examples, each as its title says it is asked for, are what the service really answers', async (t) => {
   const { get } = await startService(t)
   const { examples } = (await get('/openapi.json')).json().paths[path].get.responses['200'].content['application/json']
-  t.strictSame(Object.keys(examples), ['summary', 'timeline', 'transcript'])
-  for (const [view, { value }] of Object.entries<{ value: unknown }>(examples)) {
-    const reply = await get(`/execution-contacts/${documentIds.deliveryConfirmation}?view=${view}`)
-    t.strictSame(reply.json(), value, view)
+  t.strictSame(Object.keys(examples), ['summary', 'timeline', 'transcript', 'agent', 'viewer'])
+  for (const [name, { summary, value }] of Object.entries<{ summary: string; value: unknown }>(examples)) {
+    const query = /^[^:,]*/.exec(summary)?.[0]
+    const reply = await get(`/execution-contacts/${documentIds.deliveryConfirmation}?${query}`)
+    t.strictSame(reply.json(), value, name)
   }
 })
 
@@ -71,6 +72,23 @@ t.test('every schema and every status, in the document, is named or has a schema
   )
   const elsewhere = ['route_not_found', 'method_not_allowed', 'request_timeout']
   t.strictSame([...documented, ...elsewhere].sort(), Object.keys(failureKinds).sort())
+})
+
+t.test('both ways to say who calls, are described, and asked of the contacts only', async (t) => {
+  const { get } = await startService(t)
+  const { components, paths } = (await get('/openapi.json')).json()
+  t.match(components.securitySchemes, {
+    callerKey: { type: 'http', scheme: 'bearer', description: /key.*profile/s },
+    accessToken: {
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'JWT',
+      description: /execution-contacts:viewer.*hilos_flows/s,
+    },
+  })
+  t.strictSame(paths[path].get.security, [{ callerKey: [] }, { accessToken: [] }])
+  t.equal(paths['/problems/{code}'].get.security, undefined)
+  for (const status of ['401', '403']) t.ok(paths[path].get.responses[status].headers['WWW-Authenticate'], status)
 })
 
 t.test('the documentation page, when opened, allows its own scripts and no other host', async (t) => {

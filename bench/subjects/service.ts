@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, existsSync, mkdtempSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { keyHash } from '../../src/access/keys.ts'
 import { freePort, type Running, startProgram } from '../processes.ts'
 import { untilAnswered } from '../until-answered.ts'
-import type { Subject, SubjectKind, Surroundings } from './subject.ts'
+import { callerKey, type Subject, type SubjectKind, type Surroundings } from './subject.ts'
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
@@ -47,7 +48,7 @@ export async function startService(
     args: [...shippedFlags, ...flags, main],
     core: cores.server,
     env: {
-      ...settingsFor(upstream.baseUrl, upstream.token),
+      ...settingsFor(upstream.baseUrl, upstream.token, writeCallers(folder)),
       PORT: String(port),
       ADMIN_PORT: '0',
       LOG_LEVEL: log === 'silent' ? 'silent' : 'info',
@@ -67,17 +68,26 @@ export async function startService(
 }
 
 /** What an operator would set, with a cache that neither forgets nor evicts while it is measured. */
-function settingsFor(baseUrl: string, token: string): Record<string, string> {
+function settingsFor(baseUrl: string, token: string, callersFile: string): Record<string, string> {
   return {
     NODE_ENV: 'production',
     HILOS_TOKEN: token,
     HILOS_BASE_URL: baseUrl,
     HILOS_MAX_RPS: '0',
-    DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
+    CALLERS_FILE: callersFile,
+    // Counted, but never reached.
+    CALLER_MAX_RPS: '100000',
     CONTACT_REF_KEY: 'bench contact ref key',
     CACHE_LIFETIME_SCALE: '100',
     CACHE_MAX_BYTES: String(4 * 1024 ** 3),
   }
+}
+
+function writeCallers(folder: string): string {
+  const path = join(folder, 'callers.json')
+  const caller = { name: 'bench', keySha256: keyHash(callerKey), profile: 'full' }
+  writeFileSync(path, JSON.stringify({ callers: [caller] }))
+  return path
 }
 
 interface Sink {

@@ -1,3 +1,4 @@
+import { createKey } from '../../src/access/keys.ts'
 import type { Cores } from '../cores.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 
@@ -28,5 +29,8 @@ export interface SubjectKind {
   readonly start: (surroundings: Surroundings) => Promise<Subject>
 }
 
+/** The key of the one caller there is. */
+export const callerKey = createKey()
+
 /** What every request to every subject carries, whoever serves it. */
-export const callerHeaders: Readonly<Record<string, string>> = {}
+export const callerHeaders: Readonly<Record<string, string>> = { authorization: `Bearer ${callerKey}` }

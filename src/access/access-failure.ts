@@ -23,16 +23,31 @@ export type Refusal =
   | 'no scope'
   | 'wider profile'
 
+const guesses: readonly Refusal[] = [
+  'malformed',
+  'too long',
+  'unknown key',
+  'no issuer trusted',
+  'algorithm',
+  'signing key unknown',
+  'signing key ambiguous',
+  'signing key unusable',
+  'signature',
+]
+
 const realm = 'Bearer realm="hilos-bff"'
 
 /** Nobody gets in with this, or not as far as they want. */
 export class AccessFailure extends Failure {
   /** The value of `WWW-Authenticate` (RFC 6750 section 3). */
   readonly challenge: string
+  /** Somebody may be trying credentials: this one is neither a caller's nor signed by the issuer. */
+  readonly isGuess: boolean
 
   constructor(code: 'unauthenticated' | 'forbidden', reason: Refusal, challenge: string) {
     super(code, { facts: { reason } })
     this.challenge = challenge
+    this.isGuess = guesses.includes(reason)
   }
 }
 

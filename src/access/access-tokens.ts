@@ -24,7 +24,7 @@ export interface AccessTokensOptions extends IssuerKeysOptions {
 }
 
 /** Signatures only: with a symmetric algorithm, whoever checks tokens could make them (RFC 8725 section 3.1). */
-const algorithms = ['RS256', 'ES256', 'EdDSA']
+export const algorithms = ['RS256', 'ES256', 'EdDSA']
 /** For clocks that differ a little. */
 const toleranceSeconds = 5
 /** Refused unread past this; the server takes no longer headers either. */

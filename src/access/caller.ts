@@ -15,9 +15,10 @@ export interface Caller {
 export const anonymous: Caller = { name: 'anonymous', kind: 'anonymous', profile: 'full', flows: null }
 
 /**
- * Whether a run of this flow exists as far as the caller may know.
+ * Whether a run of this flow exists as far as somebody may know.
+ * @param flows theirs, in lower case; null is every flow
  * @param flowId null where Hilos does not say which flow it is
  */
-export function mayKnowOf(caller: Caller, flowId: string | null): boolean {
-  return caller.flows === null || (flowId !== null && caller.flows.has(flowId.toLowerCase()))
+export function mayKnowOf(flows: Caller['flows'], flowId: string | null): boolean {
+  return flows === null || (flowId !== null && flows.has(flowId.toLowerCase()))
 }

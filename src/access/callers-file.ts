@@ -7,6 +7,8 @@ export type CallersFile = { readonly callers: readonly CallerEntry[] } | { reado
 const maxEntries = 1000
 /** Of one caller. */
 const maxKeys = 2
+/** They go into the log and to operators, each time they ask: a file of rubbish has more of them than it has lines. */
+const maxProblems = 100
 
 /**
  * Reads the text of `CALLERS_FILE`. It counts as a whole or not at all: half a file would lock out callers in silence.
@@ -14,7 +16,10 @@ const maxKeys = 2
  */
 export function readCallers(text: string): CallersFile {
   const problems: string[] = []
-  const report: Report = (position, problem) => problems.push(`${position}: ${problem}`)
+  const report: Report = (position, problem) => {
+    if (problems.length < maxProblems) problems.push(`${position}: ${problem}`)
+    else problems[maxProblems] = `and more than ${maxProblems} problems in all`
+  }
   const value = parseJson(text, (problem) => report('the file', problem))
   const file = value === undefined ? null : readObject(value, ['callers'], 'the file', report)
   if (file === null) return { problems }

@@ -21,7 +21,10 @@ export interface IssuerKeysOptions {
   readonly onOutage?: (failure: Failure) => void
 }
 
-/** For so long, in milliseconds, a key the issuer has taken back may still be trusted; for longer only when it cannot be asked. */
+/**
+ * So often the issuer is asked, and for so long a verdict is remembered, in milliseconds: a key it has taken back is trusted
+ * for no longer than both together, unless it cannot be asked.
+ */
 export const maxAgeMs = 10 * 60_000
 /** Tokens naming keys that do not exist make us ask no more often than this. */
 const cooldownMs = 30_000
@@ -86,8 +89,11 @@ function reasonOf(error: unknown): string {
   return error instanceof SyntaxError || error instanceof errors.JWKSInvalid ? 'not a key set' : 'no answer'
 }
 
-/** The body, unless the answer is an error, a redirect or too large. */
-async function keySetText(response: Response): Promise<string> {
+/**
+ * The body.
+ * @throws Failure `token_issuer_unavailable` when the answer is an error, a redirect or too large
+ */
+export async function keySetText(response: Response): Promise<string> {
   if (response.status !== 200) {
     await response.body?.cancel()
     throw unavailable({ reason: 'not 200', status: response.status })

@@ -11,9 +11,12 @@ export function parseJson(text: string, report: (problem: string) => void): unkn
     report(place ? `is not JSON, line ${place[1]} column ${place[2]}` : 'is not JSON')
     return undefined
   }
-  for (const offset of repeatedNames(text)) report(`has a property twice, ${placeOf(text, offset)}`)
+  for (const offset of firstRepeatedNames(text)) report(`has a property twice, ${placeOf(text, offset)}`)
   return value
 }
+
+/** To find the place of each one means to read the text from its beginning. */
+const mostRepeated = 20
 
 /** In valid JSON these are all the names, the other strings, and the ends of objects. */
 const tokens = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]/g
@@ -22,7 +25,8 @@ const tokens = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]/g
  * Where an object has a name it has already. JSON.parse takes the last of them without a word, so the person who reads
  * the first believes something else than the program.
  */
-function* repeatedNames(text: string): Generator<number> {
+function* firstRepeatedNames(text: string): Generator<number> {
+  let repeated = 0
   const openObjects: number[] = []
   const seen = new Set<string>()
   for (const { 0: token, 1: name = '', 2: colon, index } of text.matchAll(tokens)) {
@@ -31,7 +35,11 @@ function* repeatedNames(text: string): Generator<number> {
     else if (colon !== undefined) {
       // Parsed, because "a" and "\u0061" are one name.
       const inObject = `${openObjects.at(-1)} ${JSON.parse(name)}`
-      if (seen.has(inObject)) yield index
+      if (seen.has(inObject)) {
+        yield index
+        repeated += 1
+        if (repeated === mostRepeated) return
+      }
       seen.add(inObject)
     }
   }

@@ -7,6 +7,27 @@ import { sharedSchemas } from '../presentation/rendering.ts'
 import { version } from '../version.ts'
 import { pagePolicy } from './security-headers.ts'
 
+/** Both are sent as `Authorization: Bearer`; a service may take one of them, both, or (told so by name) anybody. */
+const securitySchemes = {
+  callerKey: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'hbff_ and 43 characters',
+    description:
+      'A key that the operators gave to one caller, a server for example. It says which profile the caller has, and may be ' +
+      'limited to some flows. Keep it where no browser can read it.',
+  },
+  accessToken: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description:
+      'An access token of the issuer this service trusts, signed with RS256, ES256 or EdDSA. Its scope names the profile: ' +
+      '`execution-contacts:viewer`, `execution-contacts:agent` or `execution-contacts:full`; of several, the widest counts. ' +
+      'The claim `hilos_flows`, an array of flow ids, limits what it is good for.',
+  },
+} as const
+
 /** Describes the routes declared after it as OpenAPI 3.1 at `/openapi.json`, and shows them at `/docs`. */
 export async function publishOpenApi(app: FastifyInstance): Promise<void> {
   for (const schema of [ProblemSchema, SummarySchema, TimelineSchema, TranscriptSchema, ...sharedSchemas])
@@ -25,6 +46,7 @@ export async function publishOpenApi(app: FastifyInstance): Promise<void> {
           '`Cache-Status`, never in the body. Failures are problems (RFC 9457) with a `code` to branch on.',
         license: { name: 'MIT', identifier: 'MIT' },
       },
+      components: { securitySchemes },
       servers: [{ url: '/', description: 'This service' }],
       tags: [
         { name: 'Execution contacts', description: 'One contact’s run through one flow.' },

@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AccessFailure } from '../access/access-failure.ts'
 import { Failure } from '../errors.ts'
 import { failureKinds } from '../failure-kinds.ts'
 import { presentProblem, problemMediaType } from '../presentation/problem.ts'
@@ -21,6 +22,7 @@ export function answerWithProblems(app: FastifyInstance): void {
 export function sendProblem(failure: Failure, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   request.failure = failure
   if (failure.retryAfterSeconds !== null) reply.header('retry-after', failure.retryAfterSeconds)
+  if (failure instanceof AccessFailure) reply.header('www-authenticate', failure.challenge)
   // Who sends something malformed and who reads it may not agree on where it ends.
   if (failure.code === 'malformed_request') reply.header('connection', 'close')
   return reply

@@ -4,8 +4,8 @@ import { Failure } from '../errors.ts'
 
 /**
  * Refuses, before anything else looks at it, a request that no route could answer well: a target that is too long, a
- * Host that is missing, doubled or none (RFC 9112 section 3.2), another HTTP than 1.0 and 1.1, an unknown path, a method
- * the path does not have.
+ * Host that is missing, doubled or none (RFC 9112 section 3.2), a doubled Authorization, of which others may have read the
+ * other one, another HTTP than 1.0 and 1.1, an unknown path, a method the path does not have.
  * Call it before the first route is declared.
  */
 export function refuseWhatNoRouteAnswers(app: FastifyInstance, { maxUrlLength }: { maxUrlLength: number }): void {
@@ -19,8 +19,9 @@ export function refuseWhatNoRouteAnswers(app: FastifyInstance, { maxUrlLength }:
   app.addHook('onRequest', (request, reply, done) => {
     // No route reads a body, so nobody knows what stands on the connection after this request.
     if (announcesBody(request)) reply.header('connection', 'close')
-    const failure = refusalOf(request, maxUrlLength) ?? (request.is404 ? missing(request, reply) : undefined)
-    done(failure)
+    // The only route for any path is that for preflights, which have been answered by now.
+    const unanswered = request.is404 || request.routeOptions.url === '*'
+    done(refusalOf(request, maxUrlLength) ?? (unanswered ? missing(request, reply) : undefined))
   })
 
   function missing(request: FastifyRequest, reply: FastifyReply): Failure {
@@ -41,10 +42,11 @@ const hostForm = /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i
 function refusalOf({ url, raw }: FastifyRequest, maxUrlLength: number): Failure | undefined {
   if (url.length > maxUrlLength) return new Failure('uri_too_long')
   const { rawHeaders, httpVersion } = raw
-  const hosts = hostsIn(rawHeaders)
+  const hosts = valuesOf('host', rawHeaders)
   const addressed = hosts.length === 1 || (hosts.length === 0 && httpVersion === '1.0')
   const spoken = httpVersion === '1.0' || httpVersion === '1.1'
-  return addressed && hosts.every((host) => hostForm.test(host)) && spoken
+  const one = valuesOf('authorization', rawHeaders).length <= 1
+  return addressed && hosts.every((host) => hostForm.test(host)) && spoken && one
     ? undefined
     : new Failure('malformed_request')
 }
@@ -53,6 +55,6 @@ function refusalOf({ url, raw }: FastifyRequest, maxUrlLength: number): Failure 
  * All of them; `headers` keeps the first one only, and `headersDistinct` sorts out the others as well, at each request.
  * @param rawHeaders names and values in turn
  */
-function hostsIn(rawHeaders: readonly string[]): string[] {
-  return rawHeaders.filter((_each, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'host')
+function valuesOf(name: string, rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_each, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
 }

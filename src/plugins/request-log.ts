@@ -21,6 +21,7 @@ export function logWhenOver(request: FastifyRequest, reply: FastifyReply): void 
         method,
         route: routeOptions.url ?? null,
         status: left ? null : status,
+        ...(request.caller && { caller: request.caller.name }),
         cache: reply.getHeader('cache-status'),
         durationMs: Math.round(reply.elapsedTime * 10) / 10,
         ...(failure && { err: failure }),

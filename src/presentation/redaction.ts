@@ -4,6 +4,7 @@ import type { Message } from './message.ts'
 import { digitsOf } from './phone-spellings.ts'
 import type { Profile } from './profile.ts'
 import { createScrubber, placeholders, type Scrubber } from './scrubbing.ts'
+import type { Step } from './step.ts'
 
 /**
  * What somebody of this profile may see of a contact.
@@ -14,9 +15,9 @@ export function redact(contact: ExecutionContact, profile: Profile): ExecutionCo
     case 'full':
       return contact
     case 'agent':
-      return redactBy(agentRules(createScrubber(contact.contact)), contact)
+      return redactBy(agentRules(contact), contact)
     case 'viewer':
-      return redactBy(viewerRules, contact)
+      return redactBy(viewerRules(contact), contact)
   }
 }
 
@@ -30,23 +31,38 @@ interface Rules {
   readonly value: Rule<Answer['value']>
   readonly location: Rule<NonNullable<Message['location']>>
   readonly sharedContacts: Rule<Message['sharedContacts']>
+  /** For words of the flow's authors and of providers, which may repeat what identifies the contact. */
+  readonly foreign: Scrubber
 }
 
 const withheld = () => null
+const withoutTexts = { text: withheld, value: withheld, location: withheld }
 
-const viewerRules: Rules = {
-  name: withheld,
-  phone: withheld,
-  text: withheld,
-  value: withheld,
-  location: withheld,
-  sharedContacts: withheld,
+function viewerRules({ contact }: ExecutionContact): Rules {
+  return {
+    ...withoutTexts,
+    name: withheld,
+    phone: withheld,
+    sharedContacts: withheld,
+    foreign: createScrubber(contact),
+  }
 }
 
-function agentRules(scrub: Scrubber): Rules {
+function agentRules({ contact }: ExecutionContact): Rules {
+  const scrub = createScrubber(contact)
+  // Of whom Hilos says nothing any more, there is no telling what to look for in texts.
+  const isUnknown = contact.isDeleted || contact.ref === null
   return {
     name: (name) => shortened(scrub(name)),
     phone: masked,
+    sharedContacts: (count) => count,
+    foreign: scrub,
+    ...(isUnknown ? withoutTexts : scrubbedTexts(scrub)),
+  }
+}
+
+function scrubbedTexts(scrub: Scrubber): Pick<Rules, keyof typeof withoutTexts> {
+  return {
     text: scrub,
     value: (value) => {
       const scrubbed = scrub(String(value))
@@ -57,7 +73,6 @@ function agentRules(scrub: Scrubber): Rules {
       name: unlessNull(name, scrub),
       address: unlessNull(address, scrub),
     }),
-    sharedContacts: (count) => count,
   }
 }
 
@@ -75,15 +90,35 @@ function redactBy(rules: Rules, { contact, ...run }: ExecutionContact): Executio
       masked: true,
       meta: {},
     },
-    steps: run.steps.map((step) => ({ ...step, reason: unlessNull(step.reason, rules.text) })),
-    answers: run.answers.map((answer) => ({ ...answer, value: unlessNull(answer.value, rules.value) })),
-    messages: run.messages.map((message) => ({
-      ...message,
-      text: unlessNull(message.text, rules.text),
-      location: unlessNull(message.location, rules.location),
-      replyTo: unlessNull(message.replyTo, unlessFromWhatsApp),
-      sharedContacts: unlessNull(message.sharedContacts, rules.sharedContacts),
+    steps: run.steps.map((step) => redactStep(rules, step)),
+    answers: run.answers.map((answer) => ({
+      ...answer,
+      value: unlessNull(answer.value, rules.value),
+      messageId: unlessNull(answer.messageId, unlessFromWhatsApp),
     })),
+    messages: run.messages.map((message) => redactMessage(rules, message)),
+  }
+}
+
+function redactStep(rules: Rules, step: Step): Step {
+  return {
+    ...step,
+    reason: unlessNull(step.reason, rules.text),
+    question: step.question && { ...step.question, options: step.question.options.map(rules.foreign) },
+    messageIds: step.messageIds.flatMap((id) => unlessFromWhatsApp(id) ?? []),
+  }
+}
+
+function redactMessage(rules: Rules, message: Message): Message {
+  const { error, ...delivery } = message.delivery
+  return {
+    ...message,
+    id: unlessNull(message.id, unlessFromWhatsApp),
+    text: unlessNull(message.text, rules.text),
+    delivery: { ...delivery, error: error && { ...error, code: rules.foreign(error.code) } },
+    location: unlessNull(message.location, rules.location),
+    replyTo: unlessNull(message.replyTo, unlessFromWhatsApp),
+    sharedContacts: unlessNull(message.sharedContacts, rules.sharedContacts),
   }
 }
 

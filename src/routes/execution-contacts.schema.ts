@@ -1,21 +1,47 @@
 import { Type } from 'typebox'
 import { exampleContact } from '../presentation/example.ts'
-import { SummarySchema, TimelineSchema, TranscriptSchema } from '../presentation/execution-contact.ts'
+import {
+  type ExecutionContact,
+  SummarySchema,
+  TimelineSchema,
+  TranscriptSchema,
+} from '../presentation/execution-contact.ts'
+import { type Profile, profiles } from '../presentation/profile.ts'
+import { redact } from '../presentation/redaction.ts'
 import { type View, views } from '../presentation/rendering.ts'
 import { oneOf, refTo } from '../presentation/schema.ts'
 import { problemResponses } from './problem-responses.ts'
 
-const { messages: _messages, ...exampleTimeline } = exampleContact
-const { steps: _steps, answers: _answers, ...exampleSummary } = exampleTimeline
+const timelineOf = ({ messages: _messages, ...timeline }: ExecutionContact) => timeline
+const summaryOf = ({ messages: _messages, steps: _steps, answers: _answers, ...summary }: ExecutionContact) => summary
 
 const examples = {
-  summary: { summary: 'view=summary: where the run stands', value: exampleSummary },
-  timeline: { summary: 'view=timeline, the default: with steps and answers', value: exampleTimeline },
+  summary: { summary: 'view=summary: where the run stands', value: summaryOf(exampleContact) },
+  timeline: { summary: 'view=timeline, the default: with steps and answers', value: timelineOf(exampleContact) },
   transcript: { summary: 'view=transcript: with the messages', value: exampleContact },
+  agent: {
+    summary: 'view=summary&profile=agent: name shortened, number masked',
+    value: summaryOf(redact(exampleContact, 'agent')),
+  },
+  viewer: {
+    summary: 'view=timeline&profile=viewer: nothing that says who it is, or what they wrote',
+    value: timelineOf(redact(exampleContact, 'viewer')),
+  },
 }
 
 /** Any UUID as RFC 9562 writes it, whatever its version, in any case; the `uuid` format alone also takes urn:uuid. */
 const uuidPattern = '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$'
+
+const rateLimitHeaders = {
+  'RateLimit-Policy': {
+    type: 'string',
+    description: 'How many requests (`q`) a caller has in how many seconds (`w`), for example `"caller";q=50;w=1`.',
+  },
+  RateLimit: {
+    type: 'string',
+    description: 'How many are left (`r`) for how many seconds (`t`), for example `"caller";r=49;t=1`.',
+  },
+}
 
 const freshnessHeaders = {
   ETag: { type: 'string', description: 'Strong: changes when the bytes do. Send it back in `If-None-Match`.' },
@@ -35,7 +61,11 @@ const freshnessHeaders = {
     description: 'What the cache did, and the milliseconds the request had taken by then.',
   },
   'Content-Encoding': { type: 'string', description: '`br` or `gzip`, when asked for and worth it.' },
-  Vary: { type: 'string', description: '`Accept, Accept-Encoding`.' },
+  Vary: {
+    type: 'string',
+    description: '`Accept, Accept-Encoding, Authorization`, with `Origin` where other origins may call.',
+  },
+  ...rateLimitHeaders,
   'X-Request-Id': { type: 'string', description: 'Names this request in the log.' },
 }
 
@@ -43,6 +73,7 @@ const freshnessHeaders = {
 export const executionContactSchema = {
   operationId: 'getExecutionContact',
   tags: ['Execution contacts'],
+  security: [{ callerKey: [] }, { accessToken: [] }],
   summary: 'One contact’s run through a flow',
   description:
     'Each view holds the one before. Every field is always there; what is not known is null. HEAD gives the same headers.',
@@ -55,9 +86,17 @@ export const executionContactSchema = {
     }),
   }),
   // Optional for callers, but never missing in the handler: the default is filled in.
-  querystring: Type.Unsafe<{ readonly view: View }>(
+  querystring: Type.Unsafe<{ readonly view: View; readonly profile?: Profile }>(
     Type.Object(
-      { view: Type.Optional({ ...oneOf(views, 'How much of it.'), default: 'timeline' }) },
+      {
+        view: Type.Optional({ ...oneOf(views, 'How much of it.'), default: 'timeline' }),
+        profile: Type.Optional(
+          oneOf(
+            profiles,
+            'Show no more than this profile may see. Yours unless given; a wider one is 403 `forbidden`.',
+          ),
+        ),
+      },
       { additionalProperties: false },
     ),
   ),

@@ -1,76 +1,111 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  onRequestHookHandler,
+} from 'fastify'
+import { forbiddenProfile } from '../access/access-failure.ts'
+import type { Caller } from '../access/caller.ts'
+import type { Disclosure } from '../access/disclosure.ts'
+import type { EntitledReads } from '../access/entitled-reads.ts'
 import { ageSeconds, formatCacheStatus, matchesIfNoneMatch } from '../cache/cache-status.ts'
 import { demandOf } from '../cache/demand.ts'
-import type { Answer, ReadThrough } from '../cache/read-through.ts'
+import type { Answer } from '../cache/read-through.ts'
 import { Failure } from '../errors.ts'
+import { isWider } from '../presentation/profile.ts'
+import type { RememberedContact } from '../presentation/remembered-contact.ts'
 import type { Representation, View } from '../presentation/rendering.ts'
 import type { Renderings } from '../presentation/renderings.ts'
 import { executionContactSchema } from './execution-contacts.schema.ts'
-import { acceptsJson, codingFor, mediaType, vary } from './negotiation.ts'
+import { acceptsJson, codingFor, mediaType, variesOn } from './negotiation.ts'
 
 export interface ExecutionContactRoutesOptions {
-  /** Packed presentations by id in lower case. */
-  readonly remembered: ReadThrough<Buffer>
+  /** By id in lower case, as far as each caller may know of them. */
+  readonly reads: EntitledReads<RememberedContact>
   readonly renderings: Renderings
+  /** Run in this order before anything else of a request is looked at; behind them it is known who calls. */
+  readonly guards: readonly (onRequestHookHandler | onRequestAsyncHookHandler)[]
+  readonly callerOf: (request: FastifyRequest) => Caller
+  /** Told of each answer that tells a caller something about a contact. */
+  readonly onDisclosure: (disclosure: Disclosure) => void
   /** However fresh a caller wants it: within this time Hilos is not made to answer again. */
   readonly reloadFloorMs: number
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number
 }
 
-/** `GET /execution-contacts/{id}`: one contact's run through a flow, in the view asked for. */
+/** `GET /execution-contacts/{id}`: one contact's run through a flow, in the view asked for, as far as the caller may see. */
 export function executionContactRoutes(app: FastifyInstance, options: ExecutionContactRoutesOptions): void {
-  const { remembered, renderings, reloadFloorMs, now } = options
+  const { reads, renderings, guards, callerOf, onDisclosure, reloadFloorMs, now } = options
   app
     .withTypeProvider<TypeBoxTypeProvider>()
     .get(
       '/execution-contacts/:id',
-      { schema: executionContactSchema, onRequest: refuseOtherFormats },
+      { schema: executionContactSchema, onRequest: [tellWhatItVariesOn, ...guards, refuseOtherFormats] },
       (request, reply) => {
         const id = request.params.id.toLowerCase()
-        const answer = remembered.get(id, demandOf(request.headers['cache-control'], reloadFloorMs))
+        const caller = callerOf(request)
+        const { view, profile = caller.profile } = request.query
+        if (isWider(profile, caller.profile)) throw forbiddenProfile(profile)
+        const send = (answer: Answer<RememberedContact> | null) =>
+          render({ id, caller, view, profile }, answer, request, reply)
+        const answer = reads.get(caller, id, demandOf(request.headers['cache-control'], reloadFloorMs))
         // What is remembered goes out without a turn of the event loop.
-        if (!(answer instanceof Promise)) return send(id, answer, request, reply)
-        return answer.then((landed) => send(id, landed, request, reply))
+        return answer instanceof Promise ? answer.then(send) : send(answer)
       },
     )
 
-  function send(id: string, answer: Answer<Buffer> | null, request: ContactRequest, reply: FastifyReply) {
+  function render(wish: Wish, answer: Answer<RememberedContact> | null, request: FastifyRequest, reply: FastifyReply) {
     if (answer === null) throw new Failure('not_cached')
-    const { entry } = answer
-    reply.header('cache-status', formatCacheStatus('hilos-bff', answer, now()))
-    reply.header('server-timing', serverTiming(answer, reply))
+    const { entry, handling } = answer
+    // To whom some runs are concealed, an absence says nothing of how it came about.
+    if (entry.value !== null || wish.caller.flows === null) {
+      reply.header('cache-status', formatCacheStatus('hilos-bff', answer, now()))
+      reply.header('server-timing', serverTiming(answer, reply))
+    }
     if (entry.value === null) throw new Failure('execution_contact_not_found')
     reply.header('age', ageSeconds(entry, now()))
-    const representation = renderings.of(id, entry.value, {
-      view: request.query.view,
-      profile: 'full',
-      coding: codingFor(request),
-    })
-    if (!(representation instanceof Promise)) return sendRepresentation(representation, request, reply)
-    return representation.then((compressed) => sendRepresentation(compressed, request, reply))
+    const { id, view, profile } = wish
+    const send = (representation: Representation) => {
+      const status = sendRepresentation(representation, request, reply)
+      onDisclosure({ ...wish, requestId: request.id, status, cache: handling.hit ? 'hit' : handling.fwd })
+      return reply
+    }
+    const representation = renderings.of(id, entry.value.packed, { view, profile, coding: codingFor(request) })
+    return representation instanceof Promise ? representation.then(send) : send(representation)
   }
 }
 
-/** The route's request, after its schema. */
-type ContactRequest = FastifyRequest<{ Querystring: { readonly view: View } }>
+/** What is asked for, and by whom. */
+type Wish = Pick<Disclosure, 'id' | 'caller' | 'profile'> & { readonly view: View }
 
-function sendRepresentation(representation: Representation, request: FastifyRequest, reply: FastifyReply) {
+/** @returns its status */
+function sendRepresentation(representation: Representation, request: FastifyRequest, reply: FastifyReply): 200 | 304 {
   const { body, coding, etag, terminal } = representation
   reply.header('etag', etag)
   // A running contact is asked about anew each time, which costs a 304; one that is over may be kept for a minute.
   reply.header('cache-control', terminal ? 'private, max-age=60' : 'private, no-cache')
-  const unchanged = matchesIfNoneMatch(request.headers['if-none-match'], etag)
-  if (unchanged && request.method === 'GET') return reply.code(304).send()
+  const status = matchesIfNoneMatch(request.headers['if-none-match'], etag) ? 304 : 200
+  reply.code(status)
+  if (status === 304 && request.method === 'GET') {
+    reply.send()
+    return status
+  }
   if (coding !== 'identity') reply.header('content-encoding', coding)
   reply.header('content-type', mediaType).header('content-length', body.length)
   // Fastify gives HEAD the length of what is sent; 0 would be wrong even of a 304 (RFC 9110 section 8.6).
-  return reply.code(unchanged ? 304 : 200).send(body)
+  reply.send(body)
+  return status
 }
 
-function refuseOtherFormats(request: FastifyRequest, reply: FastifyReply, done: (failure?: Failure) => void) {
-  reply.header('vary', vary)
+function tellWhatItVariesOn(_request: FastifyRequest, reply: FastifyReply, done: () => void) {
+  reply.header('vary', variesOn(reply.getHeader('vary')))
+  done()
+}
+
+function refuseOtherFormats(request: FastifyRequest, _reply: FastifyReply, done: (failure?: Failure) => void) {
   done(acceptsJson(request) ? undefined : new Failure('not_acceptable'))
 }
 

@@ -3,8 +3,12 @@ import { type ContentCoding, preferredCoding } from '../presentation/content-cod
 
 /** The one format there is. */
 export const mediaType = 'application/json; charset=utf-8'
-/** The request headers that an answer depends on. */
-export const vary = 'Accept, Accept-Encoding'
+
+/** The request headers that an answer depends on, besides what `Vary` names already. */
+export function variesOn(before: unknown): string {
+  const own = 'Accept, Accept-Encoding, Authorization'
+  return before === undefined ? own : `${before}, ${own}`
+}
 
 /** Different values of one header that are remembered: a handful of browsers sends a handful of them. */
 const maxRemembered = 100

@@ -22,6 +22,9 @@ function responseOf(codes: readonly FailureCode[], instance: string) {
     description: codes.map((code) => `\`${code}\`: ${failureKinds[code].detail}`).join('\n\n'),
     headers: {
       'X-Request-Id': { type: 'string', description: 'Names this request in the log.' },
+      ...(codes.some((code) => [401, 403].includes(failureKinds[code].status)) && {
+        'WWW-Authenticate': { type: 'string', description: 'What to send, and what was wrong with it (RFC 6750).' },
+      }),
       ...(codes.some((code) => failureKinds[code].retryable) && {
         'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds to wait before trying again.' },
       }),

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { anonymous, mayKnowOf } from '../../src/access/caller.ts'
+import { mayKnowOf } from '../../src/access/caller.ts'
 
 const flow = 'b2c0f1de-0000-4000-8000-000000000001'
 
@@ -14,6 +14,6 @@ t.test('a caller, when limited to flows, may know of their runs and of no others
     [new Set<string>(), flow, false],
     [new Set<string>(), null, false],
   ] as const) {
-    t.equal(mayKnowOf({ ...anonymous, flows }, flowId), expected)
+    t.equal(mayKnowOf(flows, flowId), expected)
   }
 })

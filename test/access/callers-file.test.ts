@@ -214,3 +214,18 @@ t.test(
     ])
   },
 )
+
+t.test('a file of rubbish, up to the largest that is read, is refused at once and in few words', async (t) => {
+  const bytes = 1024 * 1024
+  const rubbish = {
+    repeated: `{${'"a":1,'.repeat(bytes / 6 - 2)}"a":1}`,
+    numbers: `{"callers":[${'1,'.repeat(bytes / 2 - 10)}1]}`,
+    flows: `{"callers":[{"flows":[${'1,'.repeat(bytes / 2 - 20)}1]}]}`,
+  }
+  for (const [name, text] of Object.entries(rubbish)) {
+    const began = performance.now()
+    const file = readCallers(text)
+    t.ok(performance.now() - began < 2000, name)
+    t.ok('problems' in file && file.problems.length <= 101 && file.problems.join().length < 10_000, name)
+  }
+})

@@ -1,10 +1,15 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Test } from 'tap'
 import { request } from 'undici'
 import { createSandbox, type Sandbox } from '../../sandbox/hilos.ts'
+import { createKey, keyHash } from '../../src/access/keys.ts'
 import { createService, type Service } from '../../src/app.ts'
 import type { Entry } from '../../src/cache/entry.ts'
 import type { Store } from '../../src/cache/store.ts'
 import { loadConfig } from '../../src/config.ts'
+import type { Profile } from '../../src/presentation/profile.ts'
+import type { RememberedContact } from '../../src/presentation/remembered-contact.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createClock, type TestClock } from './clock.ts'
 
@@ -19,12 +24,23 @@ export interface RunningService {
   readonly hilosPort: number
   readonly service: Service
   readonly clock: TestClock
-  readonly store: Store<Buffer>
+  readonly store: Store<RememberedContact>
   /** Everything logged so far, at level trace. */
   readonly log: () => string
   /** The log as objects. */
   readonly logLines: () => Record<string, unknown>[]
-  readonly get: (path: string, headers?: Record<string, string>, method?: string) => Promise<Reply>
+  readonly get: (path: string, headers?: Record<string, string | string[]>, method?: string) => Promise<Reply>
+  /** What a caller of the arrangement sends to be known. */
+  readonly as: (name: string) => { readonly authorization: string }
+  /** Where the callers' file is, when there are callers. */
+  readonly callersFile: string
+}
+
+/** A caller, as the callers' file has them but for the key. */
+export interface ArrangedCaller {
+  readonly name: string
+  readonly profile: Profile
+  readonly flows?: readonly string[]
 }
 
 export interface Reply {
@@ -39,7 +55,13 @@ export interface Reply {
 export interface Arrangement {
   /** On top of what points the service at the sandbox. */
   readonly env?: Readonly<Record<string, string>>
+  /** Who may call; anybody, unless given. */
+  readonly callers?: readonly ArrangedCaller[]
   readonly clock?: TestClock
+  /** Holds back what must not be told too soon; not at all, unless given. */
+  readonly pause?: (ms: number) => Promise<unknown>
+  /** Milliseconds of a clock that is never set back; the test's clock, unless given. */
+  readonly elapsed?: () => number
   /** Put into every text a fault answers with. */
   readonly faultText?: string
   /** The key the service has and the sandbox accepts. */
@@ -47,25 +69,29 @@ export interface Arrangement {
 }
 
 /** The real service and the real sandbox, each on a free port of loopback, until the test ends. */
-export async function startService(
-  t: Test,
-  { env, clock = createClock(), faultText = 'made-up trouble', token = sandboxToken }: Arrangement = {},
-): Promise<RunningService> {
+export async function startService(t: Test, arrangement: Arrangement = {}): Promise<RunningService> {
+  const { env, callers, clock = createClock(), faultText = 'made-up trouble', token = sandboxToken } = arrangement
+  const { pause = async () => {}, elapsed = clock.now } = arrangement
+  const keys = new Map(callers?.map(({ name }) => [name, createKey()]))
+  const callersFile = callers ? join(t.testdir(), 'callers.json') : ''
+  if (callers) writeFileSync(callersFile, callersJson(callers, keys))
   const sandbox = createSandbox({ token, now: clock.now, faultText })
   const baseUrl = await sandbox.listen()
   const config = loadConfig({
     HILOS_TOKEN: token,
     HILOS_BASE_URL: baseUrl,
-    DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
+    ...(callers ? { CALLERS_FILE: callersFile } : { DANGEROUSLY_ALLOW_ANONYMOUS: 'true' }),
     CONTACT_REF_KEY: contactRefKey,
     LOG_LEVEL: 'trace',
     // The clock stands still unless a test moves it, and with it the governor's tokens.
     HILOS_MAX_RPS: '0',
+    // Tests ask more often than people do; those of the limit set it.
+    CALLER_MAX_RPS: '0',
     ...env,
   })
   const lines: string[] = []
   const logger = createLogger(config.logLevel, { write: (line) => void lines.push(line) })
-  const service = await createService(config, logger, { now: clock.now, elapsed: clock.now, random: () => 0.5 })
+  const service = await createService(config, logger, { now: clock.now, elapsed, random: () => 0.5, pause })
   const origin = await service.callers.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(async () => {
     await service.close()
@@ -79,6 +105,8 @@ export async function startService(
     service,
     clock,
     store: service.store,
+    as: (name) => ({ authorization: `Bearer ${keys.get(name)}` }),
+    callersFile,
     log: () => lines.join(''),
     logLines: () => lines.map((line) => JSON.parse(line)),
     get: async (path, headers = {}, method = 'GET') => {
@@ -91,9 +119,18 @@ export async function startService(
   }
 }
 
+/** The text of a callers' file. */
+export function callersJson(callers: readonly ArrangedCaller[], keys: ReadonlyMap<string, string>): string {
+  return JSON.stringify({
+    callers: callers.map((caller) => ({ ...caller, keySha256: keyHash(keys.get(caller.name) ?? '') })),
+  })
+}
+
 /** What is remembered, as text. */
-export function textOf(entries: Iterable<readonly [string, Entry<Buffer>]>): string {
-  return [...entries].map(([key, { value, ...rest }]) => `${key} ${value} ${JSON.stringify(rest)}`).join('\n')
+export function textOf(entries: Iterable<readonly [string, Entry<RememberedContact>]>): string {
+  return [...entries]
+    .map(([key, { value, ...rest }]) => `${key} ${value?.packed} ${value?.flowId} ${JSON.stringify(rest)}`)
+    .join('\n')
 }
 
 /** Waits for something that happens behind an answer, such as a refresh. */

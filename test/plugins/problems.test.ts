@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import type { FastifyError } from 'fastify'
 import t from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
+import { createKey } from '../../src/access/keys.ts'
 import { Failure } from '../../src/errors.ts'
 import { failureKinds } from '../../src/failure-kinds.ts'
 import { failureOf } from '../../src/plugins/problems.ts'
@@ -129,6 +130,8 @@ t.test('a method, when the path exists but not for it, is a 405 with Allow, what
     t.equal(reply.headers.get('allow'), 'GET, HEAD')
     t.equal(reply.json().code, 'method_not_allowed')
   }
+  for (const target of [`${path}?view=summary`, `${path}#x`, `${path}?`])
+    t.equal((await get(target, {}, 'POST')).headers.get('allow'), 'GET, HEAD', target)
   for (const known of ['/openapi.json', '/docs', '/docs/static/swagger-ui.css', '/problems/invalid_id'])
     t.equal((await get(known, {}, 'DELETE')).status, 405, known)
   for (const [type, body] of [
@@ -188,6 +191,7 @@ t.test('what is not HTTP, or too much of it, is answered with a problem and a cl
     [`${get}Host:\r\n\r\n`, 400, 'malformed_request'],
     [`${get}Host: a b/c@d\r\n\r\n`, 400, 'malformed_request'],
     [`${get}Host: a, b\r\n\r\n`, 400, 'malformed_request'],
+    [`${get}Host: [x]\r\n\r\n`, 400, 'malformed_request'],
     [`${get}Host: a:123456\r\n\r\n`, 400, 'malformed_request'],
     ['CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n', 405, 'method_not_allowed'],
     ['GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'malformed_request'],
@@ -209,12 +213,21 @@ t.test('what is not HTTP, or too much of it, is answered with a problem and a cl
 
 t.test('a Host, when it is a name or an address with or without a port, is taken', async (t) => {
   const { origin } = await startService(t)
-  for (const host of ['a', 'hilos-bff.internal:3000', '10.0.0.1:80', '[::1]:3000', 'my_host'])
+  for (const host of ['a', 'hilos-bff.internal:3000', '10.0.0.1:80', '[::1]:3000', '[2001:DB8::1]', 'my_host'])
     t.match(
       await speak(origin, `GET /problems/invalid_id HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`),
       /^HTTP\/1\.1 200 OK\r\n/,
       host,
     )
+})
+
+t.test('a value, when it is the name of a header that may be sent once, is none of it', async (t) => {
+  const { origin } = await startService(t)
+  const heard = await speak(
+    origin,
+    'GET /problems/invalid_id HTTP/1.1\r\nHost: a\r\nX-A: host\r\nX-B: c\r\nConnection: close\r\n\r\n',
+  )
+  t.match(heard, /^HTTP\/1\.1 200 OK\r\n/)
 })
 
 t.test('an expectation nobody knows, when sent, is ignored', async (t) => {
@@ -268,7 +281,7 @@ t.test('a request id, when it is well-formed, is taken over; else one is made', 
     t.equal((await get('/nothing', { 'x-request-id': good })).headers.get('x-request-id'), good)
     t.ok(logLines().some(({ requestId }) => requestId === good))
   }
-  for (const bad of ['', 'x'.repeat(65), 'a b', 'a\tb', '"', 'é', '{}'])
+  for (const bad of [createKey(), '', 'x'.repeat(65), 'a b', 'a\tb', '"', 'é', '{}'])
     t.match((await get('/nothing', { 'x-request-id': bad })).headers.get('x-request-id'), /^[0-9a-f]{8}-[0-9a-f-]{27}$/)
 })
 
@@ -279,7 +292,7 @@ t.test(
     await get(path)
     const [key, entry] = [...store.entries()][0] ?? []
     t.ok(key && entry)
-    if (key && entry) store.set(key, { ...entry, value: Buffer.from('{"canary') })
+    if (key && entry) store.set(key, { ...entry, value: { packed: Buffer.from('{"canary'), flowId: null } })
     const reply = await get(path)
     t.equal(reply.status, 500)
     t.match(reply.json(), { code: 'internal_error', retryable: false, retryAfterSeconds: null })

@@ -21,6 +21,14 @@ const narrowed: Readonly<Record<string, { readonly agent: unknown; readonly view
   'contact.masked': { agent: true, viewer: true },
   'contact.meta': { agent: {}, viewer: {} },
   'steps.reason': { agent: scrubbed('steps.reason'), viewer: null },
+  'steps.question.options': {
+    agent: scrubbed('steps.question.options'),
+    viewer: scrubbed('steps.question.options'),
+  },
+  'messages.delivery.error.code': {
+    agent: scrubbed('messages.delivery.error.code'),
+    viewer: scrubbed('messages.delivery.error.code'),
+  },
   'answers.value': { agent: scrubbed('answers.value'), viewer: null },
   'messages.text': { agent: scrubbed('messages.text'), viewer: null },
   'messages.location.name': { agent: scrubbed('messages.location.name'), viewer: undefined },
@@ -38,11 +46,11 @@ const forEverybody = [
   ...paths('contact.', 'ref isDeleted'),
   ...paths('progress.', 'steps completed failed currentStepId waitingFor expiresAt'),
   ...paths('steps.', 'id definitionId name type status statusRaw reasonWithheld hasError startedAt changedAt'),
-  ...paths('steps.', 'expiresAt delayUntil failedAttempts maxAttempts question.answerType question.options messageIds'),
+  ...paths('steps.', 'expiresAt delayUntil failedAttempts maxAttempts question.answerType messageIds'),
   ...paths('answers.', 'stepId question answerType at messageId'),
   ...paths('messages.', 'id stepId direction author type at isDeleted media.type media.mimeType template.name'),
   ...paths('messages.', 'template.language replyTo delivery.status delivery.sentAt delivery.deliveredAt'),
-  ...paths('messages.', 'delivery.readAt delivery.failedAt delivery.attempts delivery.error.code'),
+  ...paths('messages.', 'delivery.readAt delivery.failedAt delivery.attempts'),
   ...paths('messages.', 'delivery.error.category'),
 ]
 
@@ -101,8 +109,13 @@ function deepFrozen<T>(value: T): T {
   return Object.freeze(value)
 }
 
+const neverNull = ['contact.ref', 'steps.question.options', 'steps.messageIds', 'messages.delivery.error.code']
+
 t.test('what is null, for whatever profile, stays null', async (t) => {
-  const nothing = mapped(textual, (path, leaf) => (path === 'contact.meta' || typeof leaf === 'boolean' ? leaf : null))
+  const nothing = mapped(textual, (path, leaf) => {
+    if (neverNull.includes(path)) return 'x'
+    return path === 'contact.meta' || typeof leaf === 'boolean' ? leaf : null
+  })
   for (const profile of profiles) {
     const masked = profile !== 'full'
     const expected = mapped(nothing, (path, leaf) =>
@@ -115,6 +128,41 @@ t.test('what is null, for whatever profile, stays null', async (t) => {
   const messages = filledContact.messages.map((message) => ({ ...message, location: null }))
   for (const profile of profiles)
     for (const { location } of redact({ ...filledContact, messages }, profile).messages) t.equal(location, null)
+})
+
+t.test(
+  'a contact of whom Hilos says nothing any more, for the profile agent, has no texts: who knows what is in them',
+  async (t) => {
+    for (const given of [{ isDeleted: true }, { ref: null }]) {
+      const contact = { ...textual.contact, phone: null, email: null, ...given }
+      const { reason, steps, answers, messages, changedBy } = redact({ ...textual, contact }, 'agent')
+      t.strictSame([reason, changedBy], [null, 'changedBy f.'])
+      for (const step of steps) t.equal(step.reason, null)
+      for (const { value } of answers) t.equal(value, null)
+      for (const { text, location, sharedContacts } of messages)
+        t.strictSame([text, location, sharedContacts], [null, null, 2])
+    }
+    const known = { ...textual.contact, phone: null, email: null }
+    t.not(redact({ ...textual, contact: known }, 'agent').reason, null, 'with no number there is none to be found')
+  },
+)
+
+t.test('an id that WhatsApp made, which has the number in it, is nobody’s but the profile full’s', async (t) => {
+  const wamid = 'wamid.HBgNNTIxNTUxMjM0NDQzMxUCABIYFDNB'
+  const contact: ExecutionContact = {
+    ...filledContact,
+    steps: filledContact.steps.map((step) => ({ ...step, messageIds: [wamid, 'm2'] })),
+    answers: filledContact.answers.map((answer) => ({ ...answer, messageId: wamid })),
+    messages: filledContact.messages.map((message) => ({ ...message, id: wamid, replyTo: wamid.toUpperCase() })),
+  }
+  t.match(JSON.stringify(redact(contact, 'full')), /wamid/)
+  for (const profile of ['agent', 'viewer'] as const) {
+    const redacted = redact(contact, profile)
+    t.notMatch(JSON.stringify(redacted), /wamid/i, profile)
+    for (const { messageIds } of redacted.steps) t.strictSame(messageIds, ['m2'])
+    for (const { id, replyTo } of redacted.messages) t.strictSame([id, replyTo], [null, null])
+    for (const { messageId } of redacted.answers) t.equal(messageId, null)
+  }
 })
 
 const agentOf = (given: Partial<ExecutionContact['contact']>) =>

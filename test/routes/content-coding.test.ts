@@ -69,7 +69,7 @@ t.test(
       const name = `Accept-Encoding: ${accepted}`
       t.equal(reply.status, 200, name)
       t.equal(reply.headers['content-encoding'], coding, name)
-      t.equal(reply.headers.vary, 'Accept, Accept-Encoding')
+      t.equal(reply.headers.vary, 'Accept, Accept-Encoding, Authorization')
       t.equal(reply.headers['content-type'], 'application/json; charset=utf-8')
       t.equal(reply.headers['content-length'], String(reply.body.length))
       t.equal(reply.headers['transfer-encoding'], undefined)
@@ -119,7 +119,7 @@ t.test('If-None-Match, when it has the tag of the coding asked for, gives a 304;
       for (const method of ['GET', 'HEAD'] as const) {
         const reply = await ask(`${origin}${path}`, headers, method)
         t.equal(reply.status, had === wanted ? 304 : 200, `${method} in ${wanted}, having ${had}`)
-        t.equal(reply.headers.vary, 'Accept, Accept-Encoding')
+        t.equal(reply.headers.vary, 'Accept, Accept-Encoding, Authorization')
         t.equal(reply.etag === etag, had === wanted)
       }
     }
@@ -180,7 +180,7 @@ t.test('a summary, when it is too small to be worth it, stays as it is and under
   for (const coding of ['gzip', 'br']) {
     const reply = await ask(url, { 'accept-encoding': coding })
     t.equal(reply.headers['content-encoding'], undefined, coding)
-    t.equal(reply.headers.vary, 'Accept, Accept-Encoding')
+    t.equal(reply.headers.vary, 'Accept, Accept-Encoding, Authorization')
     t.equal(reply.etag, plain.etag)
     t.ok(reply.body.equals(plain.body))
     t.equal((await ask(url, { 'accept-encoding': coding, 'if-none-match': plain.etag })).status, 304)
@@ -216,7 +216,7 @@ t.test('a problem, whatever the caller accepts, is never compressed, and says wh
       t.equal(reply.headers['content-type'], 'application/problem+json')
       t.equal(reply.headers['content-length'], String(reply.body.length))
       t.equal(reply.headers.etag, undefined)
-      t.equal(reply.headers.vary, 'Accept, Accept-Encoding', `${status}`)
+      t.equal(reply.headers.vary, 'Accept, Accept-Encoding, Authorization', `${status}`)
       t.equal(JSON.parse(reply.body.toString()).status, status)
     }
   }

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { execPath } from 'node:process'
+import { mock } from 'node:test'
 import t from 'tap'
 import { Failure } from '../../src/errors.ts'
 import { createLogger, describeError } from '../../src/telemetry/logger.ts'
@@ -90,4 +91,19 @@ t.test('standard output, when written to, has the lines in order; trouble at onc
   t.strictSame(said('setTimeout(() => {}, 1000)'), ['meanwhile', 'first'], 'without anybody flushing')
   t.strictSame(said('output.flushSync()'), ['meanwhile', 'first'])
   t.strictSame(said('process.exit()'), ['meanwhile'], 'which is why main.ts flushes at the end')
+})
+
+t.test('the time of a line, however many there are in a millisecond, is the time it was written', async (t) => {
+  mock.timers.enable({ apis: ['Date'], now: 0 })
+  t.teardown(() => mock.timers.reset())
+  const lines: string[] = []
+  const logger = createLogger('info', { write: (line) => void lines.push(line) })
+  for (const ms of [0, 0, 1, 998, 1]) {
+    mock.timers.tick(ms)
+    logger.info('said')
+  }
+  t.strictSame(
+    lines.map((line) => JSON.parse(line).time.slice(-9)),
+    ['00:00.000Z', '00:00.000Z', '00:00.001Z', '00:00.999Z', '00:01.000Z'].map((time) => time.slice(-9)),
+  )
 })
