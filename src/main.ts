@@ -1,7 +1,30 @@
 import { createService } from './app.ts'
+import { commandOf, unknownArguments, usage } from './command-line.ts'
 import { type Config, type ConfigError, loadConfig } from './config.ts'
+import { examine } from './doctor/examine.ts'
+import { isWell, jsonOf, textOf } from './doctor/report.ts'
 import { stopOnSignals } from './stop-on-signals.ts'
 import { createLogger, createLogOutput } from './telemetry/logger.ts'
+
+const command = commandOf(process.argv.slice(2))
+switch (command) {
+  case 'serve':
+    await serve(configOrExit())
+    break
+  case 'check':
+  case 'check as JSON': {
+    const findings = await examine(process.env)
+    process.stdout.write(command === 'check' ? textOf(findings) : jsonOf(findings))
+    process.exitCode = isWell(findings) ? 0 : 1
+    break
+  }
+  case 'help':
+    process.stdout.write(usage)
+    break
+  case 'unknown':
+    process.stderr.write(unknownArguments)
+    process.exitCode = 1
+}
 
 function configOrExit(): Config {
   try {
@@ -12,21 +35,22 @@ function configOrExit(): Config {
   }
 }
 
-const config = configOrExit()
-const output = createLogOutput()
-const logger = createLogger(config.logLevel, output)
-process.once('exit', () => output.flushSync())
-for (const warning of config.warnings) logger.warn(warning)
+async function serve(config: Config): Promise<void> {
+  const output = createLogOutput()
+  const logger = createLogger(config.logLevel, output)
+  process.once('exit', () => output.flushSync())
+  for (const warning of config.warnings) logger.warn(warning)
 
-const starting = createService(config, logger)
-stopOnSignals(logger, config.shutdownTimeoutMs, async () => (await starting).close())
+  const starting = createService(config, logger)
+  stopOnSignals(logger, config.shutdownTimeoutMs, async () => (await starting).close())
 
-const service = await starting
-try {
-  const origin = await service.listen()
-  logger.info({ origin }, 'serving')
-} catch (err) {
-  logger.fatal({ err }, 'cannot listen')
-  await service.close()
-  process.exit(1)
+  const service = await starting
+  try {
+    const origin = await service.listen()
+    logger.info({ origin }, 'serving')
+  } catch (err) {
+    logger.fatal({ err }, 'cannot listen')
+    await service.close()
+    process.exit(1)
+  }
 }

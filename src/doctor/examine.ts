@@ -1,0 +1,73 @@
+import { type CountedKeys, countIssuerKeys } from '../access/issuer-check.ts'
+import { type Config, ConfigError, loadConfig } from '../config.ts'
+import type { Failure } from '../errors.ts'
+import type { Environment } from '../settings.ts'
+import { askOnce } from '../upstream/ask-once.ts'
+import { version } from '../version.ts'
+import { accessFindings, issuerFinding } from './access-findings.ts'
+import { type AskHilos, consultHilos, type Outcome } from './consultation.ts'
+import { fileFinding, seenFile } from './file-findings.ts'
+import { type Finding, findingOf, note, ok } from './findings.ts'
+import { hilosFindings } from './hilos-findings.ts'
+import { settingsFindings } from './settings-findings.ts'
+
+/** May be given as themselves; each is better given as a file. */
+const secretNames = ['HILOS_TOKEN', 'HILOS_TOKEN_NEXT', 'CONTACT_REF_KEY'] as const
+const fileNames = [...secretNames.map((name) => `${name}_FILE`), 'CALLERS_FILE']
+
+/**
+ * Looks at the settings and at those whom the service depends on, as it would see them if it started now. It listens
+ * nowhere, logs nothing and leaves no connection behind.
+ * @param env the environment of the process
+ */
+export async function examine(env: Environment): Promise<Finding[]> {
+  const config = configFrom(env)
+  if (config instanceof ConfigError)
+    return [
+      ...config.problems.map((problem) => findingOf('fail', problem)),
+      note('Hilos', 'Hilos was not asked, because the settings are not in order.'),
+    ]
+  const { tokens } = config.access
+  const { baseUrl, token, nextToken } = config.hilos
+  const hilos = { baseUrl, token, nextToken }
+  return [
+    ok('settings', 'The settings are in order.'),
+    ...accessFindings(config.access),
+    ...settingsFindings(config),
+    ...secretFindings(env),
+    ...(tokens === null ? [] : [issuerFinding(await issuerAnswer(tokens.jwksUrl))]),
+    ...hilosFindings(hilos, await consultHilos(hilos, askHilosBy(config.hilos))),
+  ]
+}
+
+function configFrom(env: Environment): Config | ConfigError {
+  try {
+    return loadConfig(env)
+  } catch (error) {
+    return error as ConfigError
+  }
+}
+
+function secretFindings(env: Environment): Finding[] {
+  const isGiven = (name: string) => Boolean(env[name]?.trim())
+  return [
+    ...secretNames
+      .filter(isGiven)
+      .map((name) => note(name, `An environment can be read from outside the process: ${name}_FILE is better.`)),
+    ...fileNames.filter(isGiven).flatMap((name) => {
+      const file = seenFile(String(env[name]))
+      return file === null ? [] : [fileFinding(name, file)]
+    }),
+  ]
+}
+
+function issuerAnswer(jwksUrl: string): Promise<CountedKeys | Failure> {
+  return countIssuerKeys({ jwksUrl }).catch((failure: Failure) => failure)
+}
+
+function askHilosBy(settings: Config['hilos']): AskHilos {
+  return (baseUrl, token) =>
+    askOnce({ ...settings, baseUrl, token, userAgent: `hilos-bff/${version}`, now: Date.now }).catch(
+      (failure: Failure): Outcome => failure,
+    )
+}

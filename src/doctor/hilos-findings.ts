@@ -1,0 +1,62 @@
+import type { Failure } from '../errors.ts'
+import type { Secret } from '../secret.ts'
+import { otherBaseUrls } from './base-urls.ts'
+import { type Consultation, hasAnswered, isRefusal, isSame, isWrongAddress, type Tokens } from './consultation.ts'
+import { sentenceOf } from './failure-sentences.ts'
+import { type Finding, fail, note, ok, warn } from './findings.ts'
+
+/** What came of asking Hilos, for people. */
+export function hilosFindings(tokens: Tokens, consultation: Consultation): Finding[] {
+  return [...currentFindings(tokens, consultation), ...nextFindings(tokens, consultation)]
+}
+
+function currentFindings({ baseUrl, token }: Tokens, { current, next, others }: Consultation): Finding[] {
+  if (hasAnswered(current)) return [answeredFinding(baseUrl, token, current)]
+  if (isWrongAddress(current)) return wrongAddressFindings(current, baseUrl, others)
+  const sentence = sentenceOf(current, baseUrl)
+  if (!isRefusal(current)) return [fail('Hilos', sentence)]
+  // The service sends the other token when one is refused.
+  return [next !== null && hasAnswered(next) ? warn('HILOS_TOKEN', sentence) : fail('HILOS_TOKEN', sentence)]
+}
+
+function answeredFinding(baseUrl: string, token: Secret, outcome: 'absent' | 'present'): Finding {
+  const answered = `Hilos answers at ${baseUrl} and takes the token with the fingerprint ${token.fingerprint()}`
+  return outcome === 'absent'
+    ? ok('Hilos', `${answered}.`)
+    : note('Hilos', `${answered}, but says that it knows an execution contact made up just now, which is odd.`)
+}
+
+function wrongAddressFindings(failure: Failure, baseUrl: string, others: Consultation['others']): Finding[] {
+  const subject = 'HILOS_BASE_URL'
+  const wrong = sentenceOf(failure, baseUrl).slice(0, -1)
+  const right = others.find(({ outcome }) => hasAnswered(outcome))
+  const tried = others.flatMap((other) =>
+    hasAnswered(other.outcome) ? [] : [`${other.baseUrl} (${briefly(other.outcome)})`],
+  )
+  if (right) return [fail(subject, `${wrong}: ${right.baseUrl} answers, so set it to that.`)]
+  const { unknown } = otherBaseUrls(baseUrl)
+  return [
+    fail(
+      subject,
+      `${wrong}, and nothing better is at ${tried.join(' or ')}: ask Hilos for the base URL of your account.`,
+    ),
+    ...(unknown === null ? [] : [note(subject, `${unknown} was not tried, because ACCOUNT is not known here.`)]),
+  ]
+}
+
+function briefly({ code, facts: { upstreamStatus, reason = code } }: Failure): string {
+  return upstreamStatus === undefined ? String(reason) : `status ${upstreamStatus}`
+}
+
+function nextFindings({ baseUrl, token, nextToken }: Tokens, { current, next }: Consultation): Finding[] {
+  const subject = 'HILOS_TOKEN_NEXT'
+  if (nextToken === null) return []
+  if (isSame(token, nextToken)) return [warn(subject, 'This is the same token as HILOS_TOKEN.')]
+  if (next === null) return [note(subject, 'This token was not checked, because Hilos could not be asked.')]
+  if (hasAnswered(next)) {
+    const role = hasAnswered(current) ? 'too' : 'which the service goes on with'
+    return [ok(subject, `Hilos takes the token with the fingerprint ${nextToken.fingerprint()}, ${role}.`)]
+  }
+  const sentence = sentenceOf(next, baseUrl)
+  return [hasAnswered(current) ? warn(subject, sentence) : fail(subject, sentence)]
+}

@@ -1,0 +1,86 @@
+import t from 'tap'
+import { loadConfig } from '../../src/config.ts'
+import type { Level } from '../../src/doctor/findings.ts'
+import { settingsFindings } from '../../src/doctor/settings-findings.ts'
+
+const minimum = {
+  HILOS_TOKEN: 'token-canary',
+  DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
+  CONTACT_REF_KEY: 'contact-ref-key-canary',
+}
+
+const findingsOf = (env: Record<string, string>) => settingsFindings(loadConfig({ ...minimum, ...env }))
+
+t.test(
+  'settings, when only the least is given, are told once each, and only what is unsafe is a warning',
+  async (t) => {
+    const findings = findingsOf({})
+    t.strictSame(
+      findings.map(({ level, subject }) => `${level} ${subject}`),
+      [
+        'ok HOST, PORT',
+        'ok ADMIN_HOST, ADMIN_PORT',
+        'ok CORS_ORIGINS',
+        'ok CALLER_MAX_RPS',
+        'ok HILOS_MAX_RPS',
+        'ok CACHE_LIFETIME_SCALE',
+        'ok DISCLOSURE_LOG_LEVEL',
+        'warn DANGEROUSLY_ALLOW_ANONYMOUS',
+      ],
+    )
+    t.notMatch(JSON.stringify(findings), 'canary')
+  },
+)
+
+t.test('a setting, by its value, is told as safe or not', async (t) => {
+  type Row = readonly [Record<string, string>, string, Level, RegExp]
+  const listeners = ['HOST, PORT', 'ADMIN_HOST, ADMIN_PORT'] as const
+  const table: readonly Row[] = [
+    ...['localhost', '127.0.0.1', '127.1.2.3', '::1'].flatMap((host): readonly Row[] => [
+      [{ HOST: host }, listeners[0], 'ok', /only this machine/],
+      [{ ADMIN_HOST: host }, listeners[1], 'ok', /only this machine/],
+    ]),
+    ...['0.0.0.0', '::', '10.0.0.1', 'localhost.example', '127.example'].flatMap((host): readonly Row[] => [
+      [{ HOST: host }, listeners[0], 'note', /plain HTTP: TLS must end in front/],
+      [{ ADMIN_HOST: host }, listeners[1], 'warn', /without asking who they are/],
+    ]),
+    [{ HOST: '::', PORT: '8080' }, listeners[0], 'note', / \[::\]:8080 /],
+    [{ PORT: '0' }, listeners[0], 'ok', / 127\.0\.0\.1 on any free port,/],
+    [{ ADMIN_PORT: '0' }, listeners[1], 'note', /is off/],
+    [{ CALLER_MAX_RPS: '0' }, 'CALLER_MAX_RPS', 'warn', /not limited/],
+    [{ CALLER_MAX_RPS: '1' }, 'CALLER_MAX_RPS', 'ok', / 1 requests/],
+    [{ HILOS_MAX_RPS: '0' }, 'HILOS_MAX_RPS', 'warn', /not limited/],
+    [{ HILOS_MAX_RPS: '0.5' }, 'HILOS_MAX_RPS', 'ok', /0\.5 calls/],
+    [{ CACHE_LIFETIME_SCALE: '0' }, 'CACHE_LIFETIME_SCALE', 'warn', /Nothing is remembered/],
+    [{ CACHE_LIFETIME_SCALE: '1' }, 'CACHE_LIFETIME_SCALE', 'ok', /for their usual/],
+    [{ CACHE_LIFETIME_SCALE: '0.5' }, 'CACHE_LIFETIME_SCALE', 'ok', /for 0\.5 times their usual/],
+    ...['info', 'debug', 'trace'].map(
+      (level): Row => [{ DISCLOSURE_LOG_LEVEL: level }, 'DISCLOSURE_LOG_LEVEL', 'ok', /^The log records/],
+    ),
+    ...['warn', 'error', 'fatal', 'silent'].map(
+      (level): Row => [{ DISCLOSURE_LOG_LEVEL: level }, 'DISCLOSURE_LOG_LEVEL', 'warn', /no record is kept/],
+    ),
+    [{ CORS_ORIGINS: 'https://a.example' }, 'CORS_ORIGINS', 'ok', /^Pages on one other origin can call/],
+    [{ HILOS_BASE_URL: 'http://localhost:1/x' }, 'HILOS_BASE_URL', 'warn', /unencrypted/],
+    [{ CONTACT_REF_KEY: '' }, 'CONTACT_REF_KEY', 'warn', /is not set/],
+    [{ REDIS_URL: 'redis://canary' }, 'REDIS_URL', 'warn', /does nothing/],
+    [{ HILOS_TOKEN_NEXT_FILE: '/nowhere' }, 'HILOS_TOKEN_NEXT_FILE', 'warn', /cannot be read/],
+  ]
+  for (const [env, subject, level, message] of table) {
+    const found = findingsOf(env).filter((finding) => finding.subject === subject)
+    t.match(found, [{ level, message }], JSON.stringify(env))
+    t.equal(found.length, 1, 'once')
+  }
+})
+
+t.test('origins, when some are plain http and not of this machine, are a warning each', async (t) => {
+  const origins =
+    'https://a.example,http://b.example,http://localhost:8080,http://127.0.0.1,http://[::1]:1,http://c.example'
+  const found = findingsOf({ CORS_ORIGINS: origins }).filter(({ subject }) => subject === 'CORS_ORIGINS')
+  t.match(found, [
+    { level: 'ok', message: /6 other origins/ },
+    { level: 'warn', message: /http:\/\/b\.example / },
+    { level: 'warn', message: /http:\/\/c\.example / },
+  ])
+  t.equal(found.length, 3)
+})
