@@ -14,6 +14,8 @@ export interface FollowedFileOptions<T> {
   readonly read: (text: string) => Reading<T>
   /** Uses what was read from now on. @returns what to say of it in the log, without values that must not be seen */
   readonly take: (value: T) => Readonly<Record<string, unknown>>
+  /** Goes on without, where that is possible: then a file that says nothing of use is no problem. */
+  readonly doWithout?: () => void
   readonly logger: Logger
   readonly metrics: Metrics
 }
@@ -21,6 +23,7 @@ export interface FollowedFileOptions<T> {
 export type Reading<T> = { readonly value: T } | { readonly problems: readonly string[] }
 
 export interface FollowedFile {
+  readonly setting: string
   /** What is wrong with the file as it is now; empty when it is in use. */
   readonly problems: () => readonly string[]
   readonly close: () => void
@@ -28,10 +31,17 @@ export interface FollowedFile {
 
 /** Takes over a file, as a whole, whenever it changes. While it cannot be used, what was read before stays. */
 export function followFile<T>(options: FollowedFileOptions<T>): FollowedFile {
-  const { setting, path, maxBytes, known, read, take, logger, metrics } = options
+  const { setting, path, maxBytes, known, read, take, doWithout, logger, metrics } = options
   let problems: readonly string[] = []
 
   function follow(content: FileContent): void {
+    if ('problem' in content && doWithout) {
+      doWithout()
+      problems = []
+      metrics.fileChanged(setting, 'used')
+      logger.warn({ setting, problem: content.problem }, 'a changed file says nothing, and is done without')
+      return
+    }
     const reading = 'text' in content ? read(content.text) : { problems: [content.problem] }
     problems = 'problems' in reading ? reading.problems : []
     metrics.fileChanged(setting, 'value' in reading ? 'used' : 'refused')
@@ -40,5 +50,5 @@ export function followFile<T>(options: FollowedFileOptions<T>): FollowedFile {
   }
 
   const { close } = watchFile(path, follow, { maxBytes, ...(known !== undefined && { known: { text: known } }) })
-  return { problems: () => problems, close }
+  return { setting, problems: () => problems, close }
 }

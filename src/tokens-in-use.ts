@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { PartStatus } from './admin/operators-app.ts'
 import type { Config } from './config.ts'
-import { followFile, type Reading } from './followed-file.ts'
+import { type FollowedFile, followFile, type Reading } from './followed-file.ts'
 import { Secret } from './secret.ts'
 import { hilosTokenForm, largestSecretBytes } from './settings.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -20,31 +20,39 @@ export function createTokensInUse(
   metrics: Metrics,
 ): TokensInUse {
   const tokens = createHilosTokens({ current: token, next: nextToken })
-  const follow = (setting: string, path: string | null, which: 'current' | 'next', known: Secret | null) =>
-    path === null
-      ? []
-      : followFile({
-          setting,
-          path,
-          maxBytes: largestSecretBytes,
-          known: known?.reveal(),
-          read: readToken,
-          take: (value) => {
-            tokens.replace(which, value)
-            return { tokenFingerprint: value.fingerprint() }
-          },
-          logger,
-          metrics,
-        })
-  const followed = [
-    follow('HILOS_TOKEN_FILE', tokenFile, 'current', token),
-    follow('HILOS_TOKEN_NEXT_FILE', nextTokenFile, 'next', nextToken),
-  ].flat()
+  const take = (place: 'current' | 'next') => (value: Secret) => {
+    tokens.replace(place, value)
+    return { tokenFingerprint: value.fingerprint() }
+  }
+  const common = { maxBytes: largestSecretBytes, read: readToken, logger, metrics }
+  const followed: FollowedFile[] = []
+  if (tokenFile !== null)
+    followed.push(
+      followFile({
+        ...common,
+        setting: 'HILOS_TOKEN_FILE',
+        path: tokenFile,
+        known: token.reveal(),
+        take: take('current'),
+      }),
+    )
+  if (nextTokenFile !== null)
+    followed.push(
+      followFile({
+        ...common,
+        setting: 'HILOS_TOKEN_NEXT_FILE',
+        path: nextTokenFile,
+        known: nextToken?.reveal(),
+        take: take('next'),
+        // Between two rotations there is no next token.
+        doWithout: tokens.dropNext,
+      }),
+    )
 
   return {
     tokens,
     status: () => {
-      const problems = followed.flatMap((file) => file.problems())
+      const problems = followed.flatMap((file) => file.problems().map((problem) => `${file.setting}: ${problem}`))
       return { ok: problems.length === 0, fingerprint: tokens.inUse().fingerprint(), problems }
     },
     close: () => {

@@ -85,7 +85,7 @@ t.test('the Hilos token, when its file becomes useless, stays, and everybody who
     secrets.put({ token: text, next: '' })
     await saw(/^a changed file cannot be used: what was read before stays$/)
     t.equal(await statusNow(), 200, problem)
-    t.match((await partsOf(running)).hilosToken, { ok: false, problems: [problem] })
+    t.match((await partsOf(running)).hilosToken, { ok: false, problems: [`HILOS_TOKEN_FILE: ${problem}`] })
     t.equal((await operatorsGet(running, '/readyz'))?.statusCode, 200)
     const line = logLines().find(({ msg }) => /cannot be used/.test(String(msg)))
     t.match(line, { level: 50, setting: 'HILOS_TOKEN_FILE', problems: [problem] })
@@ -118,6 +118,23 @@ t.test('the next token, when its file comes later, is there when it is needed', 
   await saw(/^a changed file is in use$/)
   sandbox.setToken(newToken)
   t.equal(await statusNow(), 200)
+})
+
+t.test('the next token, when it has been moved over, is gone, and nothing is wrong', async (t) => {
+  const running = await startMounted(t)
+  const { statusNow, sandbox, secrets, logLines } = running
+  const said = (pattern: RegExp) => logLines().filter(({ msg }) => pattern.test(String(msg))).length
+  secrets.put({ token: sandboxToken, next: newToken })
+  await until(() => said(/is in use$/) === 1)
+  sandbox.setToken(newToken)
+  t.equal(await statusNow(), 200)
+  // Both at once, and in whichever order they are seen.
+  secrets.put({ token: newToken, next: '' })
+  await until(() => said(/is in use$/) === 2 && said(/is done without$/) === 1)
+  t.equal(await statusNow(), 200)
+  t.match((await partsOf(running)).hilosToken, { ok: true, problems: [] })
+  sandbox.setToken(sandboxToken)
+  t.equal(await statusNow(), 502, 'there is no other token any more')
 })
 
 t.test('a token, when Hilos refuses it and there is no other, is named by its fingerprint, once', async (t) => {

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import type { HilosMessage, HilosStepExecution } from '../upstream/hilos-document.ts'
 import { instantOf } from './instant.ts'
 import { chronological, directionOf } from './message.ts'
-import { nullableInstant, nullableText, scrubbedText, text } from './schema.ts'
+import { nullableInstant, nullableText, scrubbedText, text, withheldWamids } from './schema.ts'
 import { callsUrl } from './step.ts'
 
 export const AnswerSchema = Type.Object(
@@ -15,7 +15,7 @@ export const AnswerSchema = Type.Object(
       description: `What the contact wrote or chose last, as recorded. ${scrubbedText}`,
     }),
     at: nullableInstant('When.'),
-    messageId: nullableText('The message that said so; null where Hilos recorded only the result.'),
+    messageId: nullableText(`The message that said so; null where Hilos recorded only the result. ${withheldWamids}`),
   },
   { $id: 'Answer', description: 'What the contact answered to one step.' },
 )

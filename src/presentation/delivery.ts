@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import type { HilosMessage } from '../upstream/hilos-document.ts'
 import { instantOf } from './instant.ts'
-import { count, nullable, nullableInstant, oneOf, text } from './schema.ts'
+import { count, nullable, nullableInstant, oneOf, scrubbedWords, text } from './schema.ts'
 
 const statuses = ['queued', 'sent', 'delivered', 'read', 'failed', 'received', 'deleted', 'unknown'] as const
 const categories = ['window_closed', 'undeliverable', 'template', 'media', 'rate_limited', 'other'] as const
@@ -19,7 +19,7 @@ export const DeliverySchema = Type.Object(
     error: nullable(
       Type.Object(
         {
-          code: text('The provider’s code, for example 131047.'),
+          code: text(`The provider’s code, for example 131047. ${scrubbedWords}`),
           category: oneOf(
             categories,
             'window_closed: the contact has not written for 24 hours, so only a template may be sent. undeliverable: ' +

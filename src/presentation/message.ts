@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import type { HilosMessage } from '../upstream/hilos-document.ts'
 import { DeliverySchema, presentDelivery } from './delivery.ts'
 import { instantOf } from './instant.ts'
-import { count, flag, nullable, nullableInstant, nullableText, oneOf, scrubbedText } from './schema.ts'
+import { count, flag, nullable, nullableInstant, nullableText, oneOf, scrubbedText, withheldWamids } from './schema.ts'
 
 const types = [
   'audio',
@@ -30,7 +30,7 @@ const authors = ['contact', 'agent', 'flow', 'api', 'broadcast', 'auto_response'
 
 export const MessageSchema = Type.Object(
   {
-    id: nullableText('The id of the message at Hilos.'),
+    id: nullableText(`The id of the message at Hilos. ${withheldWamids}`),
     stepId: nullableText('The step it belongs to.'),
     direction: oneOf(['in', 'out', 'unknown'], 'in: from the contact. out: to the contact.'),
     author: oneOf(authors, 'Who wrote it; agent is a person in the inbox.'),
@@ -58,7 +58,7 @@ export const MessageSchema = Type.Object(
         },
         {
           description:
-            'A place that was shared; null for the profile viewer. For the profile agent, its texts are scrubbed like text.',
+            'A place that was shared; null for the profile viewer. For the profile agent, it is treated as text is.',
         },
       ),
     ),
@@ -68,9 +68,7 @@ export const MessageSchema = Type.Object(
         { description: 'The approved template it was made from.' },
       ),
     ),
-    replyTo: nullableText(
-      'The id of the message it replies to. WhatsApp’s own ids, which have the number in them, are for the profile full.',
-    ),
+    replyTo: nullableText(`The id of the message it replies to. ${withheldWamids}`),
     sharedContacts: nullable(
       count('How many contact cards it shares; null for the profile viewer. Whose is never told.'),
     ),

@@ -30,6 +30,9 @@ export const nullableInstant = (description: string) =>
 
 /** What the narrower profiles see of a field, for its description. */
 export const scrubbedText =
-  'For the profile agent, the contact’s own phone number and e-mail address are [phone] and [email] in it; null for ' +
-  'the profile viewer.'
+  'For the profile agent, the contact’s own phone number and e-mail address are [phone] and [email] in it, and of an ' +
+  'erased contact it is null; null for the profile viewer.'
+export const scrubbedWords =
+  'For the profiles agent and viewer, the contact’s own phone number and e-mail address are [phone] and [email] in it.'
+export const withheldWamids = 'WhatsApp’s own ids, which have the number in them, are for the profile full.'
 export const shortenedName = 'For the profile agent first name and initial; null for the profile viewer.'

@@ -2,7 +2,17 @@ import { type Static, Type } from 'typebox'
 import type { HilosStepDefinition, HilosStepExecution } from '../upstream/hilos-document.ts'
 import { instantOf } from './instant.ts'
 import { chronological } from './message.ts'
-import { count, flag, nullable, nullableInstant, nullableText, scrubbedText, text } from './schema.ts'
+import {
+  count,
+  flag,
+  nullable,
+  nullableInstant,
+  nullableText,
+  scrubbedText,
+  scrubbedWords,
+  text,
+  withheldWamids,
+} from './schema.ts'
 import { presentStepStatus, StatusRawSchema, StepStatusSchema } from './status.ts'
 
 export const StepSchema = Type.Object(
@@ -29,14 +39,14 @@ export const StepSchema = Type.Object(
         {
           answerType: text('In Hilos’s own word, for example SINGLE_OPTION.'),
           options: Type.Array(Type.String(), {
-            description: 'The options as written in the flow; empty where a variable fills them in.',
+            description: `The options as written in the flow; empty where a variable fills them in. ${scrubbedWords}`,
           }),
         },
         { description: 'What the step asks for; null for a step that asks nothing.' },
       ),
     ),
     messageIds: Type.Array(Type.String(), {
-      description: 'The messages sent and received in this step, oldest first.',
+      description: `The messages sent and received in this step, oldest first. ${withheldWamids}`,
     }),
   },
   { $id: 'Step', description: 'One step of the flow, as far as this contact got.' },

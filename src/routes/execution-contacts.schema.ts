@@ -10,7 +10,7 @@ import { type Profile, profiles } from '../presentation/profile.ts'
 import { redact } from '../presentation/redaction.ts'
 import { type View, views } from '../presentation/rendering.ts'
 import { oneOf, refTo } from '../presentation/schema.ts'
-import { problemResponses } from './problem-responses.ts'
+import { problemResponses, rateLimitHeaders } from './problem-responses.ts'
 
 const timelineOf = ({ messages: _messages, ...timeline }: ExecutionContact) => timeline
 const summaryOf = ({ messages: _messages, steps: _steps, answers: _answers, ...summary }: ExecutionContact) => summary
@@ -31,17 +31,6 @@ const examples = {
 
 /** Any UUID as RFC 9562 writes it, whatever its version, in any case; the `uuid` format alone also takes urn:uuid. */
 const uuidPattern = '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$'
-
-const rateLimitHeaders = {
-  'RateLimit-Policy': {
-    type: 'string',
-    description: 'How many requests (`q`) a caller has in how many seconds (`w`), for example `"caller";q=50;w=1`.',
-  },
-  RateLimit: {
-    type: 'string',
-    description: 'How many are left (`r`) for how many seconds (`t`), for example `"caller";r=49;t=1`.',
-  },
-}
 
 const freshnessHeaders = {
   ETag: { type: 'string', description: 'Strong: changes when the bytes do. Send it back in `If-None-Match`.' },

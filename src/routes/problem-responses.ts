@@ -3,6 +3,18 @@ import { type FailureCode, failureKinds } from '../failure-kinds.ts'
 import { ProblemSchema, presentProblem, problemMediaType } from '../presentation/problem.ts'
 import { refTo } from '../presentation/schema.ts'
 
+/** Of what is answered to somebody who is known. */
+export const rateLimitHeaders = {
+  'RateLimit-Policy': {
+    type: 'string',
+    description: 'How many requests (`q`) a caller has in how many seconds (`w`), for example `"caller";q=50;w=1`.',
+  },
+  RateLimit: {
+    type: 'string',
+    description: 'How many are left (`r`) for how many seconds (`t`), for example `"caller";r=49;t=1`.',
+  },
+}
+
 /**
  * The responses part of a route's schema for these failures: a status each, with an example of every code under it.
  * @param instance the path in the examples
@@ -25,6 +37,7 @@ function responseOf(codes: readonly FailureCode[], instance: string) {
       ...(codes.some((code) => [401, 403].includes(failureKinds[code].status)) && {
         'WWW-Authenticate': { type: 'string', description: 'What to send, and what was wrong with it (RFC 6750).' },
       }),
+      ...(codes.includes('caller_rate_limited') && rateLimitHeaders),
       ...(codes.some((code) => failureKinds[code].retryable) && {
         'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds to wait before trying again.' },
       }),

@@ -13,6 +13,8 @@ export interface HilosTokens {
   readonly use: (token: Secret, insteadOf: Secret) => boolean
   /** Forgets what was there. A new `current` is in use at once; a new `next` only where the one before was. */
   readonly replace: (place: 'current' | 'next', token: Secret) => void
+  /** Has no next one any more; where it is in use, it goes on until it is refused or `current` is replaced. */
+  readonly dropNext: () => void
   /** One or two. */
   readonly all: () => readonly Secret[]
 }
@@ -35,6 +37,7 @@ export function createHilosTokens({ current, next }: { current: Secret; next: Se
       if (place === 'current' || held.get(place) === used) used = token
       held.set(place, token)
     },
-    all: () => [...held.values()],
+    dropNext: () => void held.delete('next'),
+    all: () => [...new Set([used, ...held.values()])],
   }
 }

@@ -68,3 +68,16 @@ t.test('a token, when it or the one it stands in for has been replaced meanwhile
   t.notOk(use(c, a))
   t.equal(inUse(), b)
 })
+
+t.test('the next token, when it is taken away, is not tried any more; one in use goes on', async (t) => {
+  const spare = createHilosTokens({ current: a, next: b })
+  spare.dropNext()
+  t.equal(spare.otherThan(a), null)
+  t.strictSame(spare.all(), [a])
+  const used = createHilosTokens({ current: a, next: b })
+  used.use(b, a)
+  used.dropNext()
+  t.equal(used.inUse(), b)
+  t.equal(used.otherThan(b), a)
+  t.strictSame(used.all(), [b, a], 'and is searched for in what Hilos says')
+})
