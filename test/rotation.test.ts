@@ -137,6 +137,24 @@ t.test('the next token, when it has been moved over, is gone, and nothing is wro
   t.equal(await statusNow(), 502, 'there is no other token any more')
 })
 
+t.test(
+  'the next token, when it is taken away, is not tried any more, and a bad one before it is no problem any more',
+  async (t) => {
+    const running = await startMounted(t)
+    const { statusNow, sandbox, secrets, saw } = running
+    secrets.put({ token: sandboxToken, next: newToken })
+    await saw(/is in use$/)
+    secrets.put({ token: sandboxToken, next: 'two words' })
+    await saw(/cannot be used/)
+    t.match((await partsOf(running)).hilosToken, { ok: false, problems: [/^HILOS_TOKEN_NEXT_FILE: must be/] })
+    secrets.put({ token: sandboxToken, next: '' })
+    await saw(/is done without$/)
+    t.match((await partsOf(running)).hilosToken, { ok: true, problems: [] })
+    sandbox.setToken(newToken)
+    t.equal(await statusNow(), 502)
+  },
+)
+
 t.test('a token, when Hilos refuses it and there is no other, is named by its fingerprint, once', async (t) => {
   const running = await startMounted(t)
   const { get, sandbox, logLines, clock } = running

@@ -45,7 +45,6 @@ export function createEntitledReads<V extends OfFlow>(options: EntitledReadsOpti
     // What is found is everybody's, and read where it may be known.
     values: {
       ...values,
-      get: () => undefined,
       set: (place, entry) => values.set(keyOf(place), entry),
       delete: () => {},
     },
