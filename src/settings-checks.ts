@@ -1,4 +1,4 @@
-import { type Environment, listed, mustBe, type Settings, SettingsSchema } from './settings.ts'
+import { type Environment, fileNames, listed, mustBe, type Settings, SettingsSchema } from './settings.ts'
 
 /** Of the public contract, but without effect in this version. */
 const idleSettings = ['REDIS_URL']
@@ -22,7 +22,7 @@ const guardedNames = /^(HILOS|CALLER|JWT|CORS)/
 const serviceLink = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
 
 function misspelt(given: Environment): string[] {
-  const known = [...Object.keys(SettingsSchema.properties), 'HILOS_TOKEN_FILE', 'HILOS_TOKEN_NEXT_FILE']
+  const known = [...Object.keys(SettingsSchema.properties), ...fileNames]
   const guarded = known.filter((name) => guardedNames.test(name))
   return Object.keys(given)
     .filter((name) => guardedNames.test(name) && !guarded.includes(name) && !serviceLink.test(name))
@@ -30,14 +30,9 @@ function misspelt(given: Environment): string[] {
 }
 
 function urlProblems({ HILOS_BASE_URL, JWT_JWKS_URL }: Environment): string[] {
-  return [
-    ...(HILOS_BASE_URL === undefined || (isSafeUrl(HILOS_BASE_URL) && !/[?#]/.test(HILOS_BASE_URL))
-      ? []
-      : [mustBe('HILOS_BASE_URL')]),
-    ...(JWT_JWKS_URL === undefined || (isSafeUrl(JWT_JWKS_URL) && !JWT_JWKS_URL.includes('#'))
-      ? []
-      : [mustBe('JWT_JWKS_URL')]),
-  ]
+  const isBase = HILOS_BASE_URL === undefined || (isSafeUrl(HILOS_BASE_URL) && !/[?#]/.test(HILOS_BASE_URL))
+  const isKeySet = JWT_JWKS_URL === undefined || (isSafeUrl(JWT_JWKS_URL) && !JWT_JWKS_URL.includes('#'))
+  return [...(isBase ? [] : [mustBe('HILOS_BASE_URL')]), ...(isKeySet ? [] : [mustBe('JWT_JWKS_URL')])]
 }
 
 /** https, or http that does not leave this machine; without a user. */

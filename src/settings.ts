@@ -74,6 +74,8 @@ export type Settings = Static<typeof SettingsSchema>
 
 /** These may be given as `NAME_FILE`, the path of a file that holds the value. */
 export const secretNames = ['HILOS_TOKEN', 'HILOS_TOKEN_NEXT', 'CONTACT_REF_KEY'] as const
+/** The settings that do so. */
+export const fileNames = secretNames.map((name) => `${name}_FILE`)
 export const largestSecretBytes = 8192
 
 /**

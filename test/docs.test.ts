@@ -5,7 +5,7 @@ import t from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
 import { readCallers } from '../src/access/callers-file.ts'
 import { failureKinds } from '../src/failure-kinds.ts'
-import { SettingsSchema, secretNames } from '../src/settings.ts'
+import { fileNames, SettingsSchema } from '../src/settings.ts'
 import { startService } from './harness/service.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -25,7 +25,7 @@ t.test('the settings table in the README, names every setting with its default',
     [...(row.split('|')[1] ?? '').matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name),
   )
   const settings = Object.keys(SettingsSchema.properties)
-  t.strictSame(documented.sort(), [...settings, ...secretNames.map((name) => `${name}_FILE`)].sort())
+  t.strictSame(documented.sort(), [...settings, ...fileNames].sort())
   for (const [name, schema] of Object.entries(SettingsSchema.properties)) {
     const given = 'default' in schema ? String(schema.default) : ''
     const [, , fallback = ''] = rows.find((row) => row.includes(`\`${name}\``))?.split('|') ?? []

@@ -1,7 +1,7 @@
 import { type CountedKeys, countIssuerKeys } from '../access/issuer-check.ts'
 import { type Config, ConfigError, loadConfig } from '../config.ts'
 import type { Failure } from '../errors.ts'
-import type { Environment } from '../settings.ts'
+import { type Environment, fileNames, secretNames } from '../settings.ts'
 import { askOnce } from '../upstream/ask-once.ts'
 import { version } from '../version.ts'
 import { accessFindings, issuerFinding } from './access-findings.ts'
@@ -10,10 +10,6 @@ import { fileFinding, seenFile } from './file-findings.ts'
 import { type Finding, findingOf, note, ok } from './findings.ts'
 import { hilosFindings } from './hilos-findings.ts'
 import { settingsFindings } from './settings-findings.ts'
-
-/** May be given as themselves; each is better given as a file. */
-const secretNames = ['HILOS_TOKEN', 'HILOS_TOKEN_NEXT', 'CONTACT_REF_KEY'] as const
-const fileNames = [...secretNames.map((name) => `${name}_FILE`), 'CALLERS_FILE']
 
 /**
  * Looks at the settings and at those whom the service depends on, as it would see them if it started now. It listens
@@ -54,7 +50,7 @@ function secretFindings(env: Environment): Finding[] {
     ...secretNames
       .filter(isGiven)
       .map((name) => note(name, `An environment can be read from outside the process: ${name}_FILE is better.`)),
-    ...fileNames.filter(isGiven).flatMap((name) => {
+    ...[...fileNames, 'CALLERS_FILE'].filter(isGiven).flatMap((name) => {
       const file = seenFile(String(env[name]))
       return file === null ? [] : [fileFinding(name, file)]
     }),

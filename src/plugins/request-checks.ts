@@ -56,5 +56,7 @@ function refusalOf({ url, raw }: FastifyRequest, maxUrlLength: number): Failure 
  * @param rawHeaders names and values in turn
  */
 function valuesOf(name: string, rawHeaders: readonly string[]): string[] {
-  return rawHeaders.filter((_each, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
+  // Most names differ in length, which takes less time to see.
+  const isNamed = (header = '') => header.length === name.length && header.toLowerCase() === name
+  return rawHeaders.filter((_value, index) => index % 2 === 1 && isNamed(rawHeaders[index - 1]))
 }
