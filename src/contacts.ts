@@ -2,7 +2,7 @@ import { createEntitledReads, type EntitledReads } from './access/entitled-reads
 import { createReadThrough, type ReadThrough } from './cache/read-through.ts'
 import { createSetbacks } from './cache/setbacks.ts'
 import type { Load } from './cache/single-flight.ts'
-import { createStore, type Store } from './cache/store.ts'
+import { createStore, type Fullness, type Store } from './cache/store.ts'
 import { createStretch } from './cache/stretch.ts'
 import type { Config } from './config.ts'
 import { createContactRef } from './presentation/contact.ts'
@@ -25,15 +25,29 @@ export interface Seams {
 }
 
 export interface Contacts {
-  /** By id, as far as each caller may know of them. */
+  /** By id, as far as each caller may know of them; to be forgotten one by one or all at once. */
   readonly reads: EntitledReads<RememberedContact>
-  /** The same by nobody's rights, to be forgotten one by one or all at once. */
+  /** The same by nobody's rights. */
   readonly remembered: ReadThrough<RememberedContact>
   readonly renderings: Renderings
   /** What is remembered, for a look inside. */
   readonly store: Store<RememberedContact>
+  /** How full each of its memories is. */
+  readonly fullness: () => CacheFullness
   /** Stops looking for what can be forgotten. */
   readonly close: () => void
+}
+
+/** The parts of the cache's budget, and what each is for. */
+export interface CacheFullness {
+  /** Presentations. */
+  readonly contacts: Fullness
+  /** Their representations, which can be made again. */
+  readonly renderings: Fullness
+  /** Ids of which Hilos said that there is nothing. */
+  readonly absences: Fullness
+  /** The same for callers limited to flows, and what is absent for these alone. */
+  readonly ownAbsences: Fullness
 }
 
 /** Execution contacts, from Hilos through the presentation into the cache: only what the presentation names is stored. */
@@ -81,7 +95,19 @@ export function createContacts(config: Config, client: HilosClient, seams: Seams
     for (const each of [store, absences, ownAbsences]) each.sweep()
   }, cache.sweepMs).unref()
 
-  return { reads, remembered, renderings, store, close: () => clearInterval(sweeping) }
+  return {
+    reads,
+    remembered,
+    renderings,
+    store,
+    fullness: () => ({
+      contacts: store.fullness(),
+      renderings: renderings.fullness(),
+      absences: absences.fullness(),
+      ownAbsences: ownAbsences.fullness(),
+    }),
+    close: () => clearInterval(sweeping),
+  }
 }
 
 /** How one contact comes from Hilos, and for how long it may be used. */

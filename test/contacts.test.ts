@@ -152,14 +152,21 @@ t.test('a contact, when there are more loads than Hilos may be asked for, stays 
 })
 
 t.test('contacts, when there are more than fit, take the documents’ share of the budget', async (t) => {
-  const { remembered, documents, store } = start(t, { CACHE_MAX_BYTES: '1048576' })
+  const { remembered, documents, store, fullness } = start(t, { CACHE_MAX_BYTES: '1048576' })
   let taken = 0
   for (let number = 0; number < 200; number += 1) {
     documents.set(uuid(0xd0c, number), { ...document, id: uuid(0xd0c, number) })
     const answer = await remembered.get(uuid(0xd0c, number))
     taken = overheadBytes + (answer?.entry.value?.packed.length ?? 0)
   }
-  t.equal([...store.entries()].length, Math.floor(589_824 / taken))
+  const fitting = Math.floor(589_824 / taken)
+  t.equal([...store.entries()].length, fitting)
+  t.strictSame(fullness(), {
+    contacts: { entries: fitting, bytes: fitting * taken, maxBytes: 589_824, evictions: 200 - fitting },
+    renderings: { entries: 0, bytes: 0, maxBytes: 393_216, evictions: 0 },
+    absences: { entries: 0, bytes: 0, maxBytes: 32_768, evictions: 0 },
+    ownAbsences: { entries: 0, bytes: 0, maxBytes: 32_768, evictions: 0 },
+  })
 })
 
 t.test(

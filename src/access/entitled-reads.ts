@@ -16,6 +16,10 @@ export interface EntitledReads<V> {
    * absent, and nothing tells it from what does not exist: not the answer, not its time, not what the next one says.
    */
   readonly get: (caller: Caller, key: string, demand?: Demand) => Answer<V> | null | Promise<Answer<V> | null>
+  /** Forgets one key, for everybody. A load under way still answers those who wait for it, but is not remembered. */
+  readonly delete: (key: string) => void
+  /** Forgets everything, in the same way. */
+  readonly clear: () => void
 }
 
 export interface EntitledReadsOptions<V> extends ReadThroughOptions<V> {
@@ -47,8 +51,11 @@ export function createEntitledReads<V extends OfFlow>(options: EntitledReadsOpti
       ...values,
       set: (place, entry) => values.set(keyOf(place), entry),
       delete: () => {},
+      entries: () => [],
     },
   })
+  /** How often something was forgotten on request. */
+  let purges = 0
   const scopeOf = createScopes()
 
   function get(caller: Caller, key: string, demand: Demand = noDemand): ReturnType<EntitledReads<V>['get']> {
@@ -77,6 +84,7 @@ export function createEntitledReads<V extends OfFlow>(options: EntitledReadsOpti
 
   async function loadAsFarAsKnown(place: string, isAwaited: () => boolean): Promise<Entry<V>> {
     const key = keyOf(place)
+    const purgesBefore = purges
     const entry = await load(key, isAwaited)
     // Both kinds of absence take the same room.
     const nothing = { value: null, bytes: place.length, fetchedAt: entry.fetchedAt }
@@ -85,7 +93,7 @@ export function createEntitledReads<V extends OfFlow>(options: EntitledReadsOpti
       return { ...entry, ...nothing }
     }
     if (mayKnowOf(flowsOf(place), entry.value.flowId)) return entry
-    values.set(key, entry)
+    if (purges === purgesBefore) values.set(key, entry)
     return { ...nothing, ...absenceLifetime() }
   }
 
@@ -94,7 +102,19 @@ export function createEntitledReads<V extends OfFlow>(options: EntitledReadsOpti
     return landed
   }
 
-  return { get }
+  return {
+    get,
+    delete: (key) => {
+      purges += 1
+      remembered.delete(key)
+      asked.deleteEach((place) => keyOf(place) === key)
+    },
+    clear: () => {
+      purges += 1
+      remembered.clear()
+      asked.clear()
+    },
+  }
 }
 
 /** A place is a key, which has no space in it, and the flows for which it is asked, as JSON. */

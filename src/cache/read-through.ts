@@ -33,6 +33,8 @@ export interface ReadThrough<V> {
   readonly get: (key: string, demand?: Demand) => Answer<V> | null | Promise<Answer<V>>
   /** Forgets one key. A load under way still answers those who wait for it, but is not remembered. */
   readonly delete: (key: string) => void
+  /** Forgets each key that matches, in the same way. */
+  readonly deleteEach: (matches: (key: string) => boolean) => void
   /** Forgets everything, in the same way. */
   readonly clear: () => void
 }
@@ -119,11 +121,19 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
     if (entry !== undefined && !isTransient(error)) values.set(key, freshOnly(entry))
   }
 
+  function deleteOne(key: string): void {
+    for (const part of [values, absences, setbacks, flights]) part.delete(key)
+  }
+
+  function deleteEach(matches: (key: string) => boolean): void {
+    const stored = [values, absences].flatMap((store) => Array.from(store.entries(), ([key]) => key))
+    for (const key of [...stored, ...setbacks.keys(), ...flights.keys()]) if (matches(key)) deleteOne(key)
+  }
+
   return {
     get,
-    delete: (key) => {
-      for (const part of [values, absences, setbacks, flights]) part.delete(key)
-    },
+    delete: deleteOne,
+    deleteEach,
     clear: () => {
       for (const part of [values, absences, setbacks, flights]) part.clear()
     },

@@ -5,6 +5,7 @@ export interface Setbacks {
   readonly get: (key: string) => { readonly error: unknown } | undefined
   readonly set: (key: string, error: unknown) => void
   readonly delete: (key: string) => void
+  readonly keys: () => Iterable<string>
   readonly clear: () => void
 }
 
@@ -29,6 +30,7 @@ export function createSetbacks({ atLeastMs, maxCount, now, random }: SetbacksOpt
       if (ttl > 0) cache.set(key, { error }, { ttl })
     },
     delete: (key) => void cache.delete(key),
+    keys: () => cache.keys(),
     clear: () => cache.clear(),
   }
 }

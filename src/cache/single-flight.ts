@@ -36,6 +36,8 @@ export interface SingleFlight<V> {
   readonly takeOff: (key: string) => Flight<V>
   /** Lets a load under way answer those who wait for it, and nothing else. */
   readonly delete: (key: string) => void
+  /** Of the loads under way. */
+  readonly keys: () => Iterable<string>
   readonly clear: () => void
 }
 
@@ -108,6 +110,7 @@ export function createSingleFlight<V>(options: SingleFlightOptions<V>): SingleFl
     underWay: (key) => flights.get(key)?.newest,
     takeOff,
     delete: (key) => void flights.delete(key),
+    keys: () => flights.keys(),
     clear: () => flights.clear(),
   }
 }

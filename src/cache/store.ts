@@ -4,6 +4,16 @@ import { type Entry, usableMs } from './entry.ts'
 /** Keys, entry objects and the map itself, per entry, on top of the value. */
 export const overheadBytes = 1024
 
+/** How full a bounded memory is. */
+export interface Fullness {
+  readonly entries: number
+  /** With the overhead of each entry. */
+  readonly bytes: number
+  readonly maxBytes: number
+  /** Entries that had to make room for others, since the start. */
+  readonly evictions: number
+}
+
 /** A bounded memory of entries; the least recently used go first. */
 export interface Store<V> {
   readonly get: (key: string) => Entry<V> | undefined
@@ -15,6 +25,7 @@ export interface Store<V> {
   readonly sweep: () => void
   /** What is remembered, most recently used first, without touching it. */
   readonly entries: () => Iterable<readonly [string, Entry<V>]>
+  readonly fullness: () => Fullness
 }
 
 export interface StoreOptions {
@@ -28,12 +39,17 @@ export interface StoreOptions {
 
 /** A store on lru-cache, which counts bytes, evicts, and forgets what is past its last window. */
 export function createStore<V>({ maxBytes, now, onForgotten }: StoreOptions): Store<V> {
+  let evictions = 0
   const cache = new LRUCache<string, Entry<V>>({
     maxSize: maxBytes,
     sizeCalculation: (entry) => entry.bytes + overheadBytes,
     perf: { now },
     ttlResolution: 0,
-    ...(onForgotten && { dispose: (_entry, key) => onForgotten(key), noDisposeOnSet: true }),
+    dispose: (_entry, key, reason) => {
+      if (reason === 'evict') evictions += 1
+      onForgotten?.(key)
+    },
+    noDisposeOnSet: true,
   })
   return {
     get: (key) => cache.get(key),
@@ -54,5 +70,6 @@ export function createStore<V>({ maxBytes, now, onForgotten }: StoreOptions): St
     clear: () => cache.clear(),
     sweep: () => void cache.purgeStale(),
     entries: () => cache.entries(),
+    fullness: () => ({ entries: cache.size, bytes: cache.calculatedSize, maxBytes, evictions }),
   }
 }

@@ -15,6 +15,14 @@ export interface Renderings {
   readonly of: (id: string, packed: Buffer, variant: Variant) => Representation | Promise<Representation>
   /** Forgets all representations of one contact. */
   readonly delete: (id: string) => void
+  /** How full it is; an entry is all that is kept of one contact. */
+  readonly fullness: () => {
+    readonly entries: number
+    readonly bytes: number
+    readonly maxBytes: number
+    /** Entries that had to make room for others, since the start. */
+    readonly evictions: number
+  }
 }
 
 export interface RenderingsOptions {
@@ -33,7 +41,14 @@ interface Revision {
 
 /** Remembers each representation from when it is first asked for until its contact changes. To lose one costs a rendering. */
 export function createRenderings({ maxBytes, isRemembered }: RenderingsOptions): Renderings {
-  const revisions = new LRUCache<string, Revision>({ maxSize: maxBytes, sizeCalculation: sizeOf })
+  let evictions = 0
+  const revisions = new LRUCache<string, Revision>({
+    maxSize: maxBytes,
+    sizeCalculation: sizeOf,
+    dispose: (_revision, _id, reason) => {
+      if (reason === 'evict') evictions += 1
+    },
+  })
   /** Compressions under way, by what they are made of. */
   const underWay = { br: new Map<Representation, Promise<Representation>>(), gzip: new Map() }
 
@@ -68,7 +83,11 @@ export function createRenderings({ maxBytes, isRemembered }: RenderingsOptions):
     return compressing
   }
 
-  return { of, delete: (id) => void revisions.delete(id) }
+  return {
+    of,
+    delete: (id) => void revisions.delete(id),
+    fullness: () => ({ entries: revisions.size, bytes: revisions.calculatedSize, maxBytes, evictions }),
+  }
 }
 
 function find(known: readonly Representation[], { view, profile }: Variant, coding: ContentCoding) {

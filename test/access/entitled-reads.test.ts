@@ -33,10 +33,12 @@ function arrange(
   const asked: string[] = []
   let failure: Error | null = null
   let callMs = 0
+  let meanwhile = () => {}
   const common = {
     load: async (key: string) => {
       asked.push(key)
       clock.advance(callMs)
+      meanwhile()
       if (failure) throw failure
       const flowId = flows[key]
       if (flowId === undefined) return { value: null, bytes: 0, fetchedAt: now(), ...lifetime }
@@ -51,7 +53,7 @@ function arrange(
     absences: store(),
     setbacks: createSetbacks({ atLeastMs: 1000, maxCount: 100, now, random: () => 0 }),
   })
-  const { get } = createEntitledReads<OfFlow>({
+  const reads = createEntitledReads<OfFlow>({
     ...common,
     ...own(),
     remembered: createReadThrough({ ...common, ...own() }),
@@ -60,6 +62,8 @@ function arrange(
     elapsed: now,
     pause: async (ms) => void waits.push(ms),
   })
+
+  const { get } = reads
 
   /** All that a caller can see of what is said, but for the wait. */
   async function say(caller: Caller, key: string, demand: Demand = noDemand): Promise<string> {
@@ -73,7 +77,7 @@ function arrange(
   }
 
   return {
-    ...{ clock, get, say, waits, values },
+    ...{ clock, reads, get, say, waits, values },
     /** What Hilos was asked for, in turn. */
     asked,
     calls: () => asked.length,
@@ -82,6 +86,10 @@ function arrange(
     },
     takeLong: (ms: number) => {
       callMs = ms
+    },
+    /** Happens while Hilos is asked. */
+    during: (event: () => void) => {
+      meanwhile = event
     },
   }
 }
@@ -265,3 +273,52 @@ t.test('what lies outside, whatever happens and whatever others ask, is never to
   const outcome = await fc.check(property, { numRuns: 1000 })
   t.notOk(outcome.failed, fc.defaultReportMessage(outcome) ?? '1000 runs')
 })
+
+t.test('what is forgotten, one by one or all at once, is asked for again by everybody', async (t) => {
+  for (const forget of ['delete', 'clear'] as const) {
+    const { say, asked, reads } = arrange({ k: 'a', other: 'a' })
+    const everybody = [everyFlow, flowA, flowB, flowC]
+    const askAll = async () => {
+      for (const key of ['k', 'none', 'other']) for (const caller of everybody) await say(caller, key)
+    }
+    await askAll()
+    const before = asked.length
+    await askAll()
+    t.equal(asked.length, before)
+    for (const key of ['k', 'none']) reads[forget](key)
+    asked.length = 0
+    await askAll()
+    const expected = forget === 'clear' ? ['k', 'none', 'other'] : ['k', 'none']
+    t.strictSame([...new Set(asked)].sort(), expected, forget)
+    t.equal(asked.filter((key) => key === 'none').length, everybody.length, 'by each, what none of them may learn of')
+  }
+})
+
+t.test('a failure, when its key is forgotten, is forgotten for a caller limited to flows, too', async (t) => {
+  for (const caller of [everyFlow, flowA]) {
+    const { say, fail, reads } = arrange({ k: 'a' })
+    fail(new Away())
+    t.equal(await say(caller, 'k'), 'Away')
+    fail(null)
+    t.equal(await say(caller, 'k'), 'Away', 'remembered for a moment')
+    reads.delete('other')
+    t.equal(await say(caller, 'k'), 'Away')
+    reads.delete('k')
+    t.match(await say(caller, 'k'), /^a /)
+  }
+})
+
+t.test(
+  'a load under way, when its key is forgotten, answers who waits and is not remembered, whoever asked',
+  async (t) => {
+    for (const forget of ['delete', 'clear'] as const)
+      for (const caller of [everyFlow, flowA, flowB]) {
+        const { say, during, values, calls, reads } = arrange({ k: 'a' })
+        during(() => reads[forget]('k'))
+        t.match(await say(caller, 'k'), caller === flowB ? /^absent/ : /^a \| ; fwd=uri-miss; ttl=5$/)
+        t.strictSame([...values.entries()], [], `${forget} for ${caller.name}`)
+        await say(caller, 'k')
+        t.equal(calls(), 2)
+      }
+  },
+)

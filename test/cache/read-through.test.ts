@@ -262,3 +262,21 @@ t.test('a load, by who asks, is awaited or only refreshes, and becomes awaited w
   await begin('k', noCache)
   t.equal(loads[2]?.isAwaited(), true)
 })
+
+t.test('keys, when those that match are deleted, are as if each of them was', async (t) => {
+  const { ask, begin, cache, loads, values, absences } = arrange()
+  await ask('found')
+  await ask('absent', { value: null })
+  await ask('failed', new Away()).catch(() => {})
+  const underWay = await begin('under way')
+  await ask('kept')
+  cache.deleteEach((key) => key !== 'kept')
+  t.strictSame(
+    [...values.entries(), ...absences.entries()].map(([key]) => key),
+    ['kept'],
+  )
+  loads[3]?.land({})
+  same(t, await underWay.answer, 'v', notStored)
+  for (const key of ['found', 'absent', 'failed', 'under way']) same(t, await ask(key), 'v', miss, key)
+  same(t, await ask('kept'), 'v', hit)
+})

@@ -129,3 +129,18 @@ t.test('a store, when told to, lists, deletes and clears', async (t) => {
   store.clear()
   t.strictSame(keys(), [])
 })
+
+t.test('a store, as it fills, says how full it is and how often something had to make room', async (t) => {
+  const store = storeFor(2)
+  const { maxBytes } = store.fullness()
+  t.equal(maxBytes, 2 * (kibibyte + overheadBytes))
+  t.strictSame(store.fullness(), { entries: 0, bytes: 0, maxBytes, evictions: 0 })
+  store.set('a', entryOf('a', kibibyte))
+  t.strictSame(store.fullness(), { entries: 1, bytes: kibibyte + overheadBytes, maxBytes, evictions: 0 })
+  store.set('a', entryOf('a', kibibyte))
+  store.set('b', entryOf('b', kibibyte))
+  store.delete('b')
+  t.strictSame(store.fullness(), { entries: 1, bytes: kibibyte + overheadBytes, maxBytes, evictions: 0 })
+  for (const key of ['b', 'c', 'd']) store.set(key, entryOf(key, kibibyte))
+  t.strictSame(store.fullness(), { entries: 2, bytes: maxBytes, maxBytes, evictions: 2 })
+})

@@ -29,7 +29,7 @@ function start(maxBytes = 1_000_000) {
   }
   const of = (id: string, packed: Buffer, view: View, coding: ContentCoding, profile: Profile = 'full') =>
     renderings.of(id, packed, { view, profile, coding })
-  return { of, delete: renderings.delete, remembered, remember }
+  return { of, delete: renderings.delete, fullness: renderings.fullness, remembered, remember }
 }
 
 /** JSON that is nearly noise, of the least size worth compressing: brotli gains just so many bytes, and gzip loses some. */
@@ -382,4 +382,18 @@ t.test('a contact, when it changes or is deleted, is forgotten for every profile
     forget('a')
     t.not(await of('a', packed, 'timeline', 'gzip', profile), before, profile)
   }
+})
+
+t.test('renderings, as they fill, say how full they are and how often some had to make room', async (t) => {
+  const { of, remember, fullness, delete: forget } = start(40_000)
+  const empty = { entries: 0, bytes: 0, maxBytes: 40_000, evictions: 0 }
+  t.strictSame(fullness(), empty)
+  const { body } = await of('a', remember('a'), 'summary', 'identity', 'full')
+  t.strictSame(fullness(), { ...empty, entries: 1, bytes: 512 + body.length })
+  forget('a')
+  t.strictSame(fullness(), empty)
+  for (let each = 0; each < 200; each += 1) await of(`${each}`, remember(`${each}`), 'summary', 'identity', 'full')
+  const { entries, evictions } = fullness()
+  t.equal(entries + evictions, 200)
+  t.ok(evictions > 0)
 })
