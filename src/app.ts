@@ -53,7 +53,7 @@ export async function createService(config: Config, logger: Logger, seams: Parti
   const drift = createDriftTally((kind, path) =>
     logger.warn({ kind, path }, 'a Hilos document strays from the contract'),
   )
-  const tokens = createTokensInUse(config.hilos, logger, metrics)
+  const tokens = createTokensInUse(config.hilos, logger, metrics, now)
   const hilos = createHilos({
     ...config.hilos,
     tokens: tokens.tokens,

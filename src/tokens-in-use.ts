@@ -18,8 +18,9 @@ export function createTokensInUse(
   { token, tokenFile, nextToken, nextTokenFile }: Config['hilos'],
   logger: Logger,
   metrics: Metrics,
+  now: () => number,
 ): TokensInUse {
-  const tokens = createHilosTokens({ current: token, next: nextToken })
+  const tokens = createHilosTokens({ current: token, next: nextToken, now })
   const take = (place: 'current' | 'next') => (value: Secret) => {
     tokens.replace(place, value)
     return { tokenFingerprint: value.fingerprint() }
@@ -53,7 +54,8 @@ export function createTokensInUse(
     tokens,
     status: () => {
       const problems = followed.flatMap((file) => file.problems().map((problem) => `${file.setting}: ${problem}`))
-      return { ok: problems.length === 0, fingerprint: tokens.inUse().fingerprint(), problems }
+      const inUseSince = new Date(tokens.inUseSince()).toISOString()
+      return { ok: problems.length === 0, fingerprint: tokens.inUse().fingerprint(), inUseSince, problems }
     },
     close: () => {
       for (const file of followed) file.close()

@@ -255,7 +255,7 @@ function followAll(t: Test, changedBefore: boolean) {
   const lines: string[] = []
   const logger = createLogger('info', { write: (line) => void lines.push(line) })
   mock.timers.enable({ apis: ['setTimeout'] })
-  const tokens = createTokensInUse(config.hilos, logger, createMetrics())
+  const tokens = createTokensInUse(config.hilos, logger, createMetrics(), Date.now)
   const known = createKnownCallers(config.access, logger, createMetrics(), { now: Date.now, elapsed: Date.now })
   t.teardown(() => {
     for (const { close } of [tokens, known]) close()

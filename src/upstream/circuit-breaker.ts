@@ -27,6 +27,16 @@ export interface CircuitBreaker {
    * @throws the refusal, when there is one
    */
   readonly begin: (id: string) => BegunCall
+  /** What it is now, and why it is not closed. */
+  readonly state: () => CircuitState
+}
+
+export const circuitStates = ['closed', 'open', 'half-open'] as const
+
+export interface CircuitState {
+  readonly name: (typeof circuitStates)[number]
+  /** Null while it is closed. */
+  readonly reason: Failure | null
 }
 
 export interface BegunCall {
@@ -112,7 +122,11 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     onClose()
   }
 
-  return { refusal, begin }
+  return {
+    refusal,
+    begin,
+    state: () => ({ name: state.name, reason: state.name === 'closed' ? null : state.reason }),
+  }
 }
 
 const tooManyFailed = { reason: 'too many contacts failed in a row' }

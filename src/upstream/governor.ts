@@ -26,6 +26,8 @@ export interface Governor {
   readonly turn: (isAwaited: () => boolean) => Promise<Turn>
   /** Turns away all who wait: what they wait for is no use any more. */
   readonly refuseAll: (failure: Failure) => void
+  /** How many calls are under way, and how many wait. */
+  readonly load: () => { readonly underWay: number; readonly queued: number }
 }
 
 export interface Turn {
@@ -125,7 +127,7 @@ export function createGovernor(options: GovernorOptions): Governor {
     for (const { refuse } of queue.splice(0)) refuse(failure)
   }
 
-  return { turn, refuseAll }
+  return { turn, refuseAll, load: () => ({ underWay: underWay.size, queued: queue.length }) }
 }
 
 function scheduleTimer(run: () => void, ms: number): () => void {

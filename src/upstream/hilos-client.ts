@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
 import { Failure } from '../errors.ts'
+import type { FailureCode } from '../failure-kinds.ts'
 import type { Secret } from '../secret.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { Connections } from './connections.ts'
@@ -8,13 +9,28 @@ import { elementsIn } from './document-size.ts'
 import type { ReportDrift } from './drift.ts'
 import { createEitherToken, type EitherTokenOptions } from './either-token.ts'
 import type { Exchange } from './exchange.ts'
-import type { Governor } from './governor.ts'
+import type { Governor, Turn } from './governor.ts'
 import type { HilosDocument } from './hilos-document.ts'
 import { readDocument } from './read-document.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import { UpstreamFailure } from './upstream-failure.ts'
 
-export interface HilosClientOptions extends EitherTokenOptions {
+/** How a call ended: with a document, with "there is none", or with this failure. */
+export type CallOutcome = 'found' | 'absent' | FailureCode
+
+/** What can be counted of calls; nobody is told unless given. */
+export interface CallEvents {
+  /** A call has got its turn, after so long. */
+  readonly onTurn?: (waitedMs: number) => void
+  /** A call gets no turn. */
+  readonly onTurnRefused?: () => void
+  /** A call is over; its time is from its turn to the last byte read. */
+  readonly onCall?: (outcome: CallOutcome, durationMs: number) => void
+  /** A call is made once more. */
+  readonly onRetry?: () => void
+}
+
+export interface HilosClientOptions extends EitherTokenOptions, CallEvents {
   readonly exchange: Exchange
   readonly connections: Connections
   readonly breaker: CircuitBreaker
@@ -53,7 +69,7 @@ interface Deadline {
 /** Asks Hilos in turn, once more where that may help, and not at all where it is no use. */
 export function createHilosClient(options: HilosClientOptions): HilosClient {
   const { exchange, connections, breaker, governor, retryBudget, timeoutMs, maxElements, reportDrift } = options
-  const { longestRetryDelayMs, elapsed, random } = options
+  const { longestRetryDelayMs, elapsed, random, onTurn, onTurnRefused, onCall, onRetry } = options
   const sendWithEither = createEitherToken(options)
 
   async function getExecutionContact(id: string, isAwaited = () => true): Promise<HilosDocument | null> {
@@ -69,6 +85,7 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     } catch (error) {
       if (!mayRetry(error, deadline.leftMs() - delayMs)) throw error
     }
+    onRetry?.()
     await sleep(delayMs)
     return await attempt(connections.fresh)
   }
@@ -85,20 +102,35 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     dispatcher: Dispatcher,
     deadline: Deadline,
   ): Promise<HilosDocument | null> {
-    const turn = await governor.turn(isAwaited)
+    const turn = await waitForTurn(isAwaited)
     try {
       const call = breaker.begin(id)
+      const begunAt = elapsed()
       const send = (token: Secret) => exchange(id, token, dispatcher, deadline.signal)
       try {
         const document = read(await sendWithEither({ turn, call, send, leftMs: deadline.leftMs }), id)
         call.end(null)
+        onCall?.(document === null ? 'absent' : 'found', elapsed() - begunAt)
         return document
       } catch (error) {
         call.end(error as Failure)
+        onCall?.((error as Failure).code, elapsed() - begunAt)
         throw error
       }
     } finally {
       turn.end()
+    }
+  }
+
+  async function waitForTurn(isAwaited: () => boolean): Promise<Turn> {
+    const wishedAt = elapsed()
+    try {
+      const turn = await governor.turn(isAwaited)
+      onTurn?.(elapsed() - wishedAt)
+      return turn
+    } catch (failure) {
+      onTurnRefused?.()
+      throw failure
     }
   }
 

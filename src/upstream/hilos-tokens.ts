@@ -4,6 +4,8 @@ import type { Secret } from '../secret.ts'
 export interface HilosTokens {
   /** The one to send. */
   readonly inUse: () => Secret
+  /** Since when it is, in milliseconds since 1970 UTC. */
+  readonly inUseSince: () => number
   /** What to send instead of this one when it is refused: the one in use, if that is another by now. Null for none. */
   readonly otherThan: (token: Secret) => Secret | null
   /**
@@ -19,22 +21,35 @@ export interface HilosTokens {
   readonly all: () => readonly Secret[]
 }
 
+export interface HilosTokensOptions {
+  readonly current: Secret
+  readonly next: Secret | null
+  /** Milliseconds since 1970 UTC; the clock by default. */
+  readonly now?: () => number
+}
+
 /** At first, `current` is in use. */
-export function createHilosTokens({ current, next }: { current: Secret; next: Secret | null }): HilosTokens {
+export function createHilosTokens({ current, next, now = Date.now }: HilosTokensOptions): HilosTokens {
   const held = new Map([['current', current]])
   if (next !== null) held.set('next', next)
   let used = current
+  let usedSince = now()
+  const useFromNowOn = (token: Secret) => {
+    used = token
+    usedSince = now()
+  }
 
   return {
     inUse: () => used,
+    inUseSince: () => usedSince,
     otherThan: (token) => [used, ...held.values()].find((each) => each.reveal() !== token.reveal()) ?? null,
     use: (token, insteadOf) => {
       const isChange = used === insteadOf && [...held.values()].includes(token)
-      if (isChange) used = token
+      if (isChange) useFromNowOn(token)
       return isChange
     },
     replace: (place, token) => {
-      if (place === 'current' || held.get(place) === used) used = token
+      if (place === 'current' || held.get(place) === used) useFromNowOn(token)
       held.set(place, token)
     },
     dropNext: () => void held.delete('next'),

@@ -1,14 +1,15 @@
 import type { Failure } from '../errors.ts'
-import { createCircuitBreaker } from './circuit-breaker.ts'
+import type { FailureCode } from '../failure-kinds.ts'
+import { type CircuitState, createCircuitBreaker } from './circuit-breaker.ts'
 import { createConnections } from './connections.ts'
 import type { ReportDrift } from './drift.ts'
 import type { EitherTokenOptions } from './either-token.ts'
 import { createExchange, type ExchangeOptions } from './exchange.ts'
-import { createGovernor } from './governor.ts'
-import { createHilosClient, type HilosClient } from './hilos-client.ts'
+import { createGovernor, type Governor } from './governor.ts'
+import { type CallEvents, createHilosClient, type HilosClient } from './hilos-client.ts'
 import { createRetryBudget } from './retry-budget.ts'
 
-export interface HilosOptions extends EitherTokenOptions, Pick<ExchangeOptions, 'onTokenRefused'> {
+export interface HilosOptions extends EitherTokenOptions, CallEvents, Pick<ExchangeOptions, 'onTokenRefused'> {
   /** Without a trailing slash. */
   readonly baseUrl: string
   readonly userAgent: string
@@ -43,7 +44,18 @@ export interface HilosOptions extends EitherTokenOptions, Pick<ExchangeOptions, 
   readonly random: () => number
 }
 
+/** How calls to Hilos fare. */
+export interface HilosHealth {
+  readonly circuitBreaker: CircuitState['name']
+  /** Why calls pause; null while they do not. */
+  readonly pausedFor: FailureCode | null
+  readonly callsUnderWay: number
+  /** Calls that wait for their turn. */
+  readonly callsQueued: number
+}
+
 export interface Hilos extends HilosClient {
+  readonly health: () => HilosHealth
   /** Drops all connections and whatever is under way on them. */
   readonly close: () => Promise<void>
 }
@@ -59,28 +71,34 @@ export function createHilos(options: HilosOptions): Hilos {
     maxWaitMs: options.maxWaitMs,
     elapsed,
   })
+  const breaker = createCircuitBreaker({
+    ...circuitBreaker,
+    elapsed,
+    random,
+    onOpen: (reason, refusal, isNews) => {
+      governor.refuseAll(refusal)
+      if (isNews) options.onPause(reason)
+    },
+    onClose: options.onResume,
+  })
   const client = createHilosClient({
     ...options,
     exchange: createExchange(options),
     connections,
-    breaker: createCircuitBreaker({
-      ...circuitBreaker,
-      elapsed,
-      random,
-      onOpen: (reason, refusal, isNews) => {
-        governor.refuseAll(refusal)
-        if (isNews) options.onPause(reason)
-      },
-      onClose: options.onResume,
-    }),
+    breaker,
     governor,
     retryBudget: createRetryBudget(retries),
     longestRetryDelayMs: retries.longestDelayMs,
   })
   return {
     ...client,
+    health: () => healthOf(breaker.state(), governor.load()),
     close: async () => {
       await Promise.all([connections.kept.destroy(), connections.fresh.destroy()])
     },
   }
+}
+
+function healthOf({ name, reason }: CircuitState, { underWay, queued }: ReturnType<Governor['load']>): HilosHealth {
+  return { circuitBreaker: name, pausedFor: reason?.code ?? null, callsUnderWay: underWay, callsQueued: queued }
 }

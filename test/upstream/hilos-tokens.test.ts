@@ -81,3 +81,38 @@ t.test('the next token, when it is taken away, is not tried any more; one in use
   t.equal(used.otherThan(b), a)
   t.strictSame(used.all(), [b, a], 'and is searched for in what Hilos says')
 })
+
+t.test('a token, since it is in use, says so; neither the other nor the same one changes that', async (t) => {
+  let now = 1000
+  const { inUseSince, use, replace, dropNext } = createHilosTokens({ current: a, next: b, now: () => now })
+  const after = (change: () => unknown) => {
+    now += 1000
+    change()
+    return inUseSince()
+  }
+  t.equal(inUseSince(), 1000)
+  t.equal(after(dropNext), 1000)
+  t.equal(
+    after(() => replace('next', b)),
+    1000,
+    'not in use',
+  )
+  t.equal(
+    after(() => use(b, c)),
+    1000,
+    'instead of one that is not in use',
+  )
+  t.equal(
+    after(() => use(b, a)),
+    5000,
+  )
+  t.equal(
+    after(() => replace('next', c)),
+    6000,
+    'instead of the one in use',
+  )
+  t.equal(
+    after(() => replace('current', a)),
+    7000,
+  )
+})

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { faultIds } from '../../sandbox/faults.ts'
 import { createSandbox } from '../../sandbox/hilos.ts'
-import { uuid } from '../../sandbox/parts.ts'
+import { executionContact, uuid } from '../../sandbox/parts.ts'
 import type { HilosOptions } from '../../src/upstream/hilos.ts'
 import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts'
 import { createClock } from '../harness/clock.ts'
@@ -291,4 +291,82 @@ t.test('Hilos, when closed, is let go, with what is under way on connections of 
   for (const failure of await Promise.all([kept, other])) t.equal(failure.code, 'upstream_unavailable')
   t.equal(held.length, 3)
   t.equal((await failureOf(t, getExecutionContact(uuid(3, 3)))).code, 'upstream_unavailable')
+})
+
+t.test(
+  'calls, when somebody counts them, are told by how they ended and how long they and their turns took',
+  async (t) => {
+    const told: string[] = []
+    const events = {
+      onTurn: (waitedMs: number) => told.push(`turn after ${waitedMs}`),
+      onTurnRefused: () => told.push('no turn'),
+      onCall: (outcome: string, durationMs: number) => told.push(`${outcome} after ${durationMs}`),
+      onRetry: () => told.push('again'),
+    }
+    const toldNow = () => told.splice(0)
+    const { getExecutionContact, ids, documents, clock } = await arrangeSandbox(t, events)
+    const [id = ''] = ids
+    documents.set(id, () => {
+      clock.advance(250)
+      return executionContact(id)
+    })
+    await getExecutionContact(id)
+    t.strictSame(toldNow(), ['turn after 0', 'found after 250'])
+    await getExecutionContact(uuid(0xdead, 1))
+    t.strictSame(toldNow(), ['turn after 0', 'absent after 0'])
+    await failureOf(t, getExecutionContact(faultIds.invalidJson))
+    t.strictSame(toldNow(), ['turn after 0', 'upstream_invalid_response after 0'])
+    await failureOf(t, getExecutionContact(faultIds.outOfService))
+    t.strictSame(toldNow(), [
+      'turn after 0',
+      'upstream_unavailable after 0',
+      'again',
+      'turn after 0',
+      'upstream_unavailable after 0',
+    ])
+  },
+)
+
+t.test('a call, when it waits for its turn, says for how long; one that gets none is told as such', async (t) => {
+  const waits: number[] = []
+  let refused = 0
+  const { baseUrl, held, until } = await startHeld(t)
+  const { getExecutionContact, health, clock } = createClient(t, baseUrl, {
+    maxConnections: 1,
+    maxQueuedCalls: 1,
+    onTurn: (waitedMs) => waits.push(waitedMs),
+    onTurnRefused: () => {
+      refused += 1
+    },
+  })
+  const first = getExecutionContact(uuid(0, 1))
+  const second = getExecutionContact(uuid(0, 2))
+  await until(1)
+  t.match(health(), { callsUnderWay: 1, callsQueued: 1 })
+  t.equal((await failureOf(t, getExecutionContact(uuid(0, 3)))).code, 'overloaded')
+  t.equal(refused, 1)
+  clock.advance(400)
+  held[0]?.end(minimal)
+  await first
+  await until(2)
+  held[1]?.end(minimal)
+  await second
+  t.strictSame(waits, [0, 400])
+  t.strictSame(health(), { circuitBreaker: 'closed', pausedFor: null, callsUnderWay: 0, callsQueued: 0 })
+})
+
+t.test('the health of calls, while they pause, says why, and when a probe is out, that it is', async (t) => {
+  const { askAll, health, clock, getExecutionContact, documents, ids } = await arrangeSandbox(t)
+  await askAll([faultIds.rateLimited])
+  t.match(health(), { circuitBreaker: 'open', pausedFor: 'upstream_rate_limited' })
+  clock.advance(7000)
+  const [id = ''] = ids
+  let during = {}
+  documents.set(id, () => {
+    during = health()
+    return executionContact(id)
+  })
+  await getExecutionContact(id)
+  t.match(during, { circuitBreaker: 'half-open', pausedFor: 'upstream_rate_limited', callsUnderWay: 1 })
+  t.match(health(), { circuitBreaker: 'closed', pausedFor: null })
 })
