@@ -69,6 +69,8 @@ export interface Config {
   readonly disclosureLogLevel: Settings['DISCLOSURE_LOG_LEVEL']
   /** How long requests in flight may take to finish after a signal. Those still under way then are cut. */
   readonly shutdownTimeoutMs: number
+  /** Of the source this was built from; null when nobody said. */
+  readonly sourceCommit: string | null
   readonly limits: Limits
   /** What the operator should know about these settings, a sentence each. */
   readonly warnings: readonly string[]
@@ -234,6 +236,7 @@ function configOf(
     logLevel: settings.LOG_LEVEL,
     disclosureLogLevel: settings.DISCLOSURE_LOG_LEVEL,
     shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT_MS,
+    sourceCommit: settings.SOURCE_COMMIT ?? null,
     limits: { ...limits, silentSocketMs: settings.HILOS_TIMEOUT_MS + 10_000 },
     warnings,
   }

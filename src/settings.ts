@@ -68,6 +68,9 @@ export const SettingsSchema = Type.Object({
   LOG_LEVEL: logLevel,
   DISCLOSURE_LOG_LEVEL: logLevel,
   SHUTDOWN_TIMEOUT_MS: wholeNumber(100, 600_000, 10_000),
+  SOURCE_COMMIT: Type.Optional(
+    Type.String({ pattern: '^[0-9a-f]{7,64}$', description: '7 to 64 lower-case hexadecimal digits' }),
+  ),
 })
 
 export type Settings = Static<typeof SettingsSchema>

@@ -65,6 +65,7 @@ t.test('the settings, when only the least is given, have the documented defaults
     logLevel: 'info',
     disclosureLogLevel: 'info',
     shutdownTimeoutMs: 10_000,
+    sourceCommit: null,
   })
   t.strictSame(contact.metaKeys, [])
   t.equal(contact.refKey.reveal().length, 43)
@@ -106,6 +107,7 @@ t.test('the settings, when all are given, are taken over, typed and frozen', asy
     CONTACT_META_KEYS: ' tier, delivery day ,,',
     LOG_LEVEL: 'debug',
     SHUTDOWN_TIMEOUT_MS: '100',
+    SOURCE_COMMIT: '68b5880',
     UNRELATED: 'ignored',
   })
   t.match(config, {
@@ -135,6 +137,7 @@ t.test('the settings, when all are given, are taken over, typed and frozen', asy
     contact: { metaKeys: ['tier', 'delivery day'] },
     logLevel: 'debug',
     shutdownTimeoutMs: 100,
+    sourceCommit: '68b5880',
     limits: { silentSocketMs: 11_500 },
   })
   t.equal(config.contact.refKey.reveal(), 'sixteen letters!')
@@ -143,6 +146,14 @@ t.test('the settings, when all are given, are taken over, typed and frozen', asy
   t.equal(config.warnings.length, 2)
   for (const part of [config, config.hilos, config.callers, config.contact.metaKeys, config.limits, config.warnings])
     t.ok(Object.isFrozen(part))
+})
+
+t.test('the commit, when it is seven to sixty-four lower-case digits, is taken, and nothing else is', async (t) => {
+  for (const commit of ['a'.repeat(7), '0123456789abcdef'.repeat(4)])
+    t.equal(loadConfig({ ...minimum, SOURCE_COMMIT: commit }).sourceCommit, commit)
+  for (const wrong of ['a'.repeat(6), 'a'.repeat(65), '68B5880', 'v1.2.3.4', ' 68b5880'])
+    t.strictSame(names(problemsOf({ SOURCE_COMMIT: wrong })), ['SOURCE_COMMIT'])
+  t.equal(loadConfig({ ...minimum, SOURCE_COMMIT: '' }).sourceCommit, null, 'as an image built without it has it')
 })
 
 t.test('an empty value, when given, counts as unset', async (t) => {
@@ -166,6 +177,7 @@ t.test('settings that are wrong, however many, are all named in one message with
     CONTACT_REF_KEY: 'canary',
     LOG_LEVEL: 'canary',
     SHUTDOWN_TIMEOUT_MS: '99',
+    SOURCE_COMMIT: 'canary',
     DANGEROUSLY_ALLOW_ANONYMOUS: 'canary',
     HILOS_TOKEN_NEXT: 'canary with spaces',
     CALLERS_FILE: '/canary.json',
@@ -180,7 +192,7 @@ t.test('settings that are wrong, however many, are all named in one message with
   const problems = problemsOf(wrong)
   t.strictSame([...new Set(names(problems))].sort(), Object.keys(wrong).sort())
   const { message } = new ConfigError(problems)
-  t.match(message, /^hilos-bff cannot start, 24 problems in its settings:\n {2}\w+: /)
+  t.match(message, /^hilos-bff cannot start, 25 problems in its settings:\n {2}\w+: /)
   t.notMatch(message, /canar(y[^:]|ies)/)
   t.notMatch(message, /65536|\b99\b/)
 })
