@@ -83,6 +83,8 @@ t.test('an import, when the rooms’ rules forbid it, fails the linter', async (
     ['src/doctor/*.ts', 'process'],
     ['src/main.ts', './doctor/hilos-findings.ts'],
     ['src/main.ts', './cache/store.ts'],
+    ['src/healthcheck.ts', './settings.ts'],
+    ['src/healthcheck.ts', 'undici'],
   ]
   t.strictSame(brokenBy(t, forbidden), forbidden)
 })
@@ -109,6 +111,8 @@ t.test('an import, when the rooms’ rules allow it, passes the linter', async (
     ['src/main.ts', './doctor/examine.ts'],
     ['src/main.ts', './stop-on-signals.ts'],
     ['src/stop-on-signals.ts', 'process'],
+    ['src/healthcheck.ts', 'process'],
+    ['src/healthcheck.ts', 'node:http'],
   ]
   t.strictSame(brokenBy(t, allowed), [])
 })
