@@ -6,6 +6,7 @@ import type { Store } from './cache/store.ts'
 import type { Config } from './config.ts'
 import { createContacts, type Seams } from './contacts.ts'
 import { createKnownCallers } from './known-callers.ts'
+import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import { callerOf, identifyCallers } from './plugins/caller-auth.ts'
 import { limitCallers } from './plugins/caller-limits.ts'
 import { allowOrigins } from './plugins/cross-origin.ts'
@@ -16,6 +17,7 @@ import { refuseWhatNoRouteAnswers } from './plugins/request-checks.ts'
 import { logRequests } from './plugins/request-log.ts'
 import { useBaseHeaders } from './plugins/security-headers.ts'
 import type { RememberedContact } from './presentation/remembered-contact.ts'
+import { createReport } from './report.ts'
 import { executionContactRoutes } from './routes/execution-contacts.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { createServer } from './server.ts'
@@ -46,8 +48,14 @@ export interface Service {
 /**
  * Puts the parts together, in the order in which a request meets them. Nothing listens yet.
  * @param seams what tests put in place of the clocks and of chance
+ * @param lifecycle the one of the process, whose end can begin before there is a service
  */
-export async function createService(config: Config, logger: Logger, seams: Partial<Seams> = {}): Promise<Service> {
+export async function createService(
+  config: Config,
+  logger: Logger,
+  seams: Partial<Seams> = {},
+  lifecycle: Lifecycle = createLifecycle(),
+): Promise<Service> {
   const { now = Date.now, elapsed = () => performance.now(), random = Math.random, pause } = seams
   const metrics = createMetrics()
   const drift = createDriftTally((kind, path) =>
@@ -59,8 +67,15 @@ export async function createService(config: Config, logger: Logger, seams: Parti
     tokens: tokens.tokens,
     userAgent: `hilos-bff/${version}`,
     reportDrift: drift.report,
-    onPause: (reason) => logger.warn({ err: reason }, 'calls to Hilos pause'),
+    onPause: (reason) => {
+      metrics.pause(reason.code)
+      logger.warn({ err: reason }, 'calls to Hilos pause')
+    },
     onResume: () => logger.info('calls to Hilos go on'),
+    onTurn: metrics.turn,
+    onTurnRefused: metrics.turnRefused,
+    onCall: metrics.call,
+    onRetry: metrics.retry,
     onTokenRefused: ({ code }) => metrics.tokenRefused(code),
     onTokenChange: ({ fingerprint }) =>
       logger.warn(
@@ -74,9 +89,12 @@ export async function createService(config: Config, logger: Logger, seams: Parti
   const contacts = createContacts(config, hilos, { now, elapsed, random, ...(pause && { pause }) })
   const known = createKnownCallers(config.access, logger, metrics, { now, elapsed })
 
-  const callers = createServer(config.limits, logger)
+  const callers = createServer(config.limits, logger, {
+    onRequestOver: metrics.requestOver,
+    onUnreadable: metrics.unreadable,
+  })
   drainOnClose(callers)
-  logRequests(callers)
+  logRequests(callers, metrics.requestOver)
   answerWithProblems(callers)
   useBaseHeaders(callers)
   await allowOrigins(callers, config.corsOrigins)
@@ -89,6 +107,9 @@ export async function createService(config: Config, logger: Logger, seams: Parti
     ...contacts,
     guards: [identify, countRequest],
     callerOf,
+    onAnswer: (request, use) => {
+      request.cacheUse = use
+    },
     onDisclosure: createDisclosureRecord(logger, config.disclosureLogLevel, config.contact.refKey),
     reloadFloorMs: config.cache.reloadFloorMs,
     now,
@@ -96,15 +117,19 @@ export async function createService(config: Config, logger: Logger, seams: Parti
   problemRoutes(callers)
   await callers.ready()
 
-  const parts = () => ({ hilosToken: tokens.status(), callersFile: known.status() })
-  const operators = config.operators && createOperatorsApp(logger, { parts, metrics })
+  const report = createReport({ config, lifecycle, callers, hilos, contacts, drift, tokens, known, now })
+  metrics.read(report.readings)
+  const operators = config.operators && (await createOperatorsApp(config.limits, logger, { ...report, metrics }))
+  if (operators) problemRoutes(operators)
   return {
     callers,
     operators,
     store: contacts.store,
     listen: async () => {
       if (operators) await operators.listen({ ...config.operators })
-      return await callers.listen({ ...config.callers })
+      const origin = await callers.listen({ ...config.callers })
+      lifecycle.serve()
+      return origin
     },
     close: async () => {
       await callers.close()

@@ -4,7 +4,7 @@ import { type Authenticate, createAuthentication } from './access/authentication
 import type { CallerEntry } from './access/caller-entry.ts'
 import { createCallerKeys } from './access/caller-keys.ts'
 import { readCallers } from './access/callers-file.ts'
-import type { PartStatus } from './admin/operators-app.ts'
+import type { PartStatus } from './admin/health.ts'
 import type { Config } from './config.ts'
 import type { Seams } from './contacts.ts'
 import { followFile, type Reading } from './followed-file.ts'

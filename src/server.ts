@@ -8,12 +8,26 @@ import type { Limits } from './config.ts'
 import { Failure } from './errors.ts'
 import { type FailureCode, failureKinds } from './failure-kinds.ts'
 import { sendProblem } from './plugins/problems.ts'
-import { logWhenOver } from './plugins/request-log.ts'
+import { logWhenOver, type OnRequestOver } from './plugins/request-log.ts'
 import { dataHeaders, setBaseHeaders } from './plugins/security-headers.ts'
 import { presentProblem, problemMediaType } from './presentation/problem.ts'
 
+export interface ServerOptions {
+  /** Told of a request that no hook sees, when it is over; nobody unless given. */
+  readonly onRequestOver?: OnRequestOver
+  /** Told with what something was answered that could not be read as a request; nobody unless given. */
+  readonly onUnreadable?: (code: FailureCode) => void
+  /** Whether its end waits for nobody; false unless given. */
+  readonly closesAtOnce?: boolean
+}
+
 /** An HTTP server without routes: bounded in every direction, and answering with a problem even what is not HTTP. */
-export function createServer(limits: Limits, logger: FastifyBaseLogger): FastifyInstance {
+export function createServer(limits: Limits, logger: FastifyBaseLogger, options: ServerOptions = {}): FastifyInstance {
+  const { onRequestOver = () => {}, onUnreadable = () => {}, closesAtOnce = false } = options
+  const answerByHand = (code: FailureCode, socket: Duplex) => {
+    onUnreadable(code)
+    writeProblem(code, socket, logger)
+  }
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -31,19 +45,20 @@ export function createServer(limits: Limits, logger: FastifyBaseLogger): Fastify
     routerOptions: { maxParamLength: limits.maxUrlLength },
     // Requests on connections that are still open while the server closes are answered.
     return503OnClosing: false,
+    ...(closesAtOnce && { forceCloseConnections: true }),
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     // A path that cannot be decoded never reaches the schema of its route.
     frameworkErrors: (_error, request, reply) => {
       const code = request.url.startsWith('/execution-contacts/') ? 'invalid_id' : 'malformed_request'
-      logWhenOver(request, reply)
+      logWhenOver(request, reply, onRequestOver)
       setBaseHeaders(request, reply)
       sendProblem(new Failure(code), request, reply)
     },
-    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, logger),
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, answerByHand),
   })
   // Node would answer these two by itself: an unknown expectation with an empty 417, CONNECT with silence.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
-  app.server.on('connect', (_request, socket) => writeProblem('method_not_allowed', socket, logger))
+  app.server.on('connect', (_request, socket) => answerByHand('method_not_allowed', socket))
   return app
 }
 
@@ -57,10 +72,14 @@ function requestIdOf({ headers }: IncomingMessage): string {
 }
 
 /** Answers what could not be read as a request, unless the other side is gone or still waits for an earlier answer. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: OccupiedSocket, logger: FastifyBaseLogger): void {
+function answerUnreadable(
+  error: NodeJS.ErrnoException,
+  socket: OccupiedSocket,
+  answerByHand: (code: FailureCode, socket: Duplex) => void,
+): void {
   const gone = error.code === 'ECONNRESET' || !socket.writable
   if (gone || socket._httpMessage) socket.destroy()
-  else writeProblem(codeOfUnreadable(error.code), socket, logger)
+  else answerByHand(codeOfUnreadable(error.code), socket)
 }
 
 /** Node keeps the response under way there, and looks at it for the same reason in its own handler. */

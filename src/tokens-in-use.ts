@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { PartStatus } from './admin/operators-app.ts'
+import type { PartStatus } from './admin/health.ts'
 import type { Config } from './config.ts'
 import { type FollowedFile, followFile, type Reading } from './followed-file.ts'
 import { Secret } from './secret.ts'

@@ -1,39 +1,38 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
-import type { Metrics } from '../telemetry/metrics.ts'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Limits } from '../config.ts'
+import { answerWithProblems } from '../plugins/problems.ts'
+import { refuseWhatNoRouteAnswers } from '../plugins/request-checks.ts'
+import { useBaseHeaders } from '../plugins/security-headers.ts'
+import { createServer } from '../server.ts'
+import { type CacheRoutesOptions, cacheRoutes } from './cache.ts'
+import { type HealthRoutesOptions, healthRoutes } from './health.ts'
+import { publishOperatorsOpenApi } from './openapi.ts'
+import { type ReportRoutesOptions, reportRoutes } from './reports.ts'
 
-/** How one part of the service is: facts without values that must not be seen. */
-export interface PartStatus {
-  /** Whether what the settings ask for is in use; if not, what was in use before still is. */
-  readonly ok: boolean
-  readonly [fact: string]: unknown
-}
+export type OperatorsAppOptions = HealthRoutesOptions & ReportRoutesOptions & CacheRoutesOptions
 
-export interface OperatorsAppOptions {
-  /** How each part is that can be changed while the service runs; null where the settings do not ask for it. */
-  readonly parts: () => Readonly<Record<string, PartStatus | null>>
-  readonly metrics: Pick<Metrics, 'exposition' | 'contentType'>
-}
-
-/** The operators' listener. It shares nothing with the callers' but the process it reports on. */
-export function createOperatorsApp(logger: FastifyBaseLogger, options: OperatorsAppOptions): FastifyInstance {
-  const { parts, metrics } = options
-  const app = Fastify({
-    loggerInstance: logger,
-    logController: new LogController({ disableRequestLogging: true }),
-    forceCloseConnections: true,
-  })
-  // Fastify's own would tell the error to whoever asked, and nobody else.
-  app.setErrorHandler((err: Error, request, reply) => {
-    request.log.error({ err }, 'the operators’ listener failed')
-    return reply.code(500).type('text/plain').send('failed, see the log\n')
-  })
+/**
+ * The operators' listener: an application of its own, so that what callers do to theirs (limits, load, closing) leaves it
+ * alone. It asks nobody who they are, and its requests are not logged; what changes something is.
+ */
+export async function createOperatorsApp(
+  limits: Limits,
+  logger: FastifyBaseLogger,
+  options: OperatorsAppOptions,
+): Promise<FastifyInstance> {
+  const app = createServer(limits, logger, { closesAtOnce: true })
+  answerWithProblems(app)
+  useBaseHeaders(app)
+  refuseWhatNoRouteAnswers(app, limits)
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
   })
-  // Whoever gets this answer knows that the event loop turns; it says nothing of Hilos.
-  app.get('/livez', (_request, reply) => reply.type('text/plain').send('ok\n'))
-  // What could not be taken over is told, but is no reason to take the service out: it goes on with what it had.
-  app.get('/readyz', (_request, reply) => reply.send({ ready: true, parts: parts() }))
-  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.exposition()))
+  app.addHook('onResponse', async ({ failure, log }) => {
+    if (failure?.code === 'internal_error') log.error({ err: failure }, 'the operators’ listener failed')
+  })
+  await publishOperatorsOpenApi(app)
+  healthRoutes(app, options)
+  reportRoutes(app, options)
+  cacheRoutes(app, options)
   return app
 }

@@ -1,9 +1,28 @@
+import type { Forwarding } from './decision.ts'
 import { ageMs, type Entry, remainingMs } from './entry.ts'
-import type { Answer } from './read-through.ts'
+import type { Answer, Handling } from './read-through.ts'
 
 /** `Age` in whole seconds (RFC 9111 section 5.1). */
 export function ageSeconds(entry: Entry<unknown>, now: number): number {
   return Math.max(0, Math.floor(ageMs(entry, now) / 1000))
+}
+
+/** What the cache did for a request, for the log and the metrics. */
+export interface CacheUse {
+  readonly word: CacheWord
+  /** Why the answer was a stale one; null where it was not. */
+  readonly detail: Handling['detail']
+  /** How long ago the origin had answered, in milliseconds. */
+  readonly ageMs: number
+  /** How long the request waited for the origin, in milliseconds; 0 where it did not. */
+  readonly waitedMs: number
+}
+
+/** `hit`, or why the origin was asked (RFC 9211 sections 2.1 and 2.2). */
+export type CacheWord = 'hit' | Forwarding
+
+export function cacheUseOf({ entry, handling }: Answer<unknown>, waitedMs: number, now: number): CacheUse {
+  return { word: handling.hit ? 'hit' : handling.fwd, detail: handling.detail, ageMs: ageMs(entry, now), waitedMs }
 }
 
 /**

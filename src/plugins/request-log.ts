@@ -1,32 +1,70 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { CacheUse } from '../cache/cache-status.ts'
 import { failureKinds } from '../failure-kinds.ts'
+import type { RequestRecord } from '../telemetry/request-record.ts'
 
-/** One line for each request, when its answer has left, or when the caller did: no id, no query, no header, no body. */
-export function logRequests(app: FastifyInstance): void {
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the cache did; null where that is not known, or must not be told. */
+    cacheUse: CacheUse | null
+  }
+}
+
+/** Told of each request when its answer has left, or when the caller has. */
+export type OnRequestOver = (record: RequestRecord) => void
+
+/** One line for each request when it is over: no id, no query, no header, no body. */
+export function logRequests(app: FastifyInstance, onOver: OnRequestOver): void {
+  app.decorateRequest('cacheUse', null)
   app.addHook('onRequest', (request, reply, done) => {
-    logWhenOver(request, reply)
+    logWhenOver(request, reply, onOver)
     done()
   })
 }
 
 /** Logs one request when it is over. */
-export function logWhenOver(request: FastifyRequest, reply: FastifyReply): void {
+export function logWhenOver(request: FastifyRequest, reply: FastifyReply, onOver: OnRequestOver): void {
   reply.raw.once('close', () => {
-    const { failure, method, routeOptions } = request
-    const status = failure ? failureKinds[failure.code].status : reply.statusCode
-    const left = !reply.raw.writableFinished
-    const level = status < 500 ? 'info' : status === 500 ? 'error' : 'warn'
-    request.log[level](
-      {
-        method,
-        route: routeOptions.url ?? null,
-        status: left ? null : status,
-        ...(request.caller && { caller: request.caller.name }),
-        cache: reply.getHeader('cache-status'),
-        durationMs: Math.round(reply.elapsedTime * 10) / 10,
-        ...(failure && { err: failure }),
-      },
-      left ? 'the caller left before the answer' : 'answered',
+    const record = recordOf(request, reply)
+    request.log[levelOf(record)](
+      lineOf(record),
+      record.status === null ? 'the caller left before the answer' : 'answered',
     )
+    onOver(record)
   })
 }
+
+function recordOf(request: FastifyRequest, reply: FastifyReply): RequestRecord {
+  const { failure, method, routeOptions, caller, cacheUse } = request
+  const status = failure ? failureKinds[failure.code].status : reply.statusCode
+  return {
+    method,
+    route: routeOptions.url ?? null,
+    status: reply.raw.writableFinished ? status : null,
+    caller,
+    cache: cacheUse,
+    durationMs: reply.elapsedTime,
+    failure,
+  }
+}
+
+function levelOf({ failure }: RequestRecord): 'info' | 'warn' | 'error' {
+  const status = failure ? failureKinds[failure.code].status : 200
+  return status < 500 ? 'info' : status === 500 ? 'error' : 'warn'
+}
+
+function lineOf({ method, route, status, caller, cache, durationMs, failure }: RequestRecord) {
+  return {
+    method,
+    route,
+    status,
+    ...(caller && { caller: caller.name }),
+    ...(cache && { cache: cache.word }),
+    ...(cache?.detail && { detail: cache.detail }),
+    ...(cache && cache.waitedMs > 0 && { waitedMs: tenths(cache.waitedMs) }),
+    durationMs: tenths(durationMs),
+    ...(failure && { err: failure }),
+  }
+}
+
+const tenths = (ms: number) => Math.round(ms * 10) / 10

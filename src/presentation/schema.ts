@@ -21,6 +21,14 @@ export function refTo<T extends TSchema>(schema: T) {
   return Type.Unsafe<Static<T>>({ $ref: `${(schema as T & { $id: string }).$id}#` })
 }
 
+/** Any UUID as RFC 9562 writes it, whatever its version, in any case; the `uuid` format alone also takes urn:uuid. */
+export const executionContactId = Type.String({
+  format: 'uuid',
+  pattern: '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$',
+  description: 'The id of a flow execution contact, a UUID in any case.',
+  examples: ['a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'],
+})
+
 export const text = (description: string) => Type.String({ description })
 export const flag = (description: string) => Type.Boolean({ description })
 export const count = (description: string) => Type.Integer({ minimum: 0, description })

@@ -6,11 +6,11 @@ import {
   TimelineSchema,
   TranscriptSchema,
 } from '../presentation/execution-contact.ts'
+import { problemResponses, rateLimitHeaders } from '../presentation/problem-responses.ts'
 import { type Profile, profiles } from '../presentation/profile.ts'
 import { redact } from '../presentation/redaction.ts'
 import { type View, views } from '../presentation/rendering.ts'
-import { oneOf, refTo } from '../presentation/schema.ts'
-import { problemResponses, rateLimitHeaders } from './problem-responses.ts'
+import { executionContactId, oneOf, refTo } from '../presentation/schema.ts'
 
 const timelineOf = ({ messages: _messages, ...timeline }: ExecutionContact) => timeline
 const summaryOf = ({ messages: _messages, steps: _steps, answers: _answers, ...summary }: ExecutionContact) => summary
@@ -28,9 +28,6 @@ const examples = {
     value: timelineOf(redact(exampleContact, 'viewer')),
   },
 }
-
-/** Any UUID as RFC 9562 writes it, whatever its version, in any case; the `uuid` format alone also takes urn:uuid. */
-const uuidPattern = '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$'
 
 const freshnessHeaders = {
   ETag: { type: 'string', description: 'Strong: changes when the bytes do. Send it back in `If-None-Match`.' },
@@ -67,12 +64,7 @@ export const executionContactSchema = {
   description:
     'Each view holds the one before. Every field is always there; what is not known is null. HEAD gives the same headers.',
   params: Type.Object({
-    id: Type.String({
-      format: 'uuid',
-      pattern: uuidPattern,
-      description: 'The id of a flow execution contact, a UUID in any case.',
-      examples: [exampleContact.id],
-    }),
+    id: executionContactId,
   }),
   // Optional for callers, but never missing in the handler: the default is filled in.
   querystring: Type.Unsafe<{ readonly view: View; readonly profile?: Profile }>(

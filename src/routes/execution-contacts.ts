@@ -10,7 +10,7 @@ import { forbiddenProfile } from '../access/access-failure.ts'
 import type { Caller } from '../access/caller.ts'
 import type { Disclosure } from '../access/disclosure.ts'
 import type { EntitledReads } from '../access/entitled-reads.ts'
-import { ageSeconds, formatCacheStatus, matchesIfNoneMatch } from '../cache/cache-status.ts'
+import { ageSeconds, type CacheUse, cacheUseOf, formatCacheStatus, matchesIfNoneMatch } from '../cache/cache-status.ts'
 import { demandOf } from '../cache/demand.ts'
 import type { Answer } from '../cache/read-through.ts'
 import { Failure } from '../errors.ts'
@@ -28,6 +28,8 @@ export interface ExecutionContactRoutesOptions {
   /** Run in this order before anything else of a request is looked at; behind them it is known who calls. */
   readonly guards: readonly (onRequestHookHandler | onRequestAsyncHookHandler)[]
   readonly callerOf: (request: FastifyRequest) => Caller
+  /** Told what the cache did for a request, unless that would say more than its caller may know. */
+  readonly onAnswer: (request: FastifyRequest, use: CacheUse) => void
   /** Told of each answer that tells a caller something about a contact. */
   readonly onDisclosure: (disclosure: Disclosure) => void
   /** However fresh a caller wants it: within this time Hilos is not made to answer again. */
@@ -38,7 +40,7 @@ export interface ExecutionContactRoutesOptions {
 
 /** `GET /execution-contacts/{id}`: one contact's run through a flow, in the view asked for, as far as the caller may see. */
 export function executionContactRoutes(app: FastifyInstance, options: ExecutionContactRoutesOptions): void {
-  const { reads, renderings, guards, callerOf, onDisclosure, reloadFloorMs, now } = options
+  const { reads, renderings, guards, callerOf, onAnswer, onDisclosure, reloadFloorMs, now } = options
   app
     .withTypeProvider<TypeBoxTypeProvider>()
     .get(
@@ -49,28 +51,37 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
         const caller = callerOf(request)
         const { view, profile = caller.profile } = request.query
         if (isWider(profile, caller.profile)) throw forbiddenProfile(profile)
-        const send = (answer: Answer<RememberedContact> | null) =>
-          render({ id, caller, view, profile }, answer, request, reply)
+        const wish = { id, caller, view, profile }
         const answer = reads.get(caller, id, demandOf(request.headers['cache-control'], reloadFloorMs))
         // What is remembered goes out without a turn of the event loop.
-        return answer instanceof Promise ? answer.then(send) : send(answer)
+        if (!(answer instanceof Promise)) return render(wish, answer, 0, request, reply)
+        const askedAt = reply.elapsedTime
+        return answer.then((landed) => render(wish, landed, reply.elapsedTime - askedAt, request, reply))
       },
     )
 
-  function render(wish: Wish, answer: Answer<RememberedContact> | null, request: FastifyRequest, reply: FastifyReply) {
+  function render(
+    wish: Wish,
+    answer: Answer<RememberedContact> | null,
+    waitedMs: number,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) {
     if (answer === null) throw new Failure('not_cached')
-    const { entry, handling } = answer
+    const { entry } = answer
+    const use = cacheUseOf(answer, waitedMs, now())
     // To whom some runs are concealed, an absence says nothing of how it came about.
     if (entry.value !== null || wish.caller.flows === null) {
       reply.header('cache-status', formatCacheStatus('hilos-bff', answer, now()))
       reply.header('server-timing', serverTiming(answer, reply))
+      onAnswer(request, use)
     }
     if (entry.value === null) throw new Failure('execution_contact_not_found')
     reply.header('age', ageSeconds(entry, now()))
     const { id, view, profile } = wish
     const send = (representation: Representation) => {
       const status = sendRepresentation(representation, request, reply)
-      onDisclosure({ ...wish, requestId: request.id, status, cache: handling.hit ? 'hit' : handling.fwd })
+      onDisclosure({ ...wish, requestId: request.id, status, cache: use.word })
       return reply
     }
     const representation = renderings.of(id, entry.value.packed, { view, profile, coding: codingFor(request) })

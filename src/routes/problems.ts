@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { Failure } from '../errors.ts'
 import { type FailureCode, failureKinds, isFailureCode } from '../failure-kinds.ts'
-import { problemResponses } from './problem-responses.ts'
+import { problemResponses } from '../presentation/problem-responses.ts'
 
 const schema = {
   operationId: 'getProblem',

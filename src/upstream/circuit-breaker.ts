@@ -31,10 +31,8 @@ export interface CircuitBreaker {
   readonly state: () => CircuitState
 }
 
-export const circuitStates = ['closed', 'open', 'half-open'] as const
-
 export interface CircuitState {
-  readonly name: (typeof circuitStates)[number]
+  readonly name: 'closed' | 'open' | 'half-open'
   /** Null while it is closed. */
   readonly reason: Failure | null
 }

@@ -8,6 +8,7 @@ import { createService, type Service } from '../../src/app.ts'
 import type { Entry } from '../../src/cache/entry.ts'
 import type { Store } from '../../src/cache/store.ts'
 import { loadConfig } from '../../src/config.ts'
+import { createLifecycle, type Lifecycle } from '../../src/lifecycle.ts'
 import type { Profile } from '../../src/presentation/profile.ts'
 import type { RememberedContact } from '../../src/presentation/remembered-contact.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
@@ -23,6 +24,7 @@ export interface RunningService {
   readonly sandbox: Sandbox
   readonly hilosPort: number
   readonly service: Service
+  readonly lifecycle: Lifecycle
   readonly clock: TestClock
   readonly store: Store<RememberedContact>
   /** Everything logged so far, at level trace. */
@@ -91,8 +93,11 @@ export async function startService(t: Test, arrangement: Arrangement = {}): Prom
   })
   const lines: string[] = []
   const logger = createLogger(config.logLevel, { write: (line) => void lines.push(line) })
-  const service = await createService(config, logger, { now: clock.now, elapsed, random: () => 0.5, pause })
+  const lifecycle = createLifecycle()
+  const seams = { now: clock.now, elapsed, random: () => 0.5, pause }
+  const service = await createService(config, logger, seams, lifecycle)
   const origin = await service.callers.listen({ host: '127.0.0.1', port: 0 })
+  lifecycle.serve()
   t.teardown(async () => {
     await service.close()
     await sandbox.close()
@@ -103,6 +108,7 @@ export async function startService(t: Test, arrangement: Arrangement = {}): Prom
     sandbox,
     hilosPort: Number(new URL(baseUrl).port),
     service,
+    lifecycle,
     clock,
     store: service.store,
     as: (name) => ({ authorization: `Bearer ${keys.get(name)}` }),

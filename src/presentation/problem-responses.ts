@@ -1,7 +1,7 @@
 import { Failure } from '../errors.ts'
 import { type FailureCode, failureKinds } from '../failure-kinds.ts'
-import { ProblemSchema, presentProblem, problemMediaType } from '../presentation/problem.ts'
-import { refTo } from '../presentation/schema.ts'
+import { ProblemSchema, presentProblem, problemMediaType } from './problem.ts'
+import { refTo } from './schema.ts'
 
 /** Of what is answered to somebody who is known. */
 export const rateLimitHeaders = {

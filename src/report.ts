@@ -1,0 +1,71 @@
+import type { FastifyInstance } from 'fastify'
+import type { OperatorsAppOptions } from './admin/operators-app.ts'
+import type { Config } from './config.ts'
+import type { Contacts } from './contacts.ts'
+import type { KnownCallers } from './known-callers.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Readings } from './telemetry/gauges.ts'
+import type { TokensInUse } from './tokens-in-use.ts'
+import type { DriftTally } from './upstream/drift.ts'
+import type { Hilos } from './upstream/hilos.ts'
+import { nodeVersion, version } from './version.ts'
+
+/** The parts that are reported on. */
+export interface ReportOptions {
+  readonly config: Config
+  readonly lifecycle: Lifecycle
+  readonly callers: FastifyInstance
+  readonly hilos: Hilos
+  readonly contacts: Contacts
+  readonly drift: DriftTally
+  readonly tokens: TokensInUse
+  readonly known: KnownCallers
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number
+}
+
+/** How the service is, for operators and for the metrics. */
+export interface Report extends Omit<OperatorsAppOptions, 'metrics'> {
+  readonly readings: Readings
+}
+
+export function createReport(options: ReportOptions): Report {
+  const { lifecycle, callers, hilos, contacts, drift, tokens, known, now } = options
+  const { state, requestsInFlight } = lifecycle
+  const build = { version, commit: options.config.sourceCommit, node: nodeVersion }
+  const parts = () => ({ hilosToken: tokens.status(), callersFile: known.status(), hilos: statusOf(hilos) })
+  return {
+    state,
+    parts,
+    drift: drift.counts,
+    build: { ...build, startedAt: new Date(now()).toISOString() },
+    cache: { fullness: contacts.fullness, ...contacts.reads },
+    readings: {
+      build,
+      isReady: () => state() === 'serving',
+      isDraining: () => state() === 'draining',
+      requestsInFlight,
+      connections: () => connectionsOf(callers),
+      hilos: hilos.health,
+      cache: () => {
+        const { ownAbsences, ...others } = contacts.fullness()
+        return { ...others, 'own-absences': ownAbsences }
+      },
+      drift: drift.counts,
+      tokenAgeMs: () => now() - tokens.tokens.inUseSince(),
+      parts,
+    },
+  }
+}
+
+/** An outage of Hilos is its own, and what is remembered is served meanwhile. */
+function statusOf({ health }: Hilos) {
+  const { circuitBreaker, ...rest } = health()
+  return { ok: circuitBreaker === 'closed', circuitBreaker, ...rest }
+}
+
+function connectionsOf({ server }: FastifyInstance): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  server.getConnections((_error, count) => resolve(count))
+  return promise
+}

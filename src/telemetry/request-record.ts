@@ -1,0 +1,18 @@
+import type { CacheUse } from '../cache/cache-status.ts'
+import type { Failure } from '../errors.ts'
+import type { Profile } from '../presentation/profile.ts'
+
+/** What is told of a request when it is over: to the log, and to the metrics. */
+export interface RequestRecord {
+  readonly method: string
+  /** Its pattern; null where there is none. */
+  readonly route: string | null
+  /** Null when the caller left before the answer had. */
+  readonly status: number | null
+  /** Null where nobody was identified. */
+  readonly caller: { readonly name: string; readonly profile: Profile } | null
+  /** Null where the cache was not asked, failed to answer, or where it must not be told. */
+  readonly cache: CacheUse | null
+  readonly durationMs: number
+  readonly failure: Failure | null
+}
