@@ -32,6 +32,7 @@ export interface Report extends Omit<OperatorsAppOptions, 'metrics'> {
 export function createReport(options: ReportOptions): Report {
   const { lifecycle, callers, hilos, contacts, drift, tokens, known, now } = options
   const { state, requestsInFlight } = lifecycle
+  const { reads } = contacts
   const build = { version, commit: options.config.sourceCommit, node: nodeVersion }
   const parts = () => ({ hilosToken: tokens.status(), callersFile: known.status(), hilos: statusOf(hilos) })
   return {
@@ -39,7 +40,7 @@ export function createReport(options: ReportOptions): Report {
     parts,
     drift: drift.counts,
     build: { ...build, startedAt: new Date(now()).toISOString() },
-    cache: { fullness: contacts.fullness, ...contacts.reads },
+    cache: { fullness: contacts.fullness, delete: reads.delete, clear: reads.clear },
     readings: {
       build,
       isReady: () => state() === 'serving',

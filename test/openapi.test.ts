@@ -104,3 +104,27 @@ t.test('the documentation page, when opened, allows its own scripts and no other
   }
   t.match((await get('/docs/static/swagger-initializer.js')).text, '"validatorUrl":null', 'no badge from elsewhere')
 })
+
+t.test(
+  'the operators’ OpenAPI document, when served, is the committed one, and has every path of theirs',
+  async (t) => {
+    const { service } = await startService(t)
+    const served = await service.operators?.inject('/openapi.json')
+    const committed = JSON.parse(readFileSync(new URL('../docs/openapi-operators.json', import.meta.url), 'utf8'))
+    t.strictSame(served?.json(), committed)
+    const operations = Object.entries<object>(committed.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    )
+    t.strictSame(operations.sort(), [
+      'delete /cache',
+      'delete /cache/execution-contacts/{id}',
+      'get /cache',
+      'get /contract',
+      'get /livez',
+      'get /metrics',
+      'get /problems/{code}',
+      'get /readyz',
+      'get /version',
+    ])
+  },
+)
