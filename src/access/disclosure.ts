@@ -5,6 +5,8 @@ import type { Caller } from './caller.ts'
 export interface Disclosure {
   /** As in the log of requests. */
   readonly requestId: string
+  /** As in the log of requests. */
+  readonly traceId: string | undefined
   readonly caller: Caller
   /** How much they were shown: as much as they may see, unless they asked for less. */
   readonly profile: Profile

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { CacheUse } from '../cache/cache-status.ts'
 import { failureKinds } from '../failure-kinds.ts'
 import type { RequestRecord } from '../telemetry/request-record.ts'
+import { traceIdOf } from '../telemetry/trace-context.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -35,13 +36,14 @@ export function logWhenOver(request: FastifyRequest, reply: FastifyReply, onOver
 }
 
 function recordOf(request: FastifyRequest, reply: FastifyReply): RequestRecord {
-  const { failure, method, routeOptions, caller, cacheUse } = request
+  const { failure, method, routeOptions, caller, cacheUse, headers } = request
   const status = failure ? failureKinds[failure.code].status : reply.statusCode
   return {
     method,
     route: routeOptions.url ?? null,
     status: reply.raw.writableFinished ? status : null,
     caller,
+    traceId: traceIdOf(headers.traceparent),
     cache: cacheUse,
     durationMs: reply.elapsedTime,
     failure,
@@ -53,12 +55,13 @@ function levelOf({ failure }: RequestRecord): 'info' | 'warn' | 'error' {
   return status < 500 ? 'info' : status === 500 ? 'error' : 'warn'
 }
 
-function lineOf({ method, route, status, caller, cache, durationMs, failure }: RequestRecord) {
+function lineOf({ method, route, status, caller, traceId, cache, durationMs, failure }: RequestRecord) {
   return {
     method,
     route,
     status,
     ...(caller && { caller: caller.name }),
+    ...(traceId && { traceId }),
     ...(cache && { cache: cache.word }),
     ...(cache?.detail && { detail: cache.detail }),
     ...(cache && cache.waitedMs > 0 && { waitedMs: tenths(cache.waitedMs) }),

@@ -18,6 +18,7 @@ import { isWider } from '../presentation/profile.ts'
 import type { RememberedContact } from '../presentation/remembered-contact.ts'
 import type { Representation, View } from '../presentation/rendering.ts'
 import type { Renderings } from '../presentation/renderings.ts'
+import { traceIdOf } from '../telemetry/trace-context.ts'
 import { executionContactSchema } from './execution-contacts.schema.ts'
 import { acceptsJson, codingFor, mediaType, variesOn } from './negotiation.ts'
 
@@ -81,7 +82,8 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
     const { id, view, profile } = wish
     const send = (representation: Representation) => {
       const status = sendRepresentation(representation, request, reply)
-      onDisclosure({ ...wish, requestId: request.id, status, cache: use.word })
+      const traceId = traceIdOf(request.headers.traceparent)
+      onDisclosure({ ...wish, requestId: request.id, traceId, status, cache: use.word })
       return reply
     }
     const representation = renderings.of(id, entry.value.packed, { view, profile, coding: codingFor(request) })

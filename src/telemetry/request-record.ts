@@ -11,6 +11,8 @@ export interface RequestRecord {
   readonly status: number | null
   /** Null where nobody was identified. */
   readonly caller: { readonly name: string; readonly profile: Profile } | null
+  /** The trace it is part of, if it is of one. */
+  readonly traceId: string | undefined
   /** Null where the cache was not asked, failed to answer, or where it must not be told. */
   readonly cache: CacheUse | null
   readonly durationMs: number

@@ -90,6 +90,7 @@ t.test(
     const other = createDisclosureRecord(logger, 'info', new Secret('another key'))
     const disclosure = {
       requestId: 'r',
+      traceId: undefined,
       caller: anonymous,
       profile: 'full',
       view: 'summary',

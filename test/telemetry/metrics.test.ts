@@ -21,6 +21,7 @@ const hit: RequestRecord = {
   route: '/execution-contacts/:id',
   status: 200,
   caller: { name: 'canary', profile: 'agent' },
+  traceId: undefined,
   cache: { word: 'hit', detail: null, ageMs: 30_000, waitedMs: 0 },
   durationMs: 2.5,
   failure: null,
