@@ -26,7 +26,13 @@ function misspelt(given: Environment): string[] {
   const guarded = known.filter((name) => guardedNames.test(name))
   return Object.keys(given)
     .filter((name) => guardedNames.test(name) && !guarded.includes(name) && !serviceLink.test(name))
-    .map((name) => `${name}: is not a setting, probably misspelt (there are ${guarded.join(', ')})`)
+    .map((name) => `${shown(name)}: is not a setting, probably misspelt (there are ${guarded.join(', ')})`)
+}
+
+/** As much of a name as looks like one: an environment takes anything but `=`, escape sequences of a terminal too. */
+function shown(name: string): string {
+  const [start = ''] = /^\w{1,64}/.exec(name) ?? []
+  return start === name ? name : `${start}…`
 }
 
 function urlProblems({ HILOS_BASE_URL, JWT_JWKS_URL }: Environment): string[] {

@@ -346,6 +346,14 @@ t.test(
       ],
     ])
       t.match(problemsOf({ [name]: 'x' }), [`${name}: is not a setting, probably misspelt`])
+    for (const [name, shown] of [
+      ['HILOS_\u001b[31mRED', 'HILOS_…'],
+      ['HILOS_\nX: must be', 'HILOS_…'],
+      ['JWT-ISSUER', 'JWT…'],
+      ['HILOS'.padEnd(65, 'S'), `${'HILOS'.padEnd(64, 'S')}…`],
+      ['HILOS'.padEnd(64, 'S'), 'HILOS'.padEnd(64, 'S')],
+    ] as const)
+      t.match(problemsOf({ [name]: 'x' }), [`${shown}: is not a setting`], 'only what looks like a name is shown')
     t.notMatch(problemsOf({ CORS_ORIGIN: 'x' }).join(), 'LOG_LEVEL', 'only what it can be a slip of is listed')
     t.strictSame(problemsOf({ THEIR_HILOS_TOKN: 'x' }), [])
     const links = [

@@ -5,6 +5,8 @@ import type { Caller } from './caller.ts'
 import { profileOf } from './scopes.ts'
 
 const maxSubjectLength = 255
+/** It is logged as it is, and read on terminals: what ends a line, moves the cursor or turns the direction is no name. */
+const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/u
 
 /**
  * The caller of whom a verified access token speaks; null when its scopes grant no profile.
@@ -19,7 +21,8 @@ export function callerOf(claims: JWTPayload): Caller | null {
 }
 
 function subjectOf(subject: unknown): string {
-  if (typeof subject === 'string' && subject !== '' && subject.length <= maxSubjectLength) return subject
+  const isName = typeof subject === 'string' && subject !== '' && subject.length <= maxSubjectLength
+  if (isName && !unprintable.test(subject)) return subject
   throw invalidCredential('claims')
 }
 

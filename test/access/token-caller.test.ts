@@ -63,8 +63,17 @@ t.test('a token, when its limit of flows is not understood, is refused, whatever
   }
 })
 
-t.test('a token, when its subject is no name of 1 to 255 characters, is refused', async (t) => {
+t.test('a token, when its subject is no name of 1 to 255 characters that can be shown, is refused', async (t) => {
   for (const sub of ['', 's'.repeat(256), 7, null, ['x'], undefined] as unknown as string[])
     t.strictSame(await refusal(t, '', () => callerOf({ ...claims, sub })), invalid)
-  for (const sub of ['x', 's'.repeat(255)]) t.equal(callerOf({ ...claims, sub })?.name, sub)
+  for (const code of [
+    0, 0x0a, 0x1b, 0x1f, 0x7f, 0x85, 0x9b, 0x9f, 0x61c, 0x200e, 0x2028, 0x2029, 0x202e, 0x2069, 0xd800, 0xdfff,
+  ])
+    t.strictSame(
+      await refusal(t, '', () => callerOf({ ...claims, sub: `a${String.fromCharCode(code)}b` })),
+      invalid,
+      code.toString(16),
+    )
+  for (const sub of ['x', 's'.repeat(255), 'a b', 'Zoë\u00a0Łukasz', '山田', '👩‍🚀', 'auth0|1~', '"\\'])
+    t.equal(callerOf({ ...claims, sub })?.name, sub)
 })
