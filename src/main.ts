@@ -4,7 +4,7 @@ import { type Config, type ConfigError, loadConfig } from './config.ts'
 import { examine } from './doctor/examine.ts'
 import { isWell, jsonOf, textOf } from './doctor/report.ts'
 import { stopOnSignals } from './stop-on-signals.ts'
-import { createLogger, createLogOutput } from './telemetry/logger.ts'
+import { createLogger, createLogOutput, type StandardOutput } from './telemetry/logger.ts'
 
 const command = commandOf(process.argv.slice(2))
 switch (command) {
@@ -36,7 +36,7 @@ function configOrExit(): Config {
 }
 
 async function serve(config: Config): Promise<void> {
-  const output = createLogOutput()
+  const output = createLogOutput(process.stdout as StandardOutput)
   const logger = createLogger(config.logLevel, output)
   process.once('exit', () => output.flushSync())
   for (const warning of config.warnings) logger.warn(warning)

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { constants, readFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
+import { platform } from 'node:process'
 import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
@@ -178,6 +180,23 @@ t.test(
     )
     t.match(lines.at(-1), { level: 30, msg: 'stopped' })
     t.notMatch(`${stdout()}${stderr()}`, 'error-canary')
+  },
+)
+
+t.test(
+  'the process, when something in it pipes a stream, still waits for whoever reads its log',
+  { skip: platform !== 'linux' && 'only Linux shows the flags of a descriptor' },
+  async (t) => {
+    const { origin, child, ended } = await start(t)
+    const isNonBlocking = () => {
+      const [, flags = ''] = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/${child.pid}/fdinfo/1`, 'utf8')) ?? []
+      return (Number.parseInt(flags, 8) & constants.O_NONBLOCK) !== 0
+    }
+    // A file of the page is sent by a pipe, and Node then looks at process.stdout.
+    t.equal((await (await fetch(`${origin}/docs/static/swagger-ui.css`)).text()).length > 1000, true)
+    t.equal(isNonBlocking(), false)
+    child.kill('SIGTERM')
+    t.equal(await ended, 0)
   },
 )
 

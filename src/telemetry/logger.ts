@@ -19,11 +19,19 @@ export interface LogOutput extends DestinationStream {
   readonly flush?: () => void
 }
 
+/** Node's stream of standard output. What sets its descriptor is there when it is a pipe, and not documented. */
+export interface StandardOutput {
+  readonly _handle?: { readonly setBlocking?: (blocking: boolean) => void } | null
+}
+
 /**
  * Standard output, in order and in few system calls: written when some lines have come together, and after a fifth of a
  * second at the latest. Whoever ends the process calls `flushSync` before.
+ * @param stdout Node opens it as soon as anybody pipes any stream, and makes the descriptor non-blocking by that: from then
+ * on, a pipe that is full for a moment would stop the process for a tenth of a second. So it is opened first, and mended.
  */
-export function createLogOutput() {
+export function createLogOutput(stdout?: StandardOutput) {
+  stdout?._handle?.setBlocking?.(true)
   return pino.destination({ dest: 1, sync: true, minLength: 4096, periodicFlush: 200 })
 }
 
