@@ -11,6 +11,7 @@ import type { Bench, Section } from './section.ts'
 import { fixedRate } from './sections/fixed-rate.ts'
 import { hits } from './sections/hits.ts'
 import { manyKeys } from './sections/keys.ts'
+import { log } from './sections/log.ts'
 import { memory } from './sections/memory.ts'
 import { misses } from './sections/misses.ts'
 import { notModified } from './sections/not-modified.ts'
@@ -27,6 +28,7 @@ import { startUpstream } from './upstream/upstream.ts'
 /** `npm run bench`: everything that is measured, in this order. */
 const sections: readonly Section[] = [
   hits,
+  log,
   manyKeys,
   notModified,
   fixedRate,

@@ -8,6 +8,7 @@ import { untilAnswered } from '../until-answered.ts'
 import { callerKey, type Subject, type SubjectKind, type Surroundings } from './subject.ts'
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+const tracing = fileURLToPath(new URL('../../deploy/opentelemetry/register.ts', import.meta.url))
 
 /** As in the image. */
 const shippedFlags = ['--report-exclude-env', '--disable-sigusr1']
@@ -18,6 +19,8 @@ export interface ServiceOptions {
   readonly log: 'pipe' | 'file' | 'silent'
   /** Settings that differ from `settingsFor`. */
   readonly env?: Readonly<Record<string, string>>
+  /** Whether it makes spans; the bench's Hilos takes them, and throws them away. */
+  readonly traced?: boolean
   /** Further flags for node. */
   readonly flags?: readonly string[]
   /** Whether it carries a probe that exchanges messages with the bench. */
@@ -37,7 +40,7 @@ export function serviceWith(options: ServiceOptions): SubjectKind {
 
 /** @returns the subject, and its process */
 export async function startService(
-  { name, log, env, flags = [], messages = false }: ServiceOptions,
+  { name, log, env, traced = false, flags = [], messages = false }: ServiceOptions,
   { cores, upstream, scratch }: Surroundings,
 ): Promise<{ readonly subject: Subject; readonly running: Running }> {
   const port = await freePort()
@@ -45,13 +48,14 @@ export async function startService(
   const sink = openLog(log, folder, cores.load)
   const running = startProgram({
     command: process.execPath,
-    args: [...shippedFlags, ...flags, main],
+    args: [...shippedFlags, ...(traced ? ['--import', tracing] : []), ...flags, main],
     core: cores.server,
     env: {
       ...settingsFor(upstream.baseUrl, upstream.token, writeCallers(folder)),
       PORT: String(port),
       ADMIN_PORT: '0',
       LOG_LEVEL: log === 'silent' ? 'silent' : 'info',
+      ...(traced && { OTEL_EXPORTER_OTLP_ENDPOINT: new URL(upstream.baseUrl).origin }),
       ...env,
     },
     stdout: sink.file,
