@@ -2,6 +2,7 @@ import process, { env, exit, stderr, stdout } from 'node:process'
 import pinoPretty from 'pino-pretty'
 import { createService } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
+import { createLifecycle } from '../src/lifecycle.ts'
 import { stopOnSignals } from '../src/stop-on-signals.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 import { createDemoCallers } from './demo-callers.ts'
@@ -29,15 +30,21 @@ const config = loadConfig({
   ADMIN_PORT,
 })
 const logger = createLogger(config.logLevel, pinoPretty({ sync: true, singleLine: true, ignore: 'requestId' }))
-const service = await createService(config, logger)
+const lifecycle = createLifecycle()
+const service = await createService(config, logger, {}, lifecycle)
 
-stopOnSignals(logger, config.shutdownTimeoutMs, async () => {
-  await service.close()
-  await sandbox.close()
+stopOnSignals(process, {
+  ...config.shutdown,
+  logger,
+  lifecycle,
+  close: async (drain) => {
+    await service.close(drain)
+    await sandbox.close()
+  },
 })
 
 try {
-  const origin = await service.listen()
+  const { origin } = await service.listen()
   const sameContact = await callers.compare(`${origin}/execution-contacts/${documentIds.completed}?view=summary`)
   stdout.write(invitation(origin, sameContact))
 } catch (error) {

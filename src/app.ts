@@ -10,7 +10,7 @@ import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import { callerOf, identifyCallers } from './plugins/caller-auth.ts'
 import { limitCallers } from './plugins/caller-limits.ts'
 import { allowOrigins } from './plugins/cross-origin.ts'
-import { drainOnClose } from './plugins/drain.ts'
+import { type DrainOptions, drainable } from './plugins/drain.ts'
 import { publishOpenApi } from './plugins/openapi.ts'
 import { answerWithProblems } from './plugins/problems.ts'
 import { refuseWhatNoRouteAnswers } from './plugins/request-checks.ts'
@@ -37,12 +37,18 @@ export interface Service {
   readonly store: Store<RememberedContact>
   /**
    * Starts both listeners.
-   * @returns origin of the callers' one
    * @throws the error of `listen`, for example EADDRINUSE
    */
-  readonly listen: () => Promise<string>
-  /** Stops taking connections, lets requests in flight finish, and lets Hilos go. */
-  readonly close: () => Promise<void>
+  readonly listen: () => Promise<Origins>
+  /** Drains the callers' listener, at once unless told otherwise; then ends the operators' and lets Hilos go. */
+  readonly close: (drain?: DrainOptions) => Promise<void>
+}
+
+export interface Origins {
+  /** Of the operators' listener; null when turned off. */
+  readonly operators: string | null
+  /** Of the callers'. */
+  readonly origin: string
 }
 
 /**
@@ -93,7 +99,7 @@ export async function createService(
     onRequestOver: metrics.requestOver,
     onUnreadable: metrics.unreadable,
   })
-  drainOnClose(callers)
+  const drain = drainable(callers, lifecycle)
   logRequests(callers, metrics.requestOver)
   answerWithProblems(callers)
   useBaseHeaders(callers)
@@ -126,16 +132,22 @@ export async function createService(
     operators,
     store: contacts.store,
     listen: async () => {
-      if (operators) await operators.listen({ ...config.operators })
-      const origin = await callers.listen({ ...config.callers })
+      const operatorsOrigin = operators && (await operators.listen({ ...config.operators }))
+      const origin = await callers.listen({ ...config.callers, host: oneAddress(config.callers.host) })
       lifecycle.serve()
-      return origin
+      return { operators: operatorsOrigin, origin }
     },
-    close: async () => {
+    close: async (options = { delay: Promise.resolve(), lingerMs: 0 }) => {
+      await drain(options)
       await callers.close()
       await operators?.close()
       for (const part of [contacts, known, tokens]) part.close()
       await hilos.close()
     },
   }
+}
+
+/** For `localhost` Fastify opens a second server, which nothing here would know of. */
+function oneAddress(host: string): string {
+  return host === 'localhost' ? '127.0.0.1' : host
 }

@@ -67,10 +67,16 @@ export interface Config {
   readonly logLevel: Settings['LOG_LEVEL']
   /** Of the record of disclosure, which has one of its own so that a quiet log does not end it. */
   readonly disclosureLogLevel: Settings['DISCLOSURE_LOG_LEVEL']
-  /** How long requests in flight may take to finish after a signal. Those still under way then are cut. */
-  readonly shutdownTimeoutMs: number
   /** Of the source this was built from; null when nobody said. */
   readonly sourceCommit: string | null
+  readonly shutdown: {
+    /** How long new work is still taken after SIGTERM, so that load balancers notice; 0 for not at all. */
+    readonly drainDelayMs: number
+    /** How long a connection may carry nothing before it is closed. */
+    readonly lingerMs: number
+    /** For all of it, counted from the signal. Requests still in flight then are cut. */
+    readonly timeoutMs: number
+  }
   readonly limits: Limits
   /** What the operator should know about these settings, a sentence each. */
   readonly warnings: readonly string[]
@@ -143,6 +149,9 @@ const absenceShare = 1 / 32
 const ownAbsenceShare = 1 / 32
 /** Of the cache's budget, less than the documents have: only what is asked for is rendered. */
 const renderingsShare = 6 / 16
+
+/** More than a request takes from a caller to here. */
+const longestLingerMs = 500
 
 const limits = {
   headersTimeoutMs: 5000,
@@ -235,10 +244,19 @@ function configOf(
     },
     logLevel: settings.LOG_LEVEL,
     disclosureLogLevel: settings.DISCLOSURE_LOG_LEVEL,
-    shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT_MS,
     sourceCommit: settings.SOURCE_COMMIT ?? null,
+    shutdown: shutdownOf(settings),
     limits: { ...limits, silentSocketMs: settings.HILOS_TIMEOUT_MS + 10_000 },
     warnings,
+  }
+}
+
+function shutdownOf({ DRAIN_DELAY_MS, SHUTDOWN_TIMEOUT_MS }: Settings): Config['shutdown'] {
+  return {
+    drainDelayMs: DRAIN_DELAY_MS,
+    // However little time there is, what lingers is closed within it.
+    lingerMs: Math.min(longestLingerMs, (SHUTDOWN_TIMEOUT_MS - DRAIN_DELAY_MS) / 4),
+    timeoutMs: SHUTDOWN_TIMEOUT_MS,
   }
 }
 

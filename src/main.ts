@@ -1,8 +1,10 @@
-import { createService } from './app.ts'
+import type { Logger } from 'pino'
+import { createService, type Service } from './app.ts'
 import { commandOf, unknownArguments, usage } from './command-line.ts'
 import { type Config, type ConfigError, loadConfig } from './config.ts'
 import { examine } from './doctor/examine.ts'
 import { isWell, jsonOf, textOf } from './doctor/report.ts'
+import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import { stopOnSignals } from './stop-on-signals.ts'
 import { createLogger, createLogOutput, type StandardOutput } from './telemetry/logger.ts'
 
@@ -41,16 +43,27 @@ async function serve(config: Config): Promise<void> {
   process.once('exit', () => output.flushSync())
   for (const warning of config.warnings) logger.warn(warning)
 
-  const starting = createService(config, logger)
-  stopOnSignals(logger, config.shutdownTimeoutMs, async () => (await starting).close())
+  const lifecycle = createLifecycle()
+  stopOnSignals(process, {
+    ...config.shutdown,
+    logger,
+    lifecycle,
+    close: async (drain) => (await starting).close(drain),
+  })
+  const starting = start(config, logger, lifecycle)
+  await starting
+}
 
-  const service = await starting
+/** Starts the service, but opens no listener when the end has begun meanwhile. */
+async function start(config: Config, logger: Logger, lifecycle: Lifecycle): Promise<Service> {
+  const service = await createService(config, logger, {}, lifecycle)
+  if (lifecycle.state() === 'draining') return service
   try {
-    const origin = await service.listen()
-    logger.info({ origin }, 'serving')
+    logger.info(await service.listen(), 'serving')
   } catch (err) {
     logger.fatal({ err }, 'cannot listen')
     await service.close()
     process.exit(1)
   }
+  return service
 }

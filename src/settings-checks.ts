@@ -13,6 +13,7 @@ export function checkSettings(given: Environment): string[] {
     ...callerProblems(given),
     ...originProblems(given),
     ...portProblems(given),
+    ...delayProblems(given),
   ]
 }
 
@@ -83,6 +84,11 @@ function portProblems(given: Environment): string[] {
   return clash ? ['ADMIN_PORT: must differ from PORT (0 turns the operators’ listener off)'] : []
 }
 
+function delayProblems(given: Environment): string[] {
+  const leavesNothing = numberIn(given, 'DRAIN_DELAY_MS') >= numberIn(given, 'SHUTDOWN_TIMEOUT_MS')
+  return leavesNothing ? ['DRAIN_DELAY_MS: must be less than SHUTDOWN_TIMEOUT_MS, which it is a part of'] : []
+}
+
 /** What an operator should know about settings that are in order, a sentence each. */
 export function warningsFor(given: Environment): string[] {
   const idle = idleSettings
@@ -91,8 +97,10 @@ export function warningsFor(given: Environment): string[] {
   const anonymous = 'DANGEROUSLY_ALLOW_ANONYMOUS: whoever reaches this service can read every execution contact'
   const isAnonymous = given.DANGEROUSLY_ALLOW_ANONYMOUS === 'true'
   const ref = 'CONTACT_REF_KEY is not set: contact.ref changes with every start and differs between replicas'
-  const mayCut = numberIn(given, 'SHUTDOWN_TIMEOUT_MS') <= numberIn(given, 'HILOS_TIMEOUT_MS')
-  const hasty = 'SHUTDOWN_TIMEOUT_MS is not more than HILOS_TIMEOUT_MS: a stop can cut a call that is under way'
+  const finishMs = numberIn(given, 'SHUTDOWN_TIMEOUT_MS') - numberIn(given, 'DRAIN_DELAY_MS')
+  const mayCut = finishMs <= numberIn(given, 'HILOS_TIMEOUT_MS')
+  const hasty =
+    'SHUTDOWN_TIMEOUT_MS less DRAIN_DELAY_MS is not more than HILOS_TIMEOUT_MS: a stop can cut a call that is under way'
   const plaintext = 'HILOS_BASE_URL is plain http: the Hilos token travels unencrypted on this machine'
   return [
     ...(isAnonymous ? [anonymous] : []),

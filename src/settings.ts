@@ -67,6 +67,7 @@ export const SettingsSchema = Type.Object({
   CONTACT_META_KEYS: Type.String({ default: '', description: 'names separated by commas' }),
   LOG_LEVEL: logLevel,
   DISCLOSURE_LOG_LEVEL: logLevel,
+  DRAIN_DELAY_MS: wholeNumber(0, 300_000, 0),
   SHUTDOWN_TIMEOUT_MS: wholeNumber(100, 600_000, 10_000),
   SOURCE_COMMIT: Type.Optional(
     Type.String({ pattern: '^[0-9a-f]{7,64}$', description: '7 to 64 lower-case hexadecimal digits' }),

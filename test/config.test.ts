@@ -64,8 +64,8 @@ t.test('the settings, when only the least is given, have the documented defaults
     },
     logLevel: 'info',
     disclosureLogLevel: 'info',
-    shutdownTimeoutMs: 10_000,
     sourceCommit: null,
+    shutdown: { drainDelayMs: 0, lingerMs: 500, timeoutMs: 10_000 },
   })
   t.strictSame(contact.metaKeys, [])
   t.equal(contact.refKey.reveal().length, 43)
@@ -106,6 +106,7 @@ t.test('the settings, when all are given, are taken over, typed and frozen', asy
     CONTACT_REF_KEY: 'sixteen letters!',
     CONTACT_META_KEYS: ' tier, delivery day ,,',
     LOG_LEVEL: 'debug',
+    DRAIN_DELAY_MS: '60',
     SHUTDOWN_TIMEOUT_MS: '100',
     SOURCE_COMMIT: '68b5880',
     UNRELATED: 'ignored',
@@ -136,13 +137,13 @@ t.test('the settings, when all are given, are taken over, typed and frozen', asy
     disclosureLogLevel: 'silent',
     contact: { metaKeys: ['tier', 'delivery day'] },
     logLevel: 'debug',
-    shutdownTimeoutMs: 100,
     sourceCommit: '68b5880',
+    shutdown: { drainDelayMs: 60, lingerMs: 10, timeoutMs: 100 },
     limits: { silentSocketMs: 11_500 },
   })
   t.equal(config.contact.refKey.reveal(), 'sixteen letters!')
   t.equal(config.hilos.nextToken?.reveal(), 'next-token')
-  t.match(config.warnings.slice(1), [/^SHUTDOWN_TIMEOUT_MS is not more than HILOS_TIMEOUT_MS/])
+  t.match(config.warnings.slice(1), [/^SHUTDOWN_TIMEOUT_MS less DRAIN_DELAY_MS is not more than HILOS_TIMEOUT_MS/])
   t.equal(config.warnings.length, 2)
   for (const part of [config, config.hilos, config.callers, config.contact.metaKeys, config.limits, config.warnings])
     t.ok(Object.isFrozen(part))
@@ -176,6 +177,7 @@ t.test('settings that are wrong, however many, are all named in one message with
     CACHE_LIFETIME_SCALE: 'canary',
     CONTACT_REF_KEY: 'canary',
     LOG_LEVEL: 'canary',
+    DRAIN_DELAY_MS: 'canary',
     SHUTDOWN_TIMEOUT_MS: '99',
     SOURCE_COMMIT: 'canary',
     DANGEROUSLY_ALLOW_ANONYMOUS: 'canary',
@@ -192,7 +194,7 @@ t.test('settings that are wrong, however many, are all named in one message with
   const problems = problemsOf(wrong)
   t.strictSame([...new Set(names(problems))].sort(), Object.keys(wrong).sort())
   const { message } = new ConfigError(problems)
-  t.match(message, /^hilos-bff cannot start, 25 problems in its settings:\n {2}\w+: /)
+  t.match(message, /^hilos-bff cannot start, 26 problems in its settings:\n {2}\w+: /)
   t.notMatch(message, /canar(y[^:]|ies)/)
   t.notMatch(message, /65536|\b99\b/)
 })
@@ -502,16 +504,34 @@ t.test('the budget of the cache, when it cannot be shared out evenly, is still i
 
 t.test('the time for stopping, when a call to Hilos may take as long, is warned about', async (t) => {
   const table = [
-    ['10000', undefined, true],
-    ['9999', undefined, false],
-    [undefined, '8000', true],
-    [undefined, '8001', false],
+    ['10000', undefined, '0', true],
+    ['9999', undefined, '0', false],
+    [undefined, '8000', '0', true],
+    [undefined, '8001', '0', false],
+    [undefined, '9000', '1000', true],
+    [undefined, '9001', '1000', false],
   ] as const
-  for (const [HILOS_TIMEOUT_MS = '8000', SHUTDOWN_TIMEOUT_MS = '10000', warned] of table) {
-    const { warnings } = loadConfig({ ...minimum, HILOS_TIMEOUT_MS, SHUTDOWN_TIMEOUT_MS })
+  for (const [HILOS_TIMEOUT_MS = '8000', SHUTDOWN_TIMEOUT_MS = '10000', DRAIN_DELAY_MS, warned] of table) {
+    const { warnings } = loadConfig({ ...minimum, HILOS_TIMEOUT_MS, SHUTDOWN_TIMEOUT_MS, DRAIN_DELAY_MS })
     t.equal(
       warnings.some((warning) => warning.startsWith('SHUTDOWN_TIMEOUT_MS ')),
       warned,
     )
   }
+})
+
+t.test('the delay of a drain, when it leaves no time for stopping, is a problem', async (t) => {
+  for (const [DRAIN_DELAY_MS, SHUTDOWN_TIMEOUT_MS = '10000', wrong] of [
+    ['9999', undefined, false],
+    ['10000', undefined, true],
+    ['300000', '300000', true],
+    ['300000', '300001', false],
+    ['300001', '600000', true],
+    ['-1', undefined, true],
+  ] as const)
+    t.strictSame(
+      problemsOf({ ...minimum, DRAIN_DELAY_MS, SHUTDOWN_TIMEOUT_MS }).map((problem) => problem.split(':')[0]),
+      wrong ? ['DRAIN_DELAY_MS'] : [],
+      DRAIN_DELAY_MS,
+    )
 })

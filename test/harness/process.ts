@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { env, execPath } from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 
@@ -8,6 +9,8 @@ export interface RunningProcess {
   readonly child: ChildProcess
   readonly stdout: () => string
   readonly stderr: () => string
+  /** Its standard output as the log it is. */
+  readonly lines: () => Record<string, unknown>[]
   /** Its exit status, once it has ended. */
   readonly ended: Promise<number | null>
   /** The match, once standard output has it. Rejects when the process ends first. */
@@ -48,5 +51,15 @@ export function startProcess(
     }
   }
 
-  return { child, stdout: () => stdout, stderr: () => stderr, ended, says }
+  const lines = () =>
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+  return { child, stdout: () => stdout, stderr: () => stderr, lines, ended, says }
+}
+
+/** Waits for something that happens in another process. */
+export async function poll(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await sleep(5)
 }
