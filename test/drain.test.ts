@@ -113,6 +113,8 @@ t.test('the callers’ listener, when its host is localhost, is one server, so t
   const settings = { ...settingsFor('http://127.0.0.1:1'), HILOS_TOKEN: hilosToken, HOST: 'localhost' }
   const { listen, close, callers } = await createService(loadConfig(settings), logger)
   t.teardown(() => close())
+  const listening = t.capture(callers, 'listen', callers.listen)
   t.match(await listen(), { origin: /^http:\/\/127\.0\.0\.1:/, operators: null })
-  t.equal(callers.addresses().length, 1)
+  // Here, localhost may have one address anyway.
+  t.match(listening(), [{ args: [{ host: '127.0.0.1' }] }])
 })

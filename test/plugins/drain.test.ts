@@ -26,11 +26,18 @@ interface Caller {
 /** A server whose `/slow` answers when told to, in the order of the requests, and timers that ring when told to. */
 async function start(t: Test) {
   const timers = createTimers()
+  let ring = () => {}
+  const after = (ms: number) =>
+    new Promise<void>((resolve) => {
+      ring = resolve
+      timers.schedule(resolve, ms)
+    })
   const lifecycle = createLifecycle()
   const slow: (() => void)[] = []
   const app = Fastify({ return503OnClosing: false })
-  const drain = drainable(app, lifecycle, (ms) => new Promise<void>((resolve) => timers.schedule(resolve, ms)))
-  app.get('/quick', async () => 'quick')
+  const drain = drainable(app, lifecycle, after)
+  // Answered before anything else can happen.
+  app.get('/quick', (_request, reply) => void reply.send('quick'))
   app.get('/large', async () => large)
   app.get('/slow', async () => {
     await new Promise<void>((resolve) => slow.push(resolve))
@@ -77,7 +84,7 @@ async function start(t: Test) {
     await timers.advance(ms)
     for (let turn = 0; turn < 5; turn += 1) await settled()
   }
-  return { app, lifecycle, slow, call, drainNow, linger, timers }
+  return { app, lifecycle, slow, call, drainNow, linger, ringNow: () => ring() }
 }
 
 const answered = (caller: Caller, count = 1) => until(() => caller.heard().split('HTTP/1.1 200').length > count)
@@ -175,6 +182,21 @@ t.test('a request, when it arrives in parts meanwhile, is waited for as long as 
   t.match(slowly.heard(), /^HTTP\/1\.1 200 .*\r\nconnection: close\r\n/is)
   await linger()
   await over
+})
+
+t.test('a request, when it comes while the process is busy, is read before its connection is given up', async (t) => {
+  const { app, call, drainNow, linger, ringNow } = await start(t)
+  const caller = await call(get('/quick'))
+  await answered(caller)
+  const { over } = drainNow()
+  await until(() => !isListening(app))
+  await linger(lingerMs - 1)
+  caller.socket.write(get('/quick'))
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+  ringNow()
+  await over
+  await until(caller.isClosed)
+  t.match(caller.heard().split('HTTP/1.1 200')[2], closes)
 })
 
 t.test('a server, when nothing may linger, closes at once whatever waits for no answer', async (t) => {
