@@ -9,6 +9,7 @@ import { fileNames, SettingsSchema } from '../src/settings.ts'
 import { startService } from './harness/service.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const pages = ['*.md', 'docs/**/*.md', 'deploy/**/*.md']
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 
 t.test('the answer in the README, is what the service really answers', async (t) => {
@@ -40,7 +41,7 @@ t.test('the callers’ file in the README, once its placeholders are filled in, 
 })
 
 t.test('a file or a link, when a page names it, exists', async (t) => {
-  for (const page of globSync(['*.md', 'docs/**/*.md'], { cwd: root })) {
+  for (const page of globSync(pages, { cwd: root })) {
     const text = readFileSync(join(root, page), 'utf8')
     for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)\)/g))
       t.ok(existsSync(join(root, dirname(page), target)), `${page} links ${target}`)
@@ -51,6 +52,26 @@ t.test('a file or a link, when a page names it, exists', async (t) => {
         t.ok(existsSync(join(root, 'src', file)), `${page} names ${file}`)
   }
 })
+
+t.test('a section, when a page links to it, exists', async (t) => {
+  for (const page of globSync(pages, { cwd: root })) {
+    const text = readFileSync(join(root, page), 'utf8')
+    for (const [, target = '', anchor = ''] of text.matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)) {
+      const linked = readFileSync(target === '' ? join(root, page) : join(root, dirname(page), target), 'utf8')
+      t.ok(anchorsOf(linked).includes(anchor), `${page} links ${target}#${anchor}`)
+    }
+  }
+})
+
+/** As GitHub makes them of headings. */
+function anchorsOf(page: string): string[] {
+  return [...page.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
 
 t.test('a test, when a page says that it proves something, has that title', async (t) => {
   const text = ['SECURITY.md', 'docs/threat-model.md'].map((page) => readFileSync(join(root, page), 'utf8')).join('\n')

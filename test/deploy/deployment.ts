@@ -1,0 +1,95 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import { parse } from 'yaml'
+import { type Config, loadConfig } from '../../src/config.ts'
+import { fileNames, SettingsSchema } from '../../src/settings.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+export type Settings = Readonly<Record<string, string>>
+
+/** The text of a file of this project. */
+export function textOf(path: string): string {
+  return readFileSync(join(root, path), 'utf8')
+}
+
+/** A YAML file of this project; tests look into it freely. */
+// biome-ignore lint/suspicious/noExplicitAny: assertions are the check
+export function yamlOf(path: string): any {
+  return parse(textOf(path))
+}
+
+/** Settings as lines of `NAME=value`, with comments. */
+export function settingsIn(path: string): Settings {
+  const lines = textOf(path)
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  return Object.fromEntries(lines.map(splitAtEquals))
+}
+
+export function splitAtEquals(line: string): [string, string] {
+  const at = line.indexOf('=')
+  return [line.slice(0, at), line.slice(at + 1)]
+}
+
+/** Node's own, not this service's. */
+const otherNames = ['NODE_OPTIONS']
+
+export function unknownNames(settings: Settings): string[] {
+  const known = [...Object.keys(SettingsSchema.properties), ...fileNames, ...otherNames]
+  return Object.keys(settings).filter((name) => !known.includes(name))
+}
+
+/** The files that settings name. */
+export function filesIn(settings: Settings): string[] {
+  return Object.entries(settings).flatMap(([name, value]) => (name.endsWith('_FILE') ? [value] : []))
+}
+
+/** What the service makes of them in the image, with good files where `folder` is mounted. */
+export function configIn(t: Test, settings: Settings, folder: string): Config {
+  const secrets = join(t.testdir(), 'secrets')
+  mkdirSync(secrets)
+  writeFileSync(join(secrets, 'hilos-token'), 'not-a-token')
+  writeFileSync(join(secrets, 'callers.json'), '{ "callers": [] }')
+  writeFileSync(join(secrets, 'contact-ref-key'), 'sixteen letters!')
+  const moved = Object.entries(settings).map(([name, value]) => [name, value.replace(`${folder}/`, `${secrets}/`)])
+  return loadConfig({ ...imageSettings(), ...Object.fromEntries(moved) })
+}
+
+/** What the Dockerfile sets. */
+function imageSettings(): Settings {
+  const [, block = ''] = /^ENV ((?:.*\\\n)*.*)$/m.exec(textOf('Dockerfile')) ?? []
+  return Object.fromEntries([...block.matchAll(/\b([A-Z_]+)=([\w.:-]+)/g)].map(([, name, value]) => [name, value]))
+}
+
+/** A stop leaves time for a call begun at the last moment, and is over before somebody else ends the process. */
+export function checkStop(t: Test, config: Config, settings: Settings, graceMs: number): void {
+  const drainDelayMs = Number(settings.DRAIN_DELAY_MS ?? 0)
+  t.ok(config.shutdownTimeoutMs > drainDelayMs + config.hilos.timeoutMs, 'SHUTDOWN_TIMEOUT_MS leaves time for a call')
+  t.ok(graceMs > config.shutdownTimeoutMs, 'the grace period is longer than SHUTDOWN_TIMEOUT_MS')
+}
+
+/** About two thirds of the memory are for the heap, and the cache fits into the rest. */
+export function checkMemory(t: Test, config: Config, settings: Settings, limitBytes: number): void {
+  const [, heapMebibytes] = /^--max-old-space-size=(\d+)$/.exec(settings.NODE_OPTIONS ?? '') ?? []
+  const heapBytes = Number(heapMebibytes) * 1024 * 1024
+  t.ok(Math.abs(heapBytes / limitBytes - 2 / 3) < 0.02, `${heapMebibytes} MiB of heap in ${limitBytes} bytes`)
+  const { documentsMaxBytes, renderingsMaxBytes, absencesMaxBytes, ownAbsencesMaxBytes } = config.cache
+  const cacheBytes = documentsMaxBytes + renderingsMaxBytes + absencesMaxBytes + ownAbsencesMaxBytes
+  t.ok(cacheBytes < (limitBytes - heapBytes) / 2, 'the cache takes less than half of the rest')
+}
+
+/** Of both deployments, in bytes. */
+export function memoryLimits(): { readonly compose: number; readonly kubernetes: number } {
+  const [container] = yamlOf('deploy/kubernetes/base/deployment.yaml').spec.template.spec.containers
+  return {
+    compose: mebibytesIn(yamlOf('deploy/compose.yaml').services['hilos-bff'].mem_limit, 'm'),
+    kubernetes: mebibytesIn(container.resources.limits.memory, 'Mi'),
+  }
+}
+
+function mebibytesIn(text: string, unit: string): number {
+  return text.endsWith(unit) ? Number(text.slice(0, -unit.length)) * 1024 * 1024 : Number.NaN
+}

@@ -1,0 +1,76 @@
+import { failureKinds } from '../../src/failure-kinds.ts'
+import { profiles } from '../../src/presentation/profile.ts'
+import type { Query } from './promql.ts'
+
+/** Values of a label that an expression may name; null where anything may be named. */
+type Values = readonly string[] | null
+
+const codes = Object.keys(failureKinds)
+const stores = ['contacts', 'renderings', 'absences', 'own-absences']
+const cacheWords = ['hit', 'uri-miss', 'stale', 'request', 'none']
+
+/** The labels of our metrics, and what may be in them. A metric that is not here has none. */
+export const labelValues: Readonly<Record<string, Readonly<Record<string, Values>>>> = {
+  hilos_bff_build_info: { version: null, commit: null, node: null },
+  hilos_bff_requests_total: {
+    route: ['/execution-contacts/:id'],
+    status: null,
+    profile: [...profiles, 'none'],
+    cache: cacheWords,
+  },
+  hilos_bff_request_duration_seconds: { route: ['/execution-contacts/:id'], cache: cacheWords },
+  hilos_bff_problems_total: { code: codes },
+  hilos_bff_shed_requests_total: { reason: ['event-loop-delay', 'memory'] },
+  hilos_bff_upstream_calls_total: { outcome: ['found', 'absent', ...codes] },
+  hilos_bff_circuit_breaker_state: { state: ['closed', 'open', 'half-open'] },
+  hilos_bff_circuit_breaker_pauses_total: { code: codes },
+  hilos_bff_cache_entries: { store: stores },
+  hilos_bff_cache_bytes: { store: stores },
+  hilos_bff_cache_max_bytes: { store: stores },
+  hilos_bff_cache_evictions_total: { store: stores },
+  hilos_bff_cache_stale_answers_total: { detail: ['revalidating', 'backing-off', 'origin-failed', 'origin-slow'] },
+  hilos_bff_contract_drift_total: { kind: ['unknown_field', 'wrong_type', 'unknown_value'], path: null },
+  hilos_bff_token_refusals_total: { code: codes },
+  hilos_bff_file_changes_total: { setting: null, outcome: ['used', 'refused'] },
+  hilos_bff_part_ok: { part: ['hilosToken', 'callersFile', 'hilos'] },
+  nodejs_gc_duration_seconds: { kind: null },
+}
+
+/** What Prometheus adds to every series. */
+const targetLabels: Readonly<Record<string, Values>> = { job: ['hilos-bff'], instance: null }
+
+/** The names of the series of an exposition, each with its metric's own: a histogram has three of them. */
+export function seriesOf(exposition: string): ReadonlyMap<string, string> {
+  // Prometheus makes that one itself.
+  const series = new Map([['up', 'up']])
+  for (const [, metric = '', type] of exposition.matchAll(/^# TYPE (\w+) (\w+)$/gm)) {
+    const endings = type === 'histogram' ? ['_bucket', '_sum', '_count'] : ['']
+    for (const ending of endings) series.set(`${metric}${ending}`, metric)
+  }
+  return series
+}
+
+/** What an expression asks for and there is not, a sentence each. */
+export function strangersIn({ selectors, grouping }: Query, series: ReadonlyMap<string, string>): string[] {
+  const problems: string[] = []
+  const everyLabel = new Set<string>()
+  for (const { metric, matchers } of selectors) {
+    const known = series.get(metric)
+    if (known === undefined) problems.push(`there is no metric ${metric}`)
+    const labels = labelsOf(metric, known ?? metric)
+    for (const label of Object.keys(labels)) everyLabel.add(label)
+    for (const { label, operator, value } of matchers) {
+      const values = labels[label]
+      if (values === undefined) problems.push(`${metric} has no label ${label}`)
+      for (const each of operator.endsWith('~') ? value.split('|') : [value])
+        if (values && !values.includes(each)) problems.push(`${label} of ${metric} is never ${each}`)
+    }
+    if (!matchers.some(({ label }) => label === 'job')) problems.push(`${metric} of any job is asked for`)
+  }
+  for (const label of grouping) if (!everyLabel.has(label)) problems.push(`there is no label ${label} to group by`)
+  return problems
+}
+
+export function labelsOf(name: string, metric: string): Readonly<Record<string, Values>> {
+  return { ...targetLabels, ...labelValues[metric], ...(name.endsWith('_bucket') && { le: null }) }
+}
