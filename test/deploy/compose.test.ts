@@ -52,7 +52,7 @@ t.test('the composed service, whatever happens in it, is bounded', async (t) => 
 
 t.test('the composed service, when it is stopped, has the time it needs', async (t) => {
   const [, seconds] = /^(\d+)s$/.exec(service.stop_grace_period) ?? []
-  checkStop(t, configIn(t, environment, folder), environment, Number(seconds) * 1000)
+  checkStop(t, environment, Number(seconds) * 1000)
 })
 
 t.test('the composed service, when it is built, is the image of the Dockerfile with its healthcheck', async (t) => {

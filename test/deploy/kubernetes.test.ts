@@ -86,7 +86,7 @@ t.test('the pod, whatever happens in it, is bounded', async (t) => {
 })
 
 t.test('the pod, when it is stopped, has the time it needs', async (t) => {
-  checkStop(t, configIn(t, settings, folder), settings, template.spec.terminationGracePeriodSeconds * 1000)
+  checkStop(t, settings, template.spec.terminationGracePeriodSeconds * 1000)
   const { periodSeconds, failureThreshold } = container.readinessProbe
   t.ok(Number(settings.DRAIN_DELAY_MS) > periodSeconds * failureThreshold * 1000, 'readiness is seen to end meanwhile')
 })
