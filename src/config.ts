@@ -87,7 +87,7 @@ export interface Listener {
   readonly port: number
 }
 
-/** Bounds of the callers' HTTP server that nobody should need to set. */
+/** Bounds of an HTTP server; all but one are nothing that anybody should need to set. */
 export interface Limits {
   /** The request line and headers must have arrived by then. */
   readonly headersTimeoutMs: number
@@ -97,8 +97,10 @@ export interface Limits {
   readonly timeoutCheckMs: number
   /** A socket that carries nothing for so long in the middle of an exchange is closed. */
   readonly silentSocketMs: number
-  /** Longer than the 60 s of the usual load balancer, so that the balancer is the one that closes. */
+  /** A connection that is idle for so long between two requests is closed. */
   readonly keepAliveMs: number
+  /** Open at once; further ones are closed as they come. */
+  readonly maxConnections: number
   readonly maxHeaderBytes: number
   readonly maxUrlLength: number
 }
@@ -157,7 +159,7 @@ const limits = {
   headersTimeoutMs: 5000,
   requestTimeoutMs: 10_000,
   timeoutCheckMs: 1000,
-  keepAliveMs: 72_000,
+  maxConnections: 4096,
   maxHeaderBytes: 8192,
   maxUrlLength: 2048,
 }
@@ -246,7 +248,11 @@ function configOf(
     disclosureLogLevel: settings.DISCLOSURE_LOG_LEVEL,
     sourceCommit: settings.SOURCE_COMMIT ?? null,
     shutdown: shutdownOf(settings),
-    limits: { ...limits, silentSocketMs: settings.HILOS_TIMEOUT_MS + 10_000 },
+    limits: {
+      ...limits,
+      keepAliveMs: settings.KEEP_ALIVE_TIMEOUT_MS,
+      silentSocketMs: settings.HILOS_TIMEOUT_MS + 10_000,
+    },
     warnings,
   }
 }

@@ -49,18 +49,22 @@ export function createServer(limits: Limits, logger: FastifyBaseLogger, options:
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     // A path that cannot be decoded never reaches the schema of its route.
     frameworkErrors: (_error, request, reply) => {
-      const code = request.url.startsWith('/execution-contacts/') ? 'invalid_id' : 'malformed_request'
+      const code = namesContact.test(request.url) ? 'invalid_id' : 'malformed_request'
       logWhenOver(request, reply, onRequestOver)
       setBaseHeaders(request, reply)
       sendProblem(new Failure(code), request, reply)
     },
     clientErrorHandler: (error, socket) => answerUnreadable(error, socket, answerByHand),
   })
+  app.server.maxConnections = limits.maxConnections
   // Node would answer these two by itself: an unknown expectation with an empty 417, CONNECT with silence.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.server.on('connect', (_request, socket) => answerByHand('method_not_allowed', socket))
   return app
 }
+
+/** The last part of such a path is an id, whatever stands before it. */
+const namesContact = /^[^?#]*\/execution-contacts\//
 
 const wellFormedRequestId = /^[\w.-]{1,64}$/
 

@@ -39,6 +39,7 @@ export const SettingsSchema = Type.Object({
   HILOS_MAX_BODY_BYTES: wholeNumber(1024, 64 * mebibyte, 5 * mebibyte),
   HOST: host('127.0.0.1'),
   PORT: wholeNumber(0, 65_535, 3000),
+  KEEP_ALIVE_TIMEOUT_MS: wholeNumber(1000, 3_600_000, 72_000),
   ADMIN_HOST: host('127.0.0.1'),
   ADMIN_PORT: wholeNumber(0, 65_535, 3001),
   CALLERS_FILE: Type.Optional(Type.String({ description: 'the path of a file' })),
