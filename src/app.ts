@@ -11,6 +11,7 @@ import { callerOf, identifyCallers } from './plugins/caller-auth.ts'
 import { limitCallers } from './plugins/caller-limits.ts'
 import { allowOrigins } from './plugins/cross-origin.ts'
 import { type DrainOptions, drainable } from './plugins/drain.ts'
+import { shedLoad } from './plugins/load-shedding.ts'
 import { publishOpenApi } from './plugins/openapi.ts'
 import { answerWithProblems } from './plugins/problems.ts'
 import { refuseWhatNoRouteAnswers } from './plugins/request-checks.ts'
@@ -23,6 +24,7 @@ import { problemRoutes } from './routes/problems.ts'
 import { createServer } from './server.ts'
 import { createDisclosureRecord } from './telemetry/disclosures.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import { createSpells } from './telemetry/spells.ts'
 import { createTokensInUse } from './tokens-in-use.ts'
 import { createDriftTally } from './upstream/drift.ts'
 import { createHilos } from './upstream/hilos.ts'
@@ -95,15 +97,35 @@ export async function createService(
   const contacts = createContacts(config, hilos, { now, elapsed, random, ...(pause && { pause }) })
   const known = createKnownCallers(config.access, logger, metrics, { now, elapsed })
 
+  const { quietMs } = config.shedding
+  const shed = createSpells(logger, { begins: 'requests are shed', ends: 'requests are taken again', quietMs })
+  const dropped = createSpells(logger, {
+    begins: 'connections are dropped',
+    ends: 'connections are taken again',
+    quietMs,
+  })
+
   const callers = createServer(config.limits, logger, {
     onRequestOver: metrics.requestOver,
     onUnreadable: metrics.unreadable,
+  })
+  callers.server.on('drop', () => {
+    metrics.connectionDropped()
+    dropped('max-connections')
   })
   const drain = drainable(callers, lifecycle)
   logRequests(callers, metrics.requestOver)
   answerWithProblems(callers)
   useBaseHeaders(callers)
   await allowOrigins(callers, config.corsOrigins)
+  await shedLoad(callers, {
+    ...config.shedding,
+    elapsed,
+    onShed: (reason) => {
+      metrics.requestShed(reason)
+      shed(reason)
+    },
+  })
   refuseWhatNoRouteAnswers(callers, config.limits)
   await publishOpenApi(callers)
   await callers.register(accepts)

@@ -78,6 +78,10 @@ export interface Config {
     readonly timeoutMs: number
   }
   readonly limits: Limits
+  readonly shedding: {
+    /** What this process may have before it is killed; null when nobody says so. */
+    readonly memoryLimitBytes: number | null
+  } & typeof sheddingLimits
   /** What the operator should know about these settings, a sentence each. */
   readonly warnings: readonly string[]
 }
@@ -164,6 +168,23 @@ const limits = {
   maxUrlLength: 2048,
 }
 
+/** When callers are turned away because this process is short of time or memory. */
+const sheddingLimits = {
+  /** How often both are looked at. */
+  sampleMs: 1000,
+  /**
+   * How late the event loop may come round, on average over a sample: more than a full house of cheap requests makes it, and
+   * not to be reached in a sample that has one hostile document in it, which holds the process for 400 ms.
+   */
+  maxEventLoopDelayMs: 250,
+  /** Of the memory limit. */
+  memoryShare: 0.9,
+  /** For so long, in one go, because of memory. */
+  longestMemorySpellMs: 5000,
+  /** A spell is over, for the log, when nobody was turned away for so long. */
+  quietMs: 10_000,
+}
+
 /** The settings do not add up. The message names every problem and no value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
@@ -179,9 +200,10 @@ export class ConfigError extends Error {
 /**
  * Reads the settings. An empty value counts as unset.
  * @param env the environment of the process
+ * @param constrainedMemoryBytes as `process.constrainedMemory()` has it: 0, or more than anybody has, for no limit
  * @throws ConfigError with all problems at once
  */
-export function loadConfig(env: Environment): Config {
+export function loadConfig(env: Environment, constrainedMemoryBytes = 0): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()))
   const problems: string[] = []
   const warnings: string[] = []
@@ -189,7 +211,13 @@ export function loadConfig(env: Environment): Config {
   const callersFile = given.CALLERS_FILE === undefined ? null : readCallersFile(given.CALLERS_FILE, problems)
   problems.push(...checkSettings(given))
   if (settings === null || problems.length > 0) throw new ConfigError(problems)
-  return frozen(configOf(settings, given, callersFile, [...warnings, ...warningsFor(given)]))
+  const memoryLimitBytes = memoryLimitOf(constrainedMemoryBytes)
+  warnings.push(...warningsFor(given, memoryLimitBytes))
+  return frozen({
+    ...configOf(settings, given, callersFile),
+    shedding: { memoryLimitBytes, ...sheddingLimits },
+    warnings,
+  })
 }
 
 function readCallersFile(path: string, problems: string[]): Config['access']['callersFile'] {
@@ -203,8 +231,7 @@ function configOf(
   settings: Settings,
   given: Environment,
   callersFile: Config['access']['callersFile'],
-  warnings: readonly string[],
-): Config {
+): Omit<Config, 'shedding' | 'warnings'> {
   const absencesMaxBytes = Math.floor(settings.CACHE_MAX_BYTES * absenceShare)
   const ownAbsencesMaxBytes = Math.floor(settings.CACHE_MAX_BYTES * ownAbsenceShare)
   const renderingsMaxBytes = Math.floor(settings.CACHE_MAX_BYTES * renderingsShare)
@@ -253,7 +280,6 @@ function configOf(
       keepAliveMs: settings.KEEP_ALIVE_TIMEOUT_MS,
       silentSocketMs: settings.HILOS_TIMEOUT_MS + 10_000,
     },
-    warnings,
   }
 }
 
@@ -264,6 +290,11 @@ function shutdownOf({ DRAIN_DELAY_MS, SHUTDOWN_TIMEOUT_MS }: Settings): Config['
     lingerMs: Math.min(longestLingerMs, (SHUTDOWN_TIMEOUT_MS - DRAIN_DELAY_MS) / 4),
     timeoutMs: SHUTDOWN_TIMEOUT_MS,
   }
+}
+
+/** Without a limit, Linux names one of eight exbibytes or more, which is no whole number to JavaScript. */
+function memoryLimitOf(constrainedMemoryBytes: number): number | null {
+  return constrainedMemoryBytes > 0 && Number.isSafeInteger(constrainedMemoryBytes) ? constrainedMemoryBytes : null
 }
 
 /** All three are given, or none. */

@@ -197,10 +197,11 @@ export const failureKinds = {
   },
   overloaded: {
     status: 503,
-    title: 'Too many wait for Hilos',
-    detail: 'More calls to Hilos are wanted than may be made, and this one did not get its turn in time.',
+    title: 'More is asked than can be answered now',
+    detail:
+      'More calls to Hilos are wanted than may be made, and this one did not get its turn in time; or this service is itself short of time or memory.',
     advice:
-      'Wait for the seconds in Retry-After and try again. If it stays, Hilos is slow, or HILOS_MAX_RPS is too low for what is watched.',
+      'Wait for the seconds in Retry-After and try again. If it stays, Hilos is slow, HILOS_MAX_RPS is too low for what is watched, or there should be more of this service.',
     ...retryableAfter(2),
   },
   token_issuer_unavailable: {

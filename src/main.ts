@@ -15,7 +15,7 @@ switch (command) {
     break
   case 'check':
   case 'check as JSON': {
-    const findings = await examine(process.env)
+    const findings = await examine(process.env, process.constrainedMemory())
     process.stdout.write(command === 'check' ? textOf(findings) : jsonOf(findings))
     process.exitCode = isWell(findings) ? 0 : 1
     break
@@ -30,7 +30,7 @@ switch (command) {
 
 function configOrExit(): Config {
   try {
-    return loadConfig(process.env)
+    return loadConfig(process.env, process.constrainedMemory())
   } catch (error) {
     process.stderr.write(`${(error as ConfigError).message}\n`)
     process.exit(1)

@@ -89,8 +89,14 @@ function delayProblems(given: Environment): string[] {
   return leavesNothing ? ['DRAIN_DELAY_MS: must be less than SHUTDOWN_TIMEOUT_MS, which it is a part of'] : []
 }
 
-/** What an operator should know about settings that are in order, a sentence each. */
-export function warningsFor(given: Environment): string[] {
+/** Of the memory limit: what is remembered takes about its bytes, but while much is loaded the rest takes some 300 MiB. */
+const cacheShare = 1 / 4
+
+/**
+ * What an operator should know about settings that are in order, a sentence each.
+ * @param memoryLimitBytes of this process; null when there is none
+ */
+export function warningsFor(given: Environment, memoryLimitBytes: number | null): string[] {
   const idle = idleSettings
     .filter((name) => given[name] !== undefined)
     .map((name) => `${name} is set, but this version does nothing with it`)
@@ -102,11 +108,15 @@ export function warningsFor(given: Environment): string[] {
   const hasty =
     'SHUTDOWN_TIMEOUT_MS less DRAIN_DELAY_MS is not more than HILOS_TIMEOUT_MS: a stop can cut a call that is under way'
   const plaintext = 'HILOS_BASE_URL is plain http: the Hilos token travels unencrypted on this machine'
+  const isCramped = memoryLimitBytes !== null && numberIn(given, 'CACHE_MAX_BYTES') > memoryLimitBytes * cacheShare
+  const cramped =
+    'CACHE_MAX_BYTES is more than a quarter of the memory limit: the process may be killed before it is full'
   return [
     ...(isAnonymous ? [anonymous] : []),
     ...((given.CONTACT_REF_KEY ?? given.CONTACT_REF_KEY_FILE) ? [] : [ref]),
     ...(given.HILOS_BASE_URL?.toLowerCase().startsWith('http:') ? [plaintext] : []),
     ...(mayCut ? [hasty] : []),
+    ...(isCramped ? [cramped] : []),
     ...idle,
   ]
 }

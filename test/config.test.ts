@@ -66,6 +66,14 @@ t.test('the settings, when only the least is given, have the documented defaults
     disclosureLogLevel: 'info',
     sourceCommit: null,
     shutdown: { drainDelayMs: 0, lingerMs: 500, timeoutMs: 10_000 },
+    shedding: {
+      memoryLimitBytes: null,
+      sampleMs: 1000,
+      maxEventLoopDelayMs: 250,
+      memoryShare: 0.9,
+      longestMemorySpellMs: 5000,
+      quietMs: 10_000,
+    },
   })
   t.strictSame(contact.metaKeys, [])
   t.equal(contact.refKey.reveal().length, 43)
@@ -539,4 +547,32 @@ t.test('the delay of a drain, when it leaves no time for stopping, is a problem'
       wrong ? ['DRAIN_DELAY_MS'] : [],
       DRAIN_DELAY_MS,
     )
+})
+
+t.test('the memory limit, as Node names it, is taken where there is one', async (t) => {
+  for (const [constrainedMemoryBytes, memoryLimitBytes] of [
+    [536_870_912, 536_870_912],
+    [1, 1],
+    [0, null],
+    // Without a limit, by cgroup version 1 and by version 2.
+    [2 ** 63 - 4096, null],
+    [2 ** 64, null],
+  ] as const)
+    t.match(loadConfig(minimum, constrainedMemoryBytes).shedding, { memoryLimitBytes })
+  t.match(loadConfig(minimum).shedding, { memoryLimitBytes: null })
+})
+
+t.test('the budget of the cache, when it is more than a quarter of the memory limit, is warned about', async (t) => {
+  const mebibyte = 1024 * 1024
+  for (const [cacheBytes, limitBytes, warned] of [
+    [undefined, 256 * mebibyte, false],
+    [undefined, 256 * mebibyte - 1, true],
+    [mebibyte, 4 * mebibyte, false],
+    [mebibyte, 4 * mebibyte - 1, true],
+    [64 * 1024 * mebibyte, 0, false],
+  ] as const) {
+    const { warnings } = loadConfig({ ...minimum, CACHE_MAX_BYTES: String(cacheBytes ?? '') }, limitBytes)
+    t.equal(warnings.filter((warning) => warning.startsWith('CACHE_MAX_BYTES is more than')).length, warned ? 1 : 0)
+    t.equal(warnings.length, warned ? 3 : 2)
+  }
 })

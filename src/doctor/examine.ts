@@ -15,9 +15,10 @@ import { settingsFindings } from './settings-findings.ts'
  * Looks at the settings and at those whom the service depends on, as it would see them if it started now. It listens
  * nowhere, logs nothing and leaves no connection behind.
  * @param env the environment of the process
+ * @param constrainedMemoryBytes as `loadConfig` takes it
  */
-export async function examine(env: Environment): Promise<Finding[]> {
-  const config = configFrom(env)
+export async function examine(env: Environment, constrainedMemoryBytes = 0): Promise<Finding[]> {
+  const config = configFrom(env, constrainedMemoryBytes)
   if (config instanceof ConfigError)
     return [
       ...config.problems.map((problem) => findingOf('fail', problem)),
@@ -36,9 +37,9 @@ export async function examine(env: Environment): Promise<Finding[]> {
   ]
 }
 
-function configFrom(env: Environment): Config | ConfigError {
+function configFrom(env: Environment, constrainedMemoryBytes: number): Config | ConfigError {
   try {
-    return loadConfig(env)
+    return loadConfig(env, constrainedMemoryBytes)
   } catch (error) {
     return error as ConfigError
   }

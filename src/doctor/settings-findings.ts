@@ -10,6 +10,7 @@ export function settingsFindings(config: Config): Finding[] {
     ...originFindings(config.corsOrigins),
     callerRateFinding(config.access.maxRequestsPerSecond),
     hilosRateFinding(config.hilos.maxCallsPerSecond),
+    ...memoryFindings(config),
     lifetimeFinding(config.cache.lifetimeScale),
     disclosureFinding(config.disclosureLogLevel),
     ...warnings,
@@ -59,6 +60,18 @@ function hilosRateFinding(perSecond: number): Finding {
   return perSecond === 0
     ? warn(subject, 'Calls to Hilos are not limited here, and Hilos may limit the whole account instead.')
     : ok(subject, `Hilos gets at most ${perSecond} calls a second from each replica.`)
+}
+
+/** None where a warning has it already. */
+function memoryFindings({ shedding, warnings }: Config): Finding[] {
+  const subject = 'CACHE_MAX_BYTES'
+  if (warnings.some((warning) => warning.startsWith(subject))) return []
+  const { memoryLimitBytes } = shedding
+  return [
+    memoryLimitBytes === null
+      ? note(subject, 'Nothing limits the memory of this process, so callers are never turned away for want of it.')
+      : ok(subject, `The cache fits into the ${Math.round(memoryLimitBytes / 1024 ** 2)} MiB this process may have.`),
+  ]
 }
 
 function lifetimeFinding(scale: number): Finding {

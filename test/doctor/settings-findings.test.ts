@@ -9,7 +9,8 @@ const minimum = {
   CONTACT_REF_KEY: 'contact-ref-key-canary',
 }
 
-const findingsOf = (env: Record<string, string>) => settingsFindings(loadConfig({ ...minimum, ...env }))
+const findingsOf = (env: Record<string, string>, memoryLimitBytes = 0) =>
+  settingsFindings(loadConfig({ ...minimum, ...env }, memoryLimitBytes))
 
 t.test(
   'settings, when only the least is given, are told once each, and only what is unsafe is a warning',
@@ -23,6 +24,7 @@ t.test(
         'ok CORS_ORIGINS',
         'ok CALLER_MAX_RPS',
         'ok HILOS_MAX_RPS',
+        'note CACHE_MAX_BYTES',
         'ok CACHE_LIFETIME_SCALE',
         'ok DISCLOSURE_LOG_LEVEL',
         'warn DANGEROUSLY_ALLOW_ANONYMOUS',
@@ -83,4 +85,16 @@ t.test('origins, when some are plain http and not of this machine, are a warning
     { level: 'warn', message: /http:\/\/c\.example / },
   ])
   t.equal(found.length, 3)
+})
+
+t.test('the cache, by the memory there is for it, is told once to fit, not to, or that nobody knows', async (t) => {
+  for (const [memoryLimitBytes, level, message] of [
+    [0, 'note', /^Nothing limits/],
+    [512 * 1024 ** 2, 'ok', / the 512 MiB /],
+    [128 * 1024 ** 2, 'warn', /more than a quarter of the memory limit/],
+  ] as const) {
+    const found = findingsOf({}, memoryLimitBytes).filter(({ subject }) => subject === 'CACHE_MAX_BYTES')
+    t.match(found, [{ level, message }])
+    t.equal(found.length, 1)
+  }
 })

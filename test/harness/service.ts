@@ -7,7 +7,7 @@ import { createKey, keyHash } from '../../src/access/keys.ts'
 import { createService, type Service } from '../../src/app.ts'
 import type { Entry } from '../../src/cache/entry.ts'
 import type { Store } from '../../src/cache/store.ts'
-import { loadConfig } from '../../src/config.ts'
+import { type Config, loadConfig } from '../../src/config.ts'
 import { createLifecycle, type Lifecycle } from '../../src/lifecycle.ts'
 import type { Profile } from '../../src/presentation/profile.ts'
 import type { RememberedContact } from '../../src/presentation/remembered-contact.ts'
@@ -64,6 +64,8 @@ export interface Arrangement {
   readonly pause?: (ms: number) => Promise<unknown>
   /** Milliseconds of a clock that is never set back; the test's clock, unless given. */
   readonly elapsed?: () => number
+  /** When requests are shed, on top of the usual. */
+  readonly shedding?: Partial<Config['shedding']>
   /** Put into every text a fault answers with. */
   readonly faultText?: string
   /** The key the service has and the sandbox accepts. */
@@ -73,13 +75,13 @@ export interface Arrangement {
 /** The real service and the real sandbox, each on a free port of loopback, until the test ends. */
 export async function startService(t: Test, arrangement: Arrangement = {}): Promise<RunningService> {
   const { env, callers, clock = createClock(), faultText = 'made-up trouble', token = sandboxToken } = arrangement
-  const { pause = async () => {}, elapsed = clock.now } = arrangement
+  const { pause = async () => {}, elapsed = clock.now, shedding } = arrangement
   const keys = new Map(callers?.map(({ name }) => [name, createKey()]))
   const callersFile = callers ? join(t.testdir(), 'callers.json') : ''
   if (callers) writeFileSync(callersFile, callersJson(callers, keys))
   const sandbox = createSandbox({ token, now: clock.now, faultText })
   const baseUrl = await sandbox.listen()
-  const config = loadConfig({
+  const usual = loadConfig({
     HILOS_TOKEN: token,
     HILOS_BASE_URL: baseUrl,
     ...(callers ? { CALLERS_FILE: callersFile } : { DANGEROUSLY_ALLOW_ANONYMOUS: 'true' }),
@@ -91,6 +93,7 @@ export async function startService(t: Test, arrangement: Arrangement = {}): Prom
     CALLER_MAX_RPS: '0',
     ...env,
   })
+  const config = { ...usual, shedding: { ...usual.shedding, ...shedding } }
   const lines: string[] = []
   const logger = createLogger(config.logLevel, { write: (line) => void lines.push(line) })
   const lifecycle = createLifecycle()
