@@ -56,6 +56,14 @@ t.test(
   },
 )
 
+t.test('the process, when its container has little memory, warns at the start of what may not fit', async (t) => {
+  const cramped = 'data:text/javascript,process.constrainedMemory = () => 128 * 1024 ** 2'
+  const { child, ended, lines } = await startServiceProcess(t, {}, ['--import', cramped])
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+  t.ok(lines().some(({ level, msg }) => level === 40 && /^CACHE_MAX_BYTES /.test(String(msg))))
+})
+
 t.test(
   'the process, when something in it pipes a stream, still waits for whoever reads its log',
   { skip: platform !== 'linux' && 'only Linux shows the flags of a descriptor' },

@@ -83,3 +83,10 @@ t.test(
     t.match(help, { status: 0, stderr: '', stdout: /^Usage: / })
   },
 )
+
+t.test('a check, when the container has little memory, says that the cache may not fit', async (t) => {
+  const cramped = 'data:text/javascript,process.constrainedMemory = () => 128 * 1024 ** 2'
+  const { baseUrl } = await startRawHilos(t, httpResponse(404, { 'content-type': 'application/json' }, '{}'))
+  const { stdout } = await run(t, ['--check'], { ...settings, HILOS_BASE_URL: baseUrl }, ['--import', cramped])
+  t.match(stdout, /\nwarn +CACHE_MAX_BYTES +.*more than a quarter of the memory limit/)
+})
