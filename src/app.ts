@@ -1,30 +1,17 @@
-import accepts from '@fastify/accepts'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createOperatorsApp } from './admin/operators-app.ts'
 import type { Store } from './cache/store.ts'
+import { createCallersApp } from './callers-app.ts'
 import type { Config } from './config.ts'
 import { createContacts, type Seams } from './contacts.ts'
 import { createKnownCallers } from './known-callers.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
-import { callerOf, identifyCallers } from './plugins/caller-auth.ts'
-import { limitCallers } from './plugins/caller-limits.ts'
-import { allowOrigins } from './plugins/cross-origin.ts'
-import { type DrainOptions, drainable } from './plugins/drain.ts'
-import { shedLoad } from './plugins/load-shedding.ts'
-import { publishOpenApi } from './plugins/openapi.ts'
-import { answerWithProblems } from './plugins/problems.ts'
-import { refuseWhatNoRouteAnswers } from './plugins/request-checks.ts'
-import { logRequests } from './plugins/request-log.ts'
-import { useBaseHeaders } from './plugins/security-headers.ts'
+import type { DrainOptions } from './plugins/drain.ts'
 import type { RememberedContact } from './presentation/remembered-contact.ts'
 import { createReport } from './report.ts'
-import { executionContactRoutes } from './routes/execution-contacts.ts'
 import { problemRoutes } from './routes/problems.ts'
-import { createServer } from './server.ts'
-import { createDisclosureRecord } from './telemetry/disclosures.ts'
 import { createMetrics } from './telemetry/metrics.ts'
-import { createSpells } from './telemetry/spells.ts'
 import { createTokensInUse } from './tokens-in-use.ts'
 import { createDriftTally } from './upstream/drift.ts'
 import { createHilos } from './upstream/hilos.ts'
@@ -54,7 +41,7 @@ export interface Origins {
 }
 
 /**
- * Puts the parts together, in the order in which a request meets them. Nothing listens yet.
+ * Puts the parts together. Nothing listens yet.
  * @param seams what tests put in place of the clocks and of chance
  * @param lifecycle the one of the process, whose end can begin before there is a service
  */
@@ -97,53 +84,10 @@ export async function createService(
   const contacts = createContacts(config, hilos, { now, elapsed, random, ...(pause && { pause }) })
   const known = createKnownCallers(config.access, logger, metrics, { now, elapsed })
 
-  const { quietMs } = config.shedding
-  const shed = createSpells(logger, { begins: 'requests are shed', ends: 'requests are taken again', quietMs })
-  const dropped = createSpells(logger, {
-    begins: 'connections are dropped',
-    ends: 'connections are taken again',
-    quietMs,
+  const { callers, drain } = await createCallersApp({
+    ...{ config, logger, metrics, lifecycle, contacts, now, elapsed },
+    authenticate: known.authenticate,
   })
-
-  const callers = createServer(config.limits, logger, {
-    onRequestOver: metrics.requestOver,
-    onUnreadable: metrics.unreadable,
-  })
-  callers.server.on('drop', () => {
-    metrics.connectionDropped()
-    dropped('max-connections')
-  })
-  const drain = drainable(callers, lifecycle)
-  logRequests(callers, metrics.requestOver)
-  answerWithProblems(callers)
-  useBaseHeaders(callers)
-  await allowOrigins(callers, config.corsOrigins)
-  await shedLoad(callers, {
-    ...config.shedding,
-    elapsed,
-    onShed: (reason) => {
-      metrics.requestShed(reason)
-      shed(reason)
-    },
-  })
-  refuseWhatNoRouteAnswers(callers, config.limits)
-  await publishOpenApi(callers)
-  await callers.register(accepts)
-  const { countRequest, countGuess } = await limitCallers(callers, config.access)
-  const identify = identifyCallers(callers, { authenticate: known.authenticate, onGuess: countGuess })
-  executionContactRoutes(callers, {
-    ...contacts,
-    guards: [identify, countRequest],
-    callerOf,
-    onAnswer: (request, use) => {
-      request.cacheUse = use
-    },
-    onDisclosure: createDisclosureRecord(logger, config.disclosureLogLevel, config.contact.refKey),
-    reloadFloorMs: config.cache.reloadFloorMs,
-    now,
-  })
-  problemRoutes(callers)
-  await callers.ready()
 
   const report = createReport({ config, lifecycle, callers, hilos, contacts, drift, tokens, known, now })
   metrics.read(report.readings)

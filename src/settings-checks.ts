@@ -32,7 +32,7 @@ function misspelt(given: Environment): string[] {
 
 /** As much of a name as looks like one: an environment takes anything but `=`, escape sequences of a terminal too. */
 function shown(name: string): string {
-  const [start = ''] = /^\w{1,64}/.exec(name) ?? []
+  const start = name.slice(0, 64).replace(/\W.*/s, '')
   return start === name ? name : `${start}…`
 }
 

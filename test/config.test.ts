@@ -205,7 +205,7 @@ t.test('settings that are wrong, however many, are all named in one message with
   const problems = problemsOf(wrong)
   t.strictSame([...new Set(names(problems))].sort(), Object.keys(wrong).sort())
   const { message } = new ConfigError(problems)
-  t.match(message, /^hilos-bff cannot start, 26 problems in its settings:\n {2}\w+: /)
+  t.match(message, /^hilos-bff cannot start, 27 problems in its settings:\n {2}\w+: /)
   t.notMatch(message, /canar(y[^:]|ies)/)
   t.notMatch(message, /65536|\b999?\b/)
 })
