@@ -1,6 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
+import { Failure } from '../errors.ts'
 import { count, executionContactId } from '../presentation/schema.ts'
 import { failuresOf } from './openapi.ts'
 
@@ -32,6 +33,8 @@ const CacheSchema = Type.Object({
 })
 
 const common = { tags: ['Cache'] }
+/** Whoever sends one may believe that it limits what is forgotten. */
+const noQuery = Type.Object({}, { additionalProperties: false })
 const forgotten = { 204: { description: 'It is forgotten, if there was anything.', type: 'null' } }
 
 const fullnessSchema = {
@@ -52,7 +55,8 @@ const deleteSchema = {
     'For everybody, with what was rendered of it, its absence and its failure. A load under way answers those who wait ' +
     'and is not stored; the next request asks Hilos.',
   params: Type.Object({ id: executionContactId }),
-  response: { ...forgotten, ...failuresOf('/cache/execution-contacts/x', 'invalid_id') },
+  querystring: noQuery,
+  response: { ...forgotten, ...failuresOf('/cache/execution-contacts/x', 'invalid_id', 'invalid_query') },
 }
 
 const clearSchema = {
@@ -61,22 +65,28 @@ const clearSchema = {
   summary: 'Forget everything',
   description:
     'In the same way. Until it has filled again, every contact costs a call to Hilos, and these are rationed.',
-  response: { ...forgotten, ...failuresOf('/cache') },
+  querystring: noQuery,
+  response: { ...forgotten, ...failuresOf('/cache', 'invalid_query') },
 }
 
 /** `GET /cache`, and `DELETE` for all of it or for one contact. */
 export function cacheRoutes(app: FastifyInstance, { cache }: CacheRoutesOptions): void {
   app.get('/cache', { schema: fullnessSchema }, (_request, reply) => reply.send(cache.fullness()))
-  app.delete('/cache', { schema: clearSchema }, (request, reply) => {
+  app.delete('/cache', { schema: clearSchema, preHandler: refuseBody }, (request, reply) => {
     cache.clear()
     request.log.warn('an operator has emptied the cache')
     return reply.code(204).send()
   })
   app
     .withTypeProvider<TypeBoxTypeProvider>()
-    .delete('/cache/execution-contacts/:id', { schema: deleteSchema }, (request, reply) => {
+    .delete('/cache/execution-contacts/:id', { schema: deleteSchema, preHandler: refuseBody }, (request, reply) => {
       cache.delete(request.params.id.toLowerCase())
       request.log.info('an operator has removed a contact from the cache')
       return reply.code(204).send()
     })
+}
+
+/** For the reason that queries are. */
+function refuseBody({ body }: FastifyRequest, _reply: FastifyReply, done: (failure?: Failure) => void) {
+  done(body === undefined ? undefined : new Failure('malformed_request'))
 }

@@ -116,6 +116,8 @@ t.test('a request to operators’ routes, when it is wrong, is a problem, and no
     ['DELETE', '/cache/execution-contacts/x', 400, 'invalid_id'],
     ['DELETE', '/cache/execution-contacts/a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1/x', 404, 'route_not_found'],
     ['DELETE', '/cache/execution-contacts/', 400, 'invalid_id'],
+    ['DELETE', '/cache?id=a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1', 400, 'invalid_query'],
+    ['DELETE', '/cache/execution-contacts/a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1?x', 400, 'invalid_query'],
     ['DELETE', '/livez', 405, 'method_not_allowed'],
     ['GET', '/cache/execution-contacts/a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1', 405, 'method_not_allowed'],
     ['GET', '/nothing', 404, 'route_not_found'],
@@ -125,8 +127,15 @@ t.test('a request to operators’ routes, when it is wrong, is a problem, and no
     t.match([reply.statusCode, reply.json().code], [status, code], `${method} ${url}`)
     t.equal(reply.headers['cache-control'], 'no-store')
   }
-  const withBody = { method: 'DELETE', url: '/cache', headers: { 'content-type': 'text/x' }, payload: 'x' } as const
-  t.match((await app.inject(withBody)).json(), { code: 'malformed_request' })
+  for (const [type, payload] of [
+    ['text/x', 'x'],
+    ['application/json', '{"id":"x"}'],
+    ['application/json', '{'],
+  ] as const)
+    for (const url of ['/cache', '/cache/execution-contacts/a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1']) {
+      const reply = await app.inject({ method: 'DELETE', url, headers: { 'content-type': type }, payload })
+      t.match(reply.json(), { code: 'malformed_request' }, `${type} ${payload}`)
+    }
   t.strictSame(forgotten, [])
 })
 
