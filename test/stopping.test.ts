@@ -57,7 +57,7 @@ t.test('the process, on SIGTERM while Hilos hangs, ends with 1 at the limit and 
   const inFlight = hanging.map((id) => fetch(service.origin + path(id)))
   await service.arrived(hanging.length)
   service.child.kill('SIGTERM')
-  for (const each of inFlight) await t.rejects(each)
+  await Promise.all(inFlight.map((each) => t.rejects(each)))
   t.equal(await service.ended, 1)
   t.match(service.lines().at(-1), { level: 50, msg: 'stopped', cut: hanging.length })
 })
@@ -84,7 +84,12 @@ const onceHandled = (script: string) => [
 t.test('the process, on SIGTERM while it starts, ends with 0 and never serves', async (t) => {
   const { baseUrl } = await startSandbox(t)
   const settings = { ...settingsFor(baseUrl), DRAIN_DELAY_MS: '300000', SHUTDOWN_TIMEOUT_MS: '600000' }
-  const running = startProcess(t, 'src/main.ts', settings, onceHandled(`process.kill(process.pid, 'SIGTERM')`))
+  const running = startProcess(
+    t,
+    'src/main.ts',
+    settings,
+    onceHandled(`queueMicrotask(() => process.emit('SIGTERM', 'SIGTERM'))`),
+  )
   t.equal(await running.ended, 0)
   t.strictSame(messages(running).slice(-2), ['stopping', 'stopped'])
   t.notOk(messages(running).includes('serving'))
