@@ -75,6 +75,12 @@ t.test('the packages in the traced image, are the ones tried here, and it starts
     t.ok(tried.includes(String(version)), name)
     t.strictSame(versionsIn('deploy/opentelemetry/package-lock.json', name), tried, name)
   }
+  const { version: release } = JSON.parse(readFileSync(join(root, 'tools/node/package.json'), 'utf8'))
+  t.match(
+    readFileSync(join(root, 'deploy/opentelemetry/Dockerfile'), 'utf8'),
+    `\nARG NODE_IMAGE=node:${release}-bookworm-slim\n`,
+    'npm ci runs on the release in the lockfile',
+  )
   const commandIn = (file: string) => /^CMD (.*)$/m.exec(readFileSync(join(root, file), 'utf8'))?.[1]
   t.equal(
     commandIn('deploy/opentelemetry/Dockerfile')?.replace('"--import", "./opentelemetry/register.ts", ', ''),
