@@ -19,7 +19,7 @@ import { executionContactRoutes } from './routes/execution-contacts.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { createServer } from './server.ts'
 import { createDisclosureRecord } from './telemetry/disclosures.ts'
-import type { Metrics } from './telemetry/metrics.ts'
+import type { Metrics, ShedReason } from './telemetry/metrics.ts'
 import { createSpells } from './telemetry/spells.ts'
 
 export interface CallersAppOptions {
@@ -91,7 +91,7 @@ function createTurnedAway({ config, logger, metrics }: CallersAppOptions) {
       metrics.connectionDropped()
       dropped('max-connections')
     },
-    onShed: (reason: Parameters<Metrics['requestShed']>[0]) => {
+    onShed: (reason: ShedReason) => {
       metrics.requestShed(reason)
       shed(reason)
     },

@@ -32,7 +32,7 @@ export interface Metrics {
   readonly contentType: string
 }
 
-export const shedReasons = ['event-loop-delay', 'memory'] as const
+const shedReasons = ['event-loop-delay', 'memory'] as const
 export type ShedReason = (typeof shedReasons)[number]
 
 /** As nginx writes down that the caller left before the answer. */
