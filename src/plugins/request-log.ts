@@ -37,11 +37,10 @@ export function logWhenOver(request: FastifyRequest, reply: FastifyReply, onOver
 
 function recordOf(request: FastifyRequest, reply: FastifyReply): RequestRecord {
   const { failure, method, routeOptions, caller, cacheUse, headers } = request
-  const status = failure ? failureKinds[failure.code].status : reply.statusCode
   return {
     method,
     route: routeOptions.url ?? null,
-    status: reply.raw.writableFinished ? status : null,
+    status: reply.raw.writableFinished ? reply.statusCode : null,
     caller,
     traceId: traceIdOf(headers.traceparent),
     cache: cacheUse,
