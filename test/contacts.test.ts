@@ -1,3 +1,4 @@
+import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 import { uuid } from '../sandbox/parts.ts'
 import { anonymous, type Caller } from '../src/access/caller.ts'
@@ -212,4 +213,20 @@ t.test('a failure, whatever the lifetime scale, is remembered for a moment or le
     await ask()
     t.equal(asked.length, 2, scale)
   }
+})
+
+t.test('absences, by whom they are for, are told apart; when over, they are gone without anybody asking', async (t) => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  const { reads, clock, fullness } = start(t)
+  const limited: Caller = { ...anonymous, flows: new Set() }
+  const nowhere = (number: number) => uuid(0xabc, number)
+  const entries = () => [fullness().contacts, fullness().absences, fullness().ownAbsences].map(({ entries }) => entries)
+  await reads.get(anonymous, id)
+  for (const number of [1, 2]) await reads.get(anonymous, nowhere(number))
+  for (const number of [1, 2, 3]) await reads.get(limited, nowhere(number))
+  t.strictSame(entries(), [1, 2, 3])
+  clock.advance(24 * 3_600_000)
+  mock.timers.tick(10_000)
+  t.strictSame(entries(), [0, 0, 0])
 })

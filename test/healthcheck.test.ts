@@ -52,15 +52,21 @@ for (const status of [204, 301, 404, 503])
 t.test('the check, when nobody listens, says where it asked and ends with 1', async (t) => {
   const { operators } = loadConfig({ HILOS_TOKEN: 'not-used', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' })
   // The port is the one that the service has without settings; the address is nobody's.
-  const { ended, stderr } = startProcess(t, 'src/healthcheck.ts', { ADMIN_HOST: '127.0.0.3' })
-  t.equal(await ended, 1)
-  t.equal(stderr(), `/livez at 127.0.0.3, port ${operators?.port}: connect ECONNREFUSED 127.0.0.3:${operators?.port}\n`)
+  const refused = `connect ECONNREFUSED 127.0.0.3:${operators?.port}`
+  for (const given of [{}, { ADMIN_PORT: '' }, { ADMIN_PORT: ' ' }]) {
+    const { ended, stderr } = startProcess(t, 'src/healthcheck.ts', { ADMIN_HOST: '127.0.0.3', ...given })
+    t.equal(await ended, 1)
+    t.equal(stderr(), `/livez at 127.0.0.3, port ${operators?.port}: ${refused}\n`)
+  }
   t.equal(operators?.host, '127.0.0.1', 'where the other checks here ask')
 })
 
 t.test('the check, when no answer comes, ends with 1 by itself', async (t) => {
   const { port } = await listen(t, () => {})
+  const startedMs = performance.now()
   const { ended, stderr } = startProcess(t, 'src/healthcheck.ts', { ADMIN_PORT: port })
   t.equal(await ended, 1)
   t.match(stderr(), /aborted/)
+  const tookMs = performance.now() - startedMs
+  t.ok(tookMs >= 1500 && tookMs < 10_000, `${tookMs} ms`)
 })

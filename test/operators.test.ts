@@ -1,8 +1,14 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
 import { faultIds } from '../sandbox/faults.ts'
 import { executionContact, flow, uuid } from '../sandbox/parts.ts'
+import { createService } from '../src/app.ts'
+import { loadConfig } from '../src/config.ts'
+import { createLogger } from '../src/telemetry/logger.ts'
 import { version } from '../src/version.ts'
+import { freePort } from './harness/free-port.ts'
 import { samplesOf } from './harness/scrape.ts'
 import { type Arrangement, startService, until } from './harness/service.ts'
 
@@ -64,6 +70,30 @@ t.test('metrics, after a mixed run, say what happened', async (t) => {
   t.ok([...samples.keys()].some((name) => name.startsWith(`hilos_bff_build_info{version="${version}"`)))
 })
 
+t.test('metrics, of what never was a request of its own, have it all the same', async (t) => {
+  const { get, origin, scrape } = await start(t)
+  await get('/execution-contacts/%zz')
+  const { port, hostname } = new URL(origin)
+  await once(connect(Number(port), hostname).resume().end('no request\r\n\r\n'), 'close')
+  const samples = await scrape()
+  const line = 'requests_total{route="none",cache="none",status="400",profile="none"}'
+  for (const name of [line, 'problems_total{code="invalid_id"}', 'problems_total{code="malformed_request"}'])
+    t.equal(samples.get(`hilos_bff_${name}`), 1, name)
+})
+
+t.test('metrics, when Hilos is asked once more, or is not asked for want of a turn, say so', async (t) => {
+  const broken = await start(t)
+  await broken.get(pathOf(faultIds.outOfService))
+  t.equal((await broken.scrape()).get('hilos_bff_upstream_retries_total'), 1)
+  const rationed = await start(t, {
+    env: { HILOS_MAX_RPS: '0.1', HILOS_TIMEOUT_MS: '200' },
+    elapsed: () => performance.now(),
+  })
+  await rationed.get(pathOf(running))
+  t.equal((await rationed.get(pathOf(documentIds.completed))).json().code, 'overloaded')
+  t.equal((await rationed.scrape()).get('hilos_bff_upstream_turns_refused_total'), 1)
+})
+
 t.test('metrics, whatever was asked, name no contact, no caller and no secret', async (t) => {
   const { get, as, ask } = await start(t, { callers: [{ name: 'caller-canary', profile: 'agent' }] })
   const headers = { ...as('caller-canary'), 'x-request-id': 'request-canary', 'user-agent': 'agent-canary' }
@@ -104,6 +134,25 @@ t.test('a contact, when an operator forgets it, is asked for again; the others a
   t.strictSame(await askAll(), ids)
 })
 
+t.test('what is absent for a caller alone, when an operator forgets it, is asked for again', async (t) => {
+  const { get, as, ask, sandbox } = await start(t, {
+    callers: [{ name: 'limited', profile: 'full', flows: [uuid(0xf1, 1)] }],
+  })
+  const moved = uuid(0x0de, 1)
+  const status = async () => (await get(pathOf(moved), as('limited'))).status
+  let flowId = uuid(0xf1, 2)
+  sandbox.documents.set(moved, () => executionContact(moved, { flow: flow({ id: flowId }) }))
+  for (const url of [`/cache${pathOf(moved)}`, '/cache']) {
+    flowId = uuid(0xf1, 2)
+    t.equal(await status(), 404)
+    flowId = uuid(0xf1, 1)
+    t.equal(await status(), 404, 'for a while')
+    await ask(url, 'DELETE')
+    t.equal(await status(), 200, url)
+    await ask('/cache', 'DELETE')
+  }
+})
+
 t.test('a contact, when it is forgotten while it is loaded, is given to who waits and not stored', async (t) => {
   const { get, ask, sandbox, store } = await start(t)
   for (const url of [`/cache${pathOf(running)}`, '/cache']) {
@@ -119,7 +168,7 @@ t.test('a contact, when it is forgotten while it is loaded, is given to who wait
 })
 
 t.test('drift, when a document strays, is reported by place and without its value', async (t) => {
-  const { get, ask, sandbox } = await start(t)
+  const { get, ask, sandbox, logLines } = await start(t)
   t.strictSame((await ask('/contract')).json().drift, [])
   sandbox.documents.set(running, () => executionContact(running, { new_field: 'canary', status: 'ASLEEP' }))
   await get(pathOf(running))
@@ -132,6 +181,13 @@ t.test('drift, when a document strays, is reported by place and without its valu
     ],
   })
   t.notMatch(reply.body, /canary|ASLEEP/)
+  t.match(
+    logLines().filter(({ msg }) => msg === 'a Hilos document strays from the contract'),
+    [
+      { level: 40, kind: 'unknown_field', path: 'new_field' },
+      { level: 40, kind: 'unknown_value', path: 'status' },
+    ],
+  )
 })
 
 t.test('Hilos, while it is away, is reported by readyz and is no reason to send callers elsewhere', async (t) => {
@@ -163,3 +219,29 @@ t.test('readiness, by where the service is on its way, changes; pages about prob
   t.match([(await ask('/readyz')).statusCode, (await ask('/readyz')).json().state], [503, 'draining'])
   t.match((await ask('/problems/invalid_id')).headers['content-type'], /^text\/html/)
 })
+
+t.test('the operators’ listener, when the service is closed, is closed with it', async (t) => {
+  const { service } = await start(t)
+  const { operators } = service
+  const origin = await operators?.listen({ host: '127.0.0.1', port: 0 })
+  t.equal((await fetch(`${origin}/livez`)).status, 200)
+  await service.close()
+  t.notOk(operators?.server.listening)
+})
+
+t.test(
+  'the operators’ listener, when the service listens, is where the settings put it and nowhere else',
+  async (t) => {
+    const port = await freePort()
+    const config = loadConfig({
+      ...{ HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true', PORT: '0' },
+      ...{ ADMIN_HOST: '127.0.0.2', ADMIN_PORT: String(port) },
+    })
+    const service = await createService(config, createLogger('silent', { write: () => {} }))
+    t.teardown(service.close)
+    const { operators } = await service.listen()
+    t.equal(operators, `http://127.0.0.2:${port}`)
+    t.equal((await fetch(`${operators}/livez`)).status, 200)
+    await t.rejects(fetch(`http://127.0.0.1:${port}/livez`))
+  },
+)

@@ -11,7 +11,7 @@ const { limits } = loadConfig({ HILOS_TOKEN: 'x', DANGEROUSLY_ALLOW_ANONYMOUS: '
 /** Far larger than what the system takes over on the way to a caller who does not read. */
 const largeBody = Buffer.alloc(64 * 1024 * 1024)
 
-/** A server with two routes that waits a tenth of a second for a request, unless told otherwise. */
+/** A server with three routes that waits a tenth of a second for a request, unless told otherwise. */
 async function start(t: Test, given: Partial<Limits> = {}) {
   const lines: string[] = []
   const logger = createLogger('info', { write: (line) => void lines.push(line) })
@@ -20,6 +20,10 @@ async function start(t: Test, given: Partial<Limits> = {}) {
   answerWithProblems(server)
   server.get('/', (_request, reply) => reply.send('here'))
   server.get('/large', (_request, reply) => reply.send(largeBody))
+  const asked = Promise.withResolvers<() => void>()
+  server.get('/slow', (_request, reply) => {
+    asked.resolve(() => reply.send('here'))
+  })
   await server.listen({ host: '127.0.0.1', port: 0 })
   const { port } = server.server.address() as AddressInfo
   t.teardown(() => {
@@ -34,7 +38,9 @@ async function start(t: Test, given: Partial<Limits> = {}) {
     return socket
   }
   const status = async () => (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).status
-  return { server, open, status, log: () => lines.join('') }
+  /** Ends the slow answer, once it has been asked for. */
+  const slow = asked.promise
+  return { server, open, status, slow, log: () => lines.join('') }
 }
 
 t.test(
@@ -48,7 +54,8 @@ t.test(
     })
     await once(socket, 'close')
     t.match(heard, /^HTTP\/1\.1 408 The request took too long to arrive\r\n/)
-    t.match(heard, /\r\nconnection: close\r\n/)
+    for (const header of ['connection: close', 'cache-control: no-store', 'retry-after: 1'])
+      t.match(heard, `\r\n${header}\r\n`)
     t.match(JSON.parse(heard.split('\r\n\r\n')[1] ?? ''), { code: 'request_timeout', status: 408, retryable: true })
   },
 )
@@ -124,7 +131,46 @@ t.test('a connection, when its other side resets it, is let go without a word', 
   const [error] = await failed
   // The latter is what Node.js 22 calls it.
   t.match(error.code, /^(ECONNRESET|HPE_INVALID_EOF_STATE)$/)
-  t.notMatch(log(), /could not be read/)
+  t.notMatch(log(), /answered what is no request/)
+})
+
+t.test('CONNECT, whatever it asks for, is answered with what is allowed, and nothing after it', async (t) => {
+  const { open, log } = await start(t)
+  const socket = await open('CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n')
+  let heard = ''
+  socket.on('data', (chunk) => {
+    heard += chunk
+  })
+  await once(socket, 'close')
+  t.match(heard, /^HTTP\/1\.1 405 /)
+  t.match(heard, '\r\nallow: GET, HEAD\r\n')
+  t.notMatch(heard, /retry-after/)
+  t.equal(log().match(/answered what is no request/g)?.length, 1)
+})
+
+t.test('requests, when their connection is open while the server closes, are answered', async (t) => {
+  const { server, open, slow } = await start(t, { requestTimeoutMs: 60_000, headersTimeoutMs: 60_000 })
+  const socket = await open('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
+  const finish = await slow
+  let heard = ''
+  socket.on('data', (chunk) => {
+    heard += chunk
+  })
+  const closed = Promise.all([once(socket, 'close'), server.close()])
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await once(server.server, 'request')
+  finish()
+  await closed
+  t.equal(heard.match(/HTTP\/1\.1 200 OK\r\n/g)?.length, 2)
+})
+
+t.test('what is no request, when more of it comes after the answer, is answered once', async (t) => {
+  const { server, open, log } = await start(t)
+  const socket = await open('no request\r\n\r\n')
+  const again = once(server.server, 'clientError').then(() => once(server.server, 'clientError'))
+  server.server.once('clientError', () => socket.write('nor is this\r\n\r\n'))
+  await again
+  t.equal(log().match(/answered what is no request/g)?.length, 1)
 })
 
 t.test('a path that cannot be decoded, where an id belongs, is about the id, whatever stands before it', async (t) => {
@@ -135,18 +181,23 @@ t.test('a path that cannot be decoded, where an id belongs, is about the id, wha
     ['/%zz', 'malformed_request'],
     ['/%zz?/execution-contacts/', 'malformed_request'],
     ['/execution-contacts%zz/', 'malformed_request'],
-  ] as const)
-    t.match((await server.inject({ url })).json(), { code }, url)
+  ] as const) {
+    const { headers, json } = await server.inject({ url })
+    t.match(json(), { code }, url)
+    t.match(headers, { 'x-content-type-options': 'nosniff', 'x-request-id': json().requestId }, url)
+  }
 })
 
 t.test('the server, when made, has the bounds it was given', async (t) => {
   const logger = createLogger('silent', { write: () => {} })
-  const { server } = createServer(limits, logger)
+  // None is what Fastify or Node.js would take without being told.
+  const given = { ...limits, keepAliveMs: 12_345, headersTimeoutMs: 2345, requestTimeoutMs: 3456, silentSocketMs: 4567 }
+  const { server } = createServer(given, logger)
   t.match(server, {
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    timeout: limits.silentSocketMs,
+    headersTimeout: given.headersTimeoutMs,
+    requestTimeout: given.requestTimeoutMs,
+    keepAliveTimeout: given.keepAliveMs,
+    timeout: given.silentSocketMs,
     maxConnections: limits.maxConnections,
     // No end to the requests of one connection: balancers keep theirs.
     maxRequestsPerSocket: 0,

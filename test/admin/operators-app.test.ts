@@ -131,6 +131,7 @@ t.test('a request to operators’ routes, when it is wrong, is a problem, and no
     ['text/x', 'x'],
     ['application/json', '{"id":"x"}'],
     ['application/json', '{'],
+    ['application/json', 'null'],
   ] as const)
     for (const url of ['/cache', '/cache/execution-contacts/a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1']) {
       const reply = await app.inject({ method: 'DELETE', url, headers: { 'content-type': type }, payload })

@@ -143,4 +143,7 @@ t.test('a store, as it fills, says how full it is and how often something had to
   t.strictSame(store.fullness(), { entries: 1, bytes: kibibyte + overheadBytes, maxBytes, evictions: 0 })
   for (const key of ['b', 'c', 'd']) store.set(key, entryOf(key, kibibyte))
   t.strictSame(store.fullness(), { entries: 2, bytes: maxBytes, maxBytes, evictions: 2 })
+  clock.advance(5001)
+  store.sweep()
+  t.strictSame(store.fullness(), { entries: 0, bytes: 0, maxBytes, evictions: 2 }, 'time makes no room for others')
 })

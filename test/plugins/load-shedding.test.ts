@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { shedLoad } from '../../src/plugins/load-shedding.ts'
 import { type Reply, type RunningService, startService, until } from '../harness/service.ts'
+import { settled } from '../harness/timers.ts'
 
 const path = `/execution-contacts/${documentIds.ready}`
 const origin = 'https://support.example'
@@ -119,8 +120,27 @@ t.test('requests, when the start took long, are not turned away for it', async (
   t.equal(status, 200)
 })
 
-t.test('connections, while they are dropped because there are too many, are told of once', async (t) => {
-  const { service, origin, logLines } = await startService(t)
+t.test('requests, when memory is short before anybody listens, are turned away all the same', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const shed: string[] = []
+  const memoryLimitBytes = process.memoryUsage.rss()
+  await shedLoad(app, {
+    ...{ sampleMs: 20, maxEventLoopDelayMs: 0, elapsed: () => 0, onShed: (reason) => shed.push(reason) },
+    ...{ memoryLimitBytes, memoryShare: 0.8, longestMemorySpellMs: 1 },
+  })
+  app.get('/', (_request, reply) => reply.send('here'))
+  // The first look is a moment away, and comes only when the event loop turns.
+  while (shed.length === 0) {
+    await app.inject('/')
+    await settled()
+  }
+  t.strictSame(shed, ['memory'])
+  t.ok(app.memoryUsage().heapUsed < memoryLimitBytes * 0.8, 'by what the process holds, not by its heap')
+})
+
+t.test('connections, while they are dropped because there are too many, are told of at both ends', async (t) => {
+  const { service, origin, logLines } = await startService(t, { shedding: { quietMs: 500 } })
   service.callers.server.maxConnections = 1
   const { port, hostname } = new URL(origin)
   const open = async () => {
@@ -132,8 +152,10 @@ t.test('connections, while they are dropped because there are too many, are told
   await open()
   for (const _ of [1, 2, 3]) await once(await open(), 'close')
   t.match((await service.operators?.inject('/metrics'))?.body, /^hilos_bff_connections_dropped_total 3$/m)
-  t.match(
-    logLines().filter(({ reason }) => reason === 'max-connections'),
-    [{ level: 40, msg: 'connections are dropped' }],
-  )
+  const told = () => logLines().filter(({ reason }) => reason === 'max-connections')
+  await until(() => told().length >= 2)
+  t.match(told().slice(0, 2), [
+    { level: 40, msg: 'connections are dropped' },
+    { level: 30, msg: 'connections are taken again', times: Number },
+  ])
 })

@@ -1,3 +1,4 @@
+import { mock } from 'node:test'
 import t from 'tap'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createSpells } from '../../src/telemetry/spells.ts'
@@ -34,4 +35,20 @@ t.test('what happens many times over, for each reason, is a line when it begins 
   t.strictSame(told(), begun.slice(1), 'and so on')
   await advance(1000)
   t.strictSame(told(), [{ level: 30, reason: 'b', times: 1, msg: 'it is dry' }])
+})
+
+t.test('what happens many times over, on the timers of the process, is over when it has been quiet', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const lines: string[] = []
+  const logger = createLogger('info', { write: (line) => void lines.push(line) })
+  const happened = createSpells(logger, { begins: 'it rains', ends: 'it is dry', quietMs: 1000 })
+  const told = () => lines.map((line) => JSON.parse(line).msg)
+  happened('a')
+  mock.timers.tick(999)
+  happened('a')
+  mock.timers.tick(999)
+  t.strictSame(told(), ['it rains'])
+  mock.timers.tick(1)
+  t.strictSame(told(), ['it rains', 'it is dry'])
 })

@@ -372,6 +372,15 @@ t.test(
   },
 )
 
+t.test('a pause, when it comes within another of the same length, is neither news nor another reason', async (t) => {
+  const { begin, call, code, opened } = arrange()
+  const early = begin('z')
+  call('a', paused(7))
+  early(paused(7, 'upstream_unavailable'))
+  t.equal(code(), 'upstream_rate_limited')
+  t.strictSame(opened, ['upstream_rate_limited'])
+})
+
 t.test(
   'a call from before, when it brings a pause while there is a probe, opens, and the probe says nothing',
   async (t) => {

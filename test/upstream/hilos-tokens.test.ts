@@ -116,3 +116,9 @@ t.test('a token, since it is in use, says so; neither the other nor the same one
     7000,
   )
 })
+
+t.test('a token, where no clock is given, is in use since it was by the clock', async (t) => {
+  const before = Date.now()
+  const since = createHilosTokens({ current: a, next: null }).inUseSince()
+  t.ok(since >= before && since <= Date.now())
+})

@@ -314,8 +314,12 @@ t.test(
     t.strictSame(toldNow(), ['turn after 0', 'found after 250'])
     await getExecutionContact(uuid(0xdead, 1))
     t.strictSame(toldNow(), ['turn after 0', 'absent after 0'])
-    await failureOf(t, getExecutionContact(faultIds.invalidJson))
-    t.strictSame(toldNow(), ['turn after 0', 'upstream_invalid_response after 0'])
+    documents.set(id, () => {
+      clock.advance(125)
+      return executionContact(uuid(0xdead, 1))
+    })
+    await failureOf(t, getExecutionContact(id))
+    t.strictSame(toldNow(), ['turn after 0', 'upstream_invalid_response after 125'])
     await failureOf(t, getExecutionContact(faultIds.outOfService))
     t.strictSame(toldNow(), [
       'turn after 0',
