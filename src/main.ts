@@ -38,9 +38,13 @@ function configOrExit(): Config {
 }
 
 async function serve(config: Config): Promise<void> {
-  const output = createLogOutput(process.stdout as StandardOutput)
+  // Nobody may be there to hear it.
+  process.stderr.on('error', () => {})
+  const output = createLogOutput(process.stdout as StandardOutput, (code) =>
+    process.stderr.write(`hilos-bff: the log cannot be written (${code}), its lines are lost until it can\n`),
+  )
   const logger = createLogger(config.logLevel, output)
-  process.once('exit', () => output.flushSync())
+  process.once('exit', output.flushAtExit)
   for (const warning of config.warnings) logger.warn(warning)
 
   const lifecycle = createLifecycle()

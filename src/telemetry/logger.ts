@@ -24,15 +24,37 @@ export interface StandardOutput {
   readonly _handle?: { readonly setBlocking?: (blocking: boolean) => void } | null
 }
 
+/** Lines that wait while nothing can be written; those beyond are lost. */
+const maxWaitingBytes = 1024 * 1024
+
 /**
  * Standard output, in order and in few system calls: written when some lines have come together, and after a fifth of a
- * second at the latest. Whoever ends the process calls `flushSync` before.
+ * second at the latest. Whoever ends the process calls `flushAtExit` before. Where nothing can be written, as on a full
+ * disk, lines wait and then are lost, and the service goes on.
+ * @param onLost told once, with Node's code, when writing begins to fail; nobody unless given
  * @param stdout Node opens it as soon as anybody pipes any stream, and makes the descriptor non-blocking by that: from then
  * on, a pipe that is full for a moment would stop the process for a tenth of a second. So it is opened first, and mended.
  */
-export function createLogOutput(stdout?: StandardOutput) {
+export function createLogOutput(stdout?: StandardOutput, onLost?: (code: string | undefined) => void) {
   stdout?._handle?.setBlocking?.(true)
-  return pino.destination({ dest: 1, sync: true, minLength: 4096, periodicFlush: 200 })
+  const output = pino.destination({
+    ...{ dest: 1, sync: true, minLength: 4096, periodicFlush: 200 },
+    maxLength: maxWaitingBytes,
+  })
+  let isBroken = false
+  output.on('write', () => {
+    isBroken = false
+  })
+  output.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (!isBroken) onLost?.(code)
+    isBroken = true
+  })
+  const flushAtExit = () => {
+    output.flush()
+    // It would try for ever.
+    if (!isBroken) output.flushSync()
+  }
+  return Object.assign(output, { flushAtExit })
 }
 
 /**
