@@ -99,7 +99,7 @@ export async function createService(
     store: contacts.store,
     listen: async () => {
       const operatorsOrigin = operators && (await operators.listen({ ...config.operators }))
-      const origin = await callers.listen({ ...config.callers, host: oneAddress(config.callers.host) })
+      const origin = await callers.listen({ ...config.callers })
       lifecycle.serve()
       return { operators: operatorsOrigin, origin }
     },
@@ -111,9 +111,4 @@ export async function createService(
       await hilos.close()
     },
   }
-}
-
-/** For `localhost` Fastify opens a second server, which nothing here would know of. */
-function oneAddress(host: string): string {
-  return host === 'localhost' ? '127.0.0.1' : host
 }

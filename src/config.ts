@@ -2,6 +2,18 @@ import { randomBytes } from 'node:crypto'
 import type { CallerEntry } from './access/caller-entry.ts'
 import { readCallers } from './access/callers-file.ts'
 import { readBoundedFile } from './bounded-file.ts'
+import {
+  absenceShare,
+  accessLimits,
+  cacheLimits,
+  hilosLimits,
+  type Limits,
+  longestLingerMs,
+  ownAbsenceShare,
+  renderingsShare,
+  serverLimits,
+  sheddingLimits,
+} from './limits.ts'
 import { Secret } from './secret.ts'
 import { type Environment, listed, readSettings, type Settings } from './settings.ts'
 import { checkSettings, warningsFor } from './settings-checks.ts'
@@ -91,100 +103,6 @@ export interface Listener {
   readonly port: number
 }
 
-/** Bounds of an HTTP server; all but one are nothing that anybody should need to set. */
-export interface Limits {
-  /** The request line and headers must have arrived by then. */
-  readonly headersTimeoutMs: number
-  /** The whole request must have arrived by then. */
-  readonly requestTimeoutMs: number
-  /** How often the two above are looked at. */
-  readonly timeoutCheckMs: number
-  /** A socket that carries nothing for so long in the middle of an exchange is closed. */
-  readonly silentSocketMs: number
-  /** A connection that is idle for so long between two requests is closed. */
-  readonly keepAliveMs: number
-  /** Open at once; further ones are closed as they come. */
-  readonly maxConnections: number
-  readonly maxHeaderBytes: number
-  readonly maxUrlLength: number
-}
-
-/** Bounds of the calls to Hilos that nobody should need to set. */
-const hilosLimits = {
-  connectTimeoutMs: 1000,
-  /** At once; further calls wait for their turn. */
-  maxConnections: 16,
-  /** Calls that may wait for their turn, at most; with a rate, as many as can have it in time. */
-  maxQueuedCalls: 100,
-  /** Steps and messages in one document. */
-  maxElements: 10_000,
-  /** One per call, a tenth of the calls in the long run, five in a burst; after some part of the delay, at random. */
-  retries: { share: 0.1, reserve: 5, longestDelayMs: 100 },
-  /** When Hilos is left alone, and for how long: up to twice as long, after a refusal of our key exactly. */
-  circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000 },
-}
-
-const accessLimits = {
-  maxCallersFileBytes: 1024 * 1024,
-  /** Credentials of one address that are nobody's, in a window. */
-  guesses: { max: 60, windowMs: 60_000 },
-  /** Access tokens whose verdict is remembered. */
-  maxRememberedTokens: 10_000,
-  /**
-   * "There is none", said to a caller limited to flows, leaves at multiples of this after its request came. Longer than
-   * Hilos usually takes for a document, so that what it takes does not tell one from nothing.
-   */
-  concealmentGridMs: 1000,
-}
-
-const cacheLimits = {
-  /** However fresh a caller wants it: within this time Hilos is not made to answer again. */
-  reloadFloorMs: 1000,
-  /** How long a caller waits for Hilos where something stale could go out instead. */
-  slowMs: 400,
-  /** How long a failure is remembered per contact, and up to twice as long. */
-  setbackMs: 1000,
-  /** Contacts whose failure is remembered at once. */
-  maxSetbacks: 1000,
-  /** How often what is past its last window is looked for. */
-  sweepMs: 10_000,
-}
-
-/** Of the cache's budget, enough to remember thousands of absences. */
-const absenceShare = 1 / 32
-const ownAbsenceShare = 1 / 32
-/** Of the cache's budget, less than the documents have: only what is asked for is rendered. */
-const renderingsShare = 6 / 16
-
-/** More than a request takes from a caller to here. */
-const longestLingerMs = 500
-
-const limits = {
-  headersTimeoutMs: 5000,
-  requestTimeoutMs: 10_000,
-  timeoutCheckMs: 1000,
-  maxConnections: 4096,
-  maxHeaderBytes: 8192,
-  maxUrlLength: 2048,
-}
-
-/** When callers are turned away because this process is short of time or memory. */
-const sheddingLimits = {
-  /** How often both are looked at. */
-  sampleMs: 1000,
-  /**
-   * How late the event loop may come round, on average over a sample: more than a full house of cheap requests makes it, and
-   * not to be reached in a sample that has one hostile document in it, which holds the process for 400 ms.
-   */
-  maxEventLoopDelayMs: 250,
-  /** Of the memory limit. */
-  memoryShare: 0.9,
-  /** For so long, in one go, because of memory. */
-  longestMemorySpellMs: 5000,
-  /** A spell is over, for the log, when nobody was turned away for so long. */
-  quietMs: 10_000,
-}
-
 /** The settings do not add up. The message names every problem and no value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
@@ -249,7 +167,7 @@ function configOf(
       maxBodyBytes: settings.HILOS_MAX_BODY_BYTES,
       ...hilosLimits,
     },
-    callers: { host: settings.HOST, port: settings.PORT },
+    callers: { host: oneAddress(settings.HOST), port: settings.PORT },
     operators: settings.ADMIN_PORT === 0 ? null : { host: settings.ADMIN_HOST, port: settings.ADMIN_PORT },
     access: {
       callersFile,
@@ -276,7 +194,7 @@ function configOf(
     sourceCommit: settings.SOURCE_COMMIT ?? null,
     shutdown: shutdownOf(settings),
     limits: {
-      ...limits,
+      ...serverLimits,
       keepAliveMs: settings.KEEP_ALIVE_TIMEOUT_MS,
       silentSocketMs: settings.HILOS_TIMEOUT_MS + 10_000,
     },
@@ -295,6 +213,11 @@ function shutdownOf({ DRAIN_DELAY_MS, SHUTDOWN_TIMEOUT_MS }: Settings): Config['
 /** Without a limit, Linux names one of eight exbibytes or more, which is no whole number to JavaScript. */
 function memoryLimitOf(constrainedMemoryBytes: number): number | null {
   return constrainedMemoryBytes > 0 && Number.isSafeInteger(constrainedMemoryBytes) ? constrainedMemoryBytes : null
+}
+
+/** For `localhost` Fastify opens a second server, which nothing here would know of. */
+function oneAddress(host: string): string {
+  return host === 'localhost' ? '127.0.0.1' : host
 }
 
 /** All three are given, or none. */

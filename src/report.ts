@@ -48,10 +48,7 @@ export function createReport(options: ReportOptions): Report {
       requestsInFlight,
       connections: () => connectionsOf(callers),
       hilos: hilos.health,
-      cache: () => {
-        const { ownAbsences, ...others } = contacts.fullness()
-        return { ...others, 'own-absences': ownAbsences }
-      },
+      cache: () => ({ ...contacts.fullness() }),
       drift: drift.counts,
       tokenAgeMs: () => now() - tokens.tokens.inUseSince(),
       parts,

@@ -4,16 +4,16 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { keyPrefix } from './access/keys.ts'
-import type { Limits } from './config.ts'
 import { Failure } from './errors.ts'
 import { type FailureCode, failureKinds } from './failure-kinds.ts'
+import type { Limits } from './limits.ts'
 import { sendProblem } from './plugins/problems.ts'
 import { logWhenOver, type OnRequestOver } from './plugins/request-log.ts'
 import { dataHeaders, setBaseHeaders } from './plugins/security-headers.ts'
 import { presentProblem, problemMediaType } from './presentation/problem.ts'
 
 export interface ServerOptions {
-  /** Told of a request that no hook sees, when it is over; nobody unless given. */
+  /** Told of a request that no hook sees, when it is over and logged; unless given, it is not. */
   readonly onRequestOver?: OnRequestOver
   /** Told with what something was answered that could not be read as a request; nobody unless given. */
   readonly onUnreadable?: (code: FailureCode) => void
@@ -23,7 +23,7 @@ export interface ServerOptions {
 
 /** An HTTP server without routes: bounded in every direction, and answering with a problem even what is not HTTP. */
 export function createServer(limits: Limits, logger: FastifyBaseLogger, options: ServerOptions = {}): FastifyInstance {
-  const { onRequestOver = () => {}, onUnreadable = () => {}, closesAtOnce = false } = options
+  const { onRequestOver, onUnreadable = () => {}, closesAtOnce = false } = options
   const answerByHand = (code: FailureCode, socket: Duplex) => {
     onUnreadable(code)
     writeProblem(code, socket, logger)
@@ -50,7 +50,7 @@ export function createServer(limits: Limits, logger: FastifyBaseLogger, options:
     // A path that cannot be decoded never reaches the schema of its route.
     frameworkErrors: (_error, request, reply) => {
       const code = namesContact.test(request.url) ? 'invalid_id' : 'malformed_request'
-      logWhenOver(request, reply, onRequestOver)
+      if (onRequestOver) logWhenOver(request, reply, onRequestOver)
       setBaseHeaders(request, reply)
       sendProblem(new Failure(code), request, reply)
     },

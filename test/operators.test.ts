@@ -197,7 +197,7 @@ t.test('Hilos, while it is away, is reported by readyz and is no reason to send 
     ok: false,
     circuitBreaker: 'open',
     pausedFor: 'upstream_rate_limited',
-    callsUnderWay: 0,
+    callsInFlight: 0,
     callsQueued: 0,
   })
 })

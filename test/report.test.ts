@@ -21,7 +21,7 @@ function start(t: Test) {
   const config = loadConfig({ HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' })
   const logger = createLogger('silent', { write: () => {} })
   const metrics = createMetrics()
-  let health: HilosHealth = { circuitBreaker: 'closed', pausedFor: null, callsUnderWay: 0, callsQueued: 0 }
+  let health: HilosHealth = { circuitBreaker: 'closed', pausedFor: null, callsInFlight: 0, callsQueued: 0 }
   const hilos = { getExecutionContact: async () => null, health: () => health, close: async () => {} }
   const lifecycle = createLifecycle()
   const callers = Fastify()
@@ -77,7 +77,7 @@ t.test('the report, of Hilos, is well only while calls to it are made as ever', 
     ['open', false],
     ['half-open', false],
   ] as const) {
-    const rest = { pausedFor: ok ? null : ('upstream_timeout' as const), callsUnderWay: 1, callsQueued: 2 }
+    const rest = { pausedFor: ok ? null : ('upstream_timeout' as const), callsInFlight: 1, callsQueued: 2 }
     fare({ circuitBreaker, ...rest })
     for (const parts of [report.parts(), report.readings.parts()])
       t.strictSame(parts.hilos, { ok, circuitBreaker, ...rest })
@@ -90,7 +90,7 @@ t.test('the report, of what is remembered, has each memory, as JSON and as label
   const told = report.cache.fullness()
   t.strictSame(Object.keys(told), ['contacts', 'renderings', 'absences', 'ownAbsences'])
   const { ownAbsences, ...others } = told
-  t.strictSame(report.readings.cache(), { ...others, 'own-absences': ownAbsences })
+  t.strictSame(report.readings.cache(), { ...others, ownAbsences: ownAbsences })
 })
 
 t.test('the report, as time goes by, has the start as it was and the token’s age as it is', async (t) => {

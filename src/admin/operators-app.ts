@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { Limits } from '../config.ts'
+import type { Limits } from '../limits.ts'
 import { answerWithProblems } from '../plugins/problems.ts'
 import { refuseWhatNoRouteAnswers } from '../plugins/request-checks.ts'
 import { useBaseHeaders } from '../plugins/security-headers.ts'

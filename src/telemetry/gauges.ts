@@ -10,7 +10,7 @@ export interface Readings {
   readonly connections: () => Promise<number>
   readonly hilos: () => {
     readonly circuitBreaker: (typeof circuitStates)[number]
-    readonly callsUnderWay: number
+    readonly callsInFlight: number
     readonly callsQueued: number
   }
   /** By the name of the store. */
@@ -77,7 +77,7 @@ export function readAtEachScrape(registry: Registry, readings: Readings): void {
   number('draining', 'Whether the end has begun: 1 or 0.', () => Number(readings.isDraining()))
   number('requests_in_flight', 'Requests of callers that are not over.', readings.requestsInFlight)
   number('connections', 'Open connections of callers.', readings.connections)
-  number('upstream_calls_in_flight', 'Calls to Hilos under way.', () => hilos().callsUnderWay)
+  number('upstream_calls_in_flight', 'Calls to Hilos under way.', () => hilos().callsInFlight)
   number('upstream_calls_queued', 'Calls to Hilos that wait for their turn.', () => hilos().callsQueued)
   register(Gauge, 'circuit_breaker_state', 'Whether calls to Hilos are made: 1 for the present state.', ['state'], () =>
     circuitStates.map((state) => [{ state }, Number(state === hilos().circuitBreaker)]),

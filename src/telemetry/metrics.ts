@@ -64,7 +64,7 @@ export function createMetrics(): Metrics {
   )
   const problems = counter('problems_total', 'Requests that were answered with a problem, by its code.', 'code')
   const drops = counter('connections_dropped_total', 'Connections not taken because there were too many.')
-  const sheds = counter('shed_requests_total', 'Requests turned away to save the others.', 'reason')
+  const sheds = counter('requests_shed_total', 'Requests turned away to save the others.', 'reason')
   const staleAnswers = counter('cache_stale_answers_total', 'Stale answers, by why they were given.', 'detail')
   const ageAtHit = histogram('cache_age_at_hit_seconds', 'How old what was remembered was when served.', ageSeconds)
   const calls = counter('upstream_calls_total', 'Calls to Hilos that are over: found, absent, or a failure.', 'outcome')

@@ -49,7 +49,7 @@ export interface HilosHealth {
   readonly circuitBreaker: CircuitState['name']
   /** Why calls pause; null while they do not. */
   readonly pausedFor: FailureCode | null
-  readonly callsUnderWay: number
+  readonly callsInFlight: number
   /** Calls that wait for their turn. */
   readonly callsQueued: number
 }
@@ -100,5 +100,5 @@ export function createHilos(options: HilosOptions): Hilos {
 }
 
 function healthOf({ name, reason }: CircuitState, { underWay, queued }: ReturnType<Governor['load']>): HilosHealth {
-  return { circuitBreaker: name, pausedFor: reason?.code ?? null, callsUnderWay: underWay, callsQueued: queued }
+  return { circuitBreaker: name, pausedFor: reason?.code ?? null, callsInFlight: underWay, callsQueued: queued }
 }

@@ -6,7 +6,7 @@ import type { Query } from './promql.ts'
 type Values = readonly string[] | null
 
 const codes = Object.keys(failureKinds)
-const stores = ['contacts', 'renderings', 'absences', 'own-absences']
+const stores = ['contacts', 'renderings', 'absences', 'ownAbsences']
 const cacheWords = ['hit', 'uri-miss', 'stale', 'request', 'none']
 
 /** The labels of our metrics, and what may be in them. A metric that is not here has none. */
@@ -20,7 +20,7 @@ export const labelValues: Readonly<Record<string, Readonly<Record<string, Values
   },
   hilos_bff_request_duration_seconds: { route: ['/execution-contacts/:id'], cache: cacheWords },
   hilos_bff_problems_total: { code: codes },
-  hilos_bff_shed_requests_total: { reason: ['event-loop-delay', 'memory'] },
+  hilos_bff_requests_shed_total: { reason: ['event-loop-delay', 'memory'] },
   hilos_bff_upstream_calls_total: { outcome: ['found', 'absent', ...codes] },
   hilos_bff_circuit_breaker_state: { state: ['closed', 'open', 'half-open'] },
   hilos_bff_circuit_breaker_pauses_total: { code: codes },

@@ -69,7 +69,7 @@ t.test(
     t.equal((await running.get('/nowhere')).json().code, 'overloaded', 'nothing is looked at')
     t.equal((await running.service.operators?.inject('/livez'))?.statusCode, 200)
     const metrics = await running.service.operators?.inject('/metrics')
-    t.match(metrics?.body, /^hilos_bff_shed_requests_total\{reason="event-loop-delay"\} [1-9]/m)
+    t.match(metrics?.body, /^hilos_bff_requests_shed_total\{reason="event-loop-delay"\} [1-9]/m)
     stop()
     checkRefusal(t, running, refused, 'event-loop-delay')
     t.equal((await untilStatus(running, 200)).headers.get('access-control-allow-origin'), origin)

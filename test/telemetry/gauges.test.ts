@@ -10,8 +10,8 @@ const atFirst: Readings = {
   isDraining: () => false,
   requestsInFlight: () => 5,
   connections: async () => 6,
-  hilos: () => ({ circuitBreaker: 'half-open', callsUnderWay: 7, callsQueued: 8 }),
-  cache: () => ({ contacts: store, 'own-absences': { entries: 9, bytes: 10, maxBytes: 11, evictions: 12 } }),
+  hilos: () => ({ circuitBreaker: 'half-open', callsInFlight: 7, callsQueued: 8 }),
+  cache: () => ({ contacts: store, ownAbsences: { entries: 9, bytes: 10, maxBytes: 11, evictions: 12 } }),
   drift: () => [{ kind: 'unknown_field', path: 'contact."x"', count: 13 }],
   tokenAgeMs: () => 14_500,
   parts: () => ({ hilosToken: { ok: true }, callersFile: null, hilos: { ok: false } }),
@@ -36,10 +36,10 @@ t.test('what is looked up, at a scrape, stands there by its name', async (t) => 
     'cache_bytes{store="contacts"}': 2,
     'cache_max_bytes{store="contacts"}': 3,
     'cache_evictions_total{store="contacts"}': 4,
-    'cache_entries{store="own-absences"}': 9,
-    'cache_bytes{store="own-absences"}': 10,
-    'cache_max_bytes{store="own-absences"}': 11,
-    'cache_evictions_total{store="own-absences"}': 12,
+    'cache_entries{store="ownAbsences"}': 9,
+    'cache_bytes{store="ownAbsences"}': 10,
+    'cache_max_bytes{store="ownAbsences"}': 11,
+    'cache_evictions_total{store="ownAbsences"}': 12,
     'contract_drift_total{kind="unknown_field",path="contact.\\"x\\""}': 13,
     token_age_seconds: 14.5,
     'part_ok{part="hilosToken"}': 1,
@@ -72,7 +72,7 @@ t.test('what is looked up, at the next scrape, is looked up again, and what is g
   t.equal(samples.get('hilos_bff_draining'), 1)
   t.equal(samples.get('hilos_bff_cache_entries{store="contacts"}'), 0)
   t.equal(samples.get('hilos_bff_cache_evictions_total{store="contacts"}'), 5)
-  t.notMatch([...samples.keys()].join(), /own-absences|contract_drift_total/)
+  t.notMatch([...samples.keys()].join(), /ownAbsences|contract_drift_total/)
 })
 
 t.test('the build, when its commit is known, names it', async (t) => {

@@ -33,7 +33,7 @@ t.test('an event, when told, changes what counts it, and nothing else', async (t
   const events: readonly (readonly [(metrics: Metrics) => void, Record<string, number>])[] = [
     [({ unreadable }) => unreadable('headers_too_large'), { 'hilos_bff_problems_total{code="headers_too_large"}': 1 }],
     [({ connectionDropped }) => connectionDropped(), { hilos_bff_connections_dropped_total: 1 }],
-    [({ requestShed }) => requestShed('memory'), { 'hilos_bff_shed_requests_total{reason="memory"}': 1 }],
+    [({ requestShed }) => requestShed('memory'), { 'hilos_bff_requests_shed_total{reason="memory"}': 1 }],
     [({ turnRefused }) => turnRefused(), { hilos_bff_upstream_turns_refused_total: 1 }],
     [({ retry }) => retry(), { hilos_bff_upstream_retries_total: 1 }],
     [
@@ -106,8 +106,8 @@ t.test('what alerts look for, before it has ever happened, is there and 0', asyn
   for (const name of [
     'hilos_bff_token_refusals_total{code="upstream_unauthorized"}',
     'hilos_bff_token_refusals_total{code="upstream_forbidden"}',
-    'hilos_bff_shed_requests_total{reason="event-loop-delay"}',
-    'hilos_bff_shed_requests_total{reason="memory"}',
+    'hilos_bff_requests_shed_total{reason="event-loop-delay"}',
+    'hilos_bff_requests_shed_total{reason="memory"}',
     'hilos_bff_connections_dropped_total',
     'hilos_bff_upstream_turns_refused_total',
   ])

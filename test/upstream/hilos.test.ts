@@ -346,7 +346,7 @@ t.test('a call, when it waits for its turn, says for how long; one that gets non
   const first = getExecutionContact(uuid(0, 1))
   const second = getExecutionContact(uuid(0, 2))
   await until(1)
-  t.match(health(), { callsUnderWay: 1, callsQueued: 1 })
+  t.match(health(), { callsInFlight: 1, callsQueued: 1 })
   t.equal((await failureOf(t, getExecutionContact(uuid(0, 3)))).code, 'overloaded')
   t.equal(refused, 1)
   clock.advance(400)
@@ -356,7 +356,7 @@ t.test('a call, when it waits for its turn, says for how long; one that gets non
   held[1]?.end(minimal)
   await second
   t.strictSame(waits, [0, 400])
-  t.strictSame(health(), { circuitBreaker: 'closed', pausedFor: null, callsUnderWay: 0, callsQueued: 0 })
+  t.strictSame(health(), { circuitBreaker: 'closed', pausedFor: null, callsInFlight: 0, callsQueued: 0 })
 })
 
 t.test('the health of calls, while they pause, says why, and when a probe is out, that it is', async (t) => {
@@ -371,6 +371,6 @@ t.test('the health of calls, while they pause, says why, and when a probe is out
     return executionContact(id)
   })
   await getExecutionContact(id)
-  t.match(during, { circuitBreaker: 'half-open', pausedFor: 'upstream_rate_limited', callsUnderWay: 1 })
+  t.match(during, { circuitBreaker: 'half-open', pausedFor: 'upstream_rate_limited', callsInFlight: 1 })
   t.match(health(), { circuitBreaker: 'closed', pausedFor: null })
 })
