@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createKey, keyHash } from '../src/access/keys.ts'
-import { profiles } from '../src/presentation/profile.ts'
+import { profiles } from '../src/access/profile.ts'
 
 /** A caller for each profile, in a callers' file that is there as long as the demo runs. */
 export function createDemoCallers() {

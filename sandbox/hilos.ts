@@ -3,7 +3,7 @@ import { gzip } from 'node:zlib'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { createDocuments, type MakeDocument } from './documents.ts'
 import { type FaultName, faultIds, faults } from './faults.ts'
-import { createSky, type Weather, weatherRoutes } from './weather.ts'
+import { createSky, type Weather, weatherRoutes } from './scenario.ts'
 
 const gzipAsync = promisify(gzip)
 const route = '/channel/whatsapp/flow-execution-contact/'

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino'
 import { createService, type Service } from './app.ts'
-import { commandOf, unknownArguments, usage } from './command-line.ts'
-import { type Config, type ConfigError, loadConfig } from './config.ts'
+import { commandOf, unknownArguments, usage } from './cli.ts'
+import { type Config, type ConfigError, loadConfig } from './config/config.ts'
 import { examine } from './doctor/examine.ts'
 import { isWell, jsonOf, textOf } from './doctor/report.ts'
-import { createLifecycle, type Lifecycle } from './lifecycle.ts'
-import { stopOnSignals } from './stop-on-signals.ts'
+import { createLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
+import { stopOnSignals } from './lifecycle/shutdown.ts'
 import { createLogger, createLogOutput, type StandardOutput } from './telemetry/logger.ts'
 
 const command = commandOf(process.argv.slice(2))

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
 import { readCallers } from '../src/access/callers-file.ts'
-import { failureKinds } from '../src/failure-kinds.ts'
-import { fileNames, SettingsSchema } from '../src/settings.ts'
+import { fileNames, SettingsSchema } from '../src/config/settings.ts'
+import { failureKinds } from '../src/failures/failure-kinds.ts'
 import { startService } from './harness/service.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))

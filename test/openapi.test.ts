@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
-import { failureKinds } from '../src/failure-kinds.ts'
-import { version } from '../src/version.ts'
+import { version } from '../src/common/version.ts'
+import { failureKinds } from '../src/failures/failure-kinds.ts'
 import { startService } from './harness/service.ts'
 
 const path = '/execution-contacts/{id}'

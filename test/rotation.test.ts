@@ -5,12 +5,12 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
 import { faultIds } from '../sandbox/faults.ts'
 import { createKey } from '../src/access/keys.ts'
-import { loadConfig } from '../src/config.ts'
-import { createKnownCallers } from '../src/known-callers.ts'
+import { loadConfig } from '../src/config/config.ts'
+import { createKnownCallers } from '../src/rotation/reloaded-callers.ts'
+import { createTokensInUse } from '../src/rotation/reloaded-tokens.ts'
+import { watchFile } from '../src/rotation/watched-file.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 import { createMetrics } from '../src/telemetry/metrics.ts'
-import { createTokensInUse } from '../src/tokens-in-use.ts'
-import { watchFile } from '../src/watched-file.ts'
 import {
   type Arrangement,
   callersJson,

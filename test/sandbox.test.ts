@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
 import { faultIds } from '../sandbox/faults.ts'
 import { createSandbox } from '../sandbox/hilos.ts'
-import { weathers } from '../sandbox/weather.ts'
+import { weathers } from '../sandbox/scenario.ts'
 import { createClock } from './harness/clock.ts'
 
 const token = 'sandbox-token'

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { argv, stderr } from 'node:process'
 import { createService } from '../src/app.ts'
-import { loadConfig } from '../src/config.ts'
+import { loadConfig } from '../src/config/config.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 
 /** Writes the OpenAPI documents of both listeners from their routes; with `--check`, only says whether they are what the routes say. */

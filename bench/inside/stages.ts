@@ -1,7 +1,7 @@
 import { argv, stdout } from 'node:process'
 import { benchId, splitDocument } from '../upstream/document.ts'
 import { createSplicedGzip } from '../upstream/spliced-gzip.ts'
-import { type Stage, walk } from './walk.ts'
+import { type Stage, walk } from './run-stages.ts'
 
 /** Microseconds per document by stage, a value a round. */
 export type StageTimes = Readonly<Record<Stage, readonly number[]>>

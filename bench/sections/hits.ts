@@ -1,6 +1,6 @@
-import { type Cast, interleave, withCast } from '../cast.ts'
 import { cpuOf, doubtsAbout, type Sample, sampleFlatOut, tableOf, warmUp } from '../sample.ts'
 import type { Bench, Findings, Goal, Section } from '../section.ts'
+import { type Cast, interleave, withCast } from '../started-subjects.ts'
 import { ratiosOf } from '../statistics.ts'
 import { ceiling } from '../subjects/ceiling.ts'
 import { httpProxy } from '../subjects/http-proxy.ts'

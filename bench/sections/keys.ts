@@ -1,7 +1,7 @@
-import { type Cast, interleave, withCast } from '../cast.ts'
 import { generate } from '../load/load.ts'
 import { doubtsAbout, planFor, sampleFlatOut, tableOf, warmUp } from '../sample.ts'
 import type { Bench, Findings, Section } from '../section.ts'
+import { type Cast, interleave, withCast } from '../started-subjects.ts'
 import { ceiling } from '../subjects/ceiling.ts'
 import { nginxFull, nginxTrimmed } from '../subjects/nginx.ts'
 import { service } from '../subjects/service.ts'

@@ -1,6 +1,6 @@
-import { type Cast, interleave, withCast } from '../cast.ts'
 import { cpuOf, doubtsAbout, type Sample, sampleFlatOut, tableOf, warmUp } from '../sample.ts'
 import type { Bench, Findings, Section, Table } from '../section.ts'
+import { type Cast, interleave, withCast } from '../started-subjects.ts'
 import { formatSpread, spreadOf } from '../statistics.ts'
 import { service, serviceWith } from '../subjects/service.ts'
 

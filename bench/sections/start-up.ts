@@ -1,6 +1,6 @@
-import { interleave } from '../cast.ts'
 import { cpuMicros } from '../cpu.ts'
 import type { Bench, Findings, Section } from '../section.ts'
+import { interleave } from '../started-subjects.ts'
 import { formatSpread, spreadOf } from '../statistics.ts'
 import { ceiling } from '../subjects/ceiling.ts'
 import { httpProxy } from '../subjects/http-proxy.ts'

@@ -1,7 +1,7 @@
-import { withCast } from '../cast.ts'
 import type { RawAnswer } from '../load/raw-connection.ts'
 import { askOnce, headersIn } from '../recorded-answers.ts'
 import type { Findings, Section } from '../section.ts'
+import { withCast } from '../started-subjects.ts'
 import { formatNumber } from '../statistics.ts'
 import { httpProxy } from '../subjects/http-proxy.ts'
 import { service } from '../subjects/service.ts'

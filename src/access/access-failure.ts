@@ -1,5 +1,5 @@
-import { Failure } from '../errors.ts'
-import { type Profile, profiles } from '../presentation/profile.ts'
+import { Failure } from '../failures/failure.ts'
+import { type Profile, profiles } from './profile.ts'
 import { scopeOf } from './scopes.ts'
 
 /** Why somebody was turned away, for the log. The caller is told less, so that nobody can feel their way to a credential. */

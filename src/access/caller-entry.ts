@@ -1,5 +1,5 @@
-import { type Profile, profiles } from '../presentation/profile.ts'
 import { keyPrefix } from './keys.ts'
+import { type Profile, profiles } from './profile.ts'
 
 /** One key of a caller, as the callers' file has it. */
 export interface CallerEntry {

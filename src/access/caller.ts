@@ -1,4 +1,4 @@
-import type { Profile } from '../presentation/profile.ts'
+import type { Profile } from './profile.ts'
 
 /** Who asks, and what they may see. */
 export interface Caller {

@@ -1,5 +1,5 @@
-import type { Profile } from '../presentation/profile.ts'
 import type { Caller } from './caller.ts'
+import type { Profile } from './profile.ts'
 
 /** One answer that told a caller something about a contact. */
 export interface Disclosure {

@@ -1,5 +1,5 @@
 import { createLocalJWKSet, errors, type FetchImplementation, type JSONWebKeySet, type JWK } from 'jose'
-import { Failure } from '../errors.ts'
+import { Failure } from '../failures/failure.ts'
 import { algorithms } from './access-tokens.ts'
 import { keySetText } from './issuer-keys.ts'
 

@@ -6,7 +6,7 @@ import {
   type FetchImplementation,
   type JWTVerifyGetKey,
 } from 'jose'
-import { Failure, type FailureFacts } from '../errors.ts'
+import { Failure, type FailureFacts } from '../failures/failure.ts'
 
 export interface IssuerKeysOptions {
   /** Where the issuer publishes its keys, as a JSON Web Key Set (RFC 7517 section 5). */

@@ -1,4 +1,4 @@
-import { type Profile, profiles } from '../presentation/profile.ts'
+import { type Profile, profiles } from './profile.ts'
 
 /** The scope by which an access token grants a profile. */
 export function scopeOf(profile: Profile): string {

@@ -1,5 +1,5 @@
 import { errors, type JWTPayload } from 'jose'
-import { Failure } from '../errors.ts'
+import { Failure } from '../failures/failure.ts'
 import { invalidCredential, type Refusal } from './access-failure.ts'
 import type { Caller } from './caller.ts'
 import { profileOf } from './scopes.ts'

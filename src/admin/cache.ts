@@ -1,8 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { Failure } from '../errors.ts'
-import { count, executionContactId } from '../presentation/schema.ts'
+import { count, executionContactId } from '../common/schema.ts'
+import { Failure } from '../failures/failure.ts'
 import { failuresOf } from './openapi.ts'
 
 export interface CacheRoutesOptions {

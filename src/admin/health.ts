@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { flag, nullable, oneOf } from '../presentation/schema.ts'
+import { flag, nullable, oneOf } from '../common/schema.ts'
 import { failuresOf } from './openapi.ts'
 
 export interface HealthRoutesOptions {

@@ -1,9 +1,9 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
-import type { FailureCode } from '../failure-kinds.ts'
-import { ProblemSchema } from '../presentation/problem.ts'
+import { version } from '../common/version.ts'
+import type { FailureCode } from '../failures/failure-kinds.ts'
+import { ProblemSchema } from '../failures/problem.ts'
 import { problemResponses } from '../presentation/problem-responses.ts'
-import { version } from '../version.ts'
 
 /** The responses part of a route's schema for what can happen to any request, and for these failures. */
 export function failuresOf(path: string, ...codes: readonly FailureCode[]) {

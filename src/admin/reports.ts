@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { count, nullableText, oneOf, text } from '../presentation/schema.ts'
+import { count, nullableText, oneOf, text } from '../common/schema.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { failuresOf } from './openapi.ts'
 

@@ -1,5 +1,5 @@
-import type { Demand } from './demand.ts'
 import { ageMs, type Entry, usabilityOf } from './entry.ts'
+import type { Demand } from './request-directives.ts'
 
 /** Why a request is forwarded to the origin, in the words of RFC 9211 section 2.2. */
 export type Forwarding = 'uri-miss' | 'stale' | 'request'

@@ -1,9 +1,9 @@
 import { type Decision, decide, type Forwarding } from './decision.ts'
-import { type Demand, noDemand } from './demand.ts'
 import { type Entry, freshOnly, usabilityOf } from './entry.ts'
-import type { Setbacks } from './setbacks.ts'
-import { createSingleFlight, type Landing, type Load, type Slow } from './single-flight.ts'
-import type { Store } from './store.ts'
+import { createSingleFlight, type Landing, type Load, type Slow } from './in-flight-loads.ts'
+import type { Store } from './lru-store.ts'
+import type { Setbacks } from './recent-failures.ts'
+import { type Demand, noDemand } from './request-directives.ts'
 
 /** What the cache did for one request, in the words of RFC 9211. */
 export type Handling =

@@ -1,8 +1,8 @@
 import type { CallerEntry } from '../access/caller-entry.ts'
 import type { CountedKeys } from '../access/issuer-check.ts'
-import type { Config } from '../config.ts'
-import type { Failure } from '../errors.ts'
-import { profiles } from '../presentation/profile.ts'
+import { profiles } from '../access/profile.ts'
+import type { Config } from '../config/config.ts'
+import type { Failure } from '../failures/failure.ts'
 import { type Finding, fail, ok, warn } from './findings.ts'
 
 /** Who may call. That anybody may is a warning of the settings already. */

@@ -1,4 +1,4 @@
-import type { Failure } from '../errors.ts'
+import type { Failure } from '../failures/failure.ts'
 
 /**
  * What a failed question to Hilos means and what to do about it, in one sentence. Of the failure only its code and its

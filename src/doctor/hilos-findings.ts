@@ -1,9 +1,9 @@
-import type { Failure } from '../errors.ts'
-import type { Secret } from '../secret.ts'
+import type { Secret } from '../common/secret.ts'
+import type { Failure } from '../failures/failure.ts'
 import { otherBaseUrls } from './base-urls.ts'
-import { type Consultation, hasAnswered, isRefusal, isSame, isWrongAddress, type Tokens } from './consultation.ts'
 import { sentenceOf } from './failure-sentences.ts'
 import { type Finding, fail, note, ok, warn } from './findings.ts'
+import { type Consultation, hasAnswered, isRefusal, isSame, isWrongAddress, type Tokens } from './probes.ts'
 
 /** What came of asking Hilos, for people. */
 export function hilosFindings(tokens: Tokens, consultation: Consultation): Finding[] {

@@ -1,4 +1,4 @@
-import type { Config, Listener } from '../config.ts'
+import type { Config, Listener } from '../config/config.ts'
 import { type Finding, findingOf, note, ok, warn } from './findings.ts'
 
 /** What the settings turn on, and what is worth knowing about it. */

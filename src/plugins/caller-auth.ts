@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandle
 import { AccessFailure } from '../access/access-failure.ts'
 import type { Authenticate } from '../access/authentication.ts'
 import type { Caller } from '../access/caller.ts'
-import { Failure } from '../errors.ts'
+import { Failure } from '../failures/failure.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,6 +1,6 @@
 import rateLimit, { normalizeIP } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Failure } from '../errors.ts'
+import { Failure } from '../failures/failure.ts'
 import { callerOf } from './caller-auth.ts'
 
 export interface CallerLimitsOptions {

@@ -1,6 +1,6 @@
 import underPressure from '@fastify/under-pressure'
 import type { FastifyInstance } from 'fastify'
-import { Failure } from '../errors.ts'
+import { Failure } from '../failures/failure.ts'
 import type { ShedReason } from '../telemetry/metrics.ts'
 import { createMemoryBrake } from './memory-brake.ts'
 

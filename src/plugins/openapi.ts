@@ -1,10 +1,10 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
-import { SummarySchema, TimelineSchema, TranscriptSchema } from '../presentation/execution-contact.ts'
-import { ProblemSchema } from '../presentation/problem.ts'
-import { sharedSchemas } from '../presentation/rendering.ts'
-import { version } from '../version.ts'
+import { version } from '../common/version.ts'
+import { ProblemSchema } from '../failures/problem.ts'
+import { SummarySchema, TimelineSchema, TranscriptSchema } from '../presentation/contact/execution-contact.ts'
+import { sharedSchemas } from '../presentation/views/view.ts'
 import { pagePolicy } from './security-headers.ts'
 
 /** Both are sent as `Authorization: Bearer`; a service may take one of them, both, or (told so by name) anybody. */

@@ -1,8 +1,8 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AccessFailure } from '../access/access-failure.ts'
-import { Failure } from '../errors.ts'
-import { failureKinds } from '../failure-kinds.ts'
-import { presentProblem, problemMediaType } from '../presentation/problem.ts'
+import { Failure } from '../failures/failure.ts'
+import { failureKinds } from '../failures/failure-kinds.ts'
+import { presentProblem, problemMediaType } from '../failures/problem.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import findMyWay, { type HTTPMethod } from 'find-my-way'
-import { Failure } from '../errors.ts'
+import { Failure } from '../failures/failure.ts'
 
 /**
  * Refuses, before anything else looks at it, a request that no route could answer well: a target that is too long, a

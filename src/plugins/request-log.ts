@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { CacheUse } from '../cache/cache-status.ts'
-import { failureKinds } from '../failure-kinds.ts'
+import { failureKinds } from '../failures/failure-kinds.ts'
 import type { RequestRecord } from '../telemetry/request-record.ts'
 import { traceIdOf } from '../telemetry/trace-context.ts'
 

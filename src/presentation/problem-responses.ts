@@ -1,7 +1,7 @@
-import { Failure } from '../errors.ts'
-import { type FailureCode, failureKinds } from '../failure-kinds.ts'
-import { ProblemSchema, presentProblem, problemMediaType } from './problem.ts'
-import { refTo } from './schema.ts'
+import { refTo } from '../common/schema.ts'
+import { Failure } from '../failures/failure.ts'
+import { type FailureCode, failureKinds } from '../failures/failure-kinds.ts'
+import { ProblemSchema, presentProblem, problemMediaType } from '../failures/problem.ts'
 
 /** Of what is answered to somebody who is known. */
 export const rateLimitHeaders = {

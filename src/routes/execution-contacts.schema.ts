@@ -1,16 +1,16 @@
 import { Type } from 'typebox'
-import { exampleContact } from '../presentation/example.ts'
+import { type Profile, profiles } from '../access/profile.ts'
+import { executionContactId, oneOf, refTo } from '../common/schema.ts'
+import { exampleContact } from '../presentation/contact/example.ts'
 import {
   type ExecutionContact,
   SummarySchema,
   TimelineSchema,
   TranscriptSchema,
-} from '../presentation/execution-contact.ts'
+} from '../presentation/contact/execution-contact.ts'
 import { problemResponses, rateLimitHeaders } from '../presentation/problem-responses.ts'
-import { type Profile, profiles } from '../presentation/profile.ts'
-import { redact } from '../presentation/redaction.ts'
-import { type View, views } from '../presentation/rendering.ts'
-import { executionContactId, oneOf, refTo } from '../presentation/schema.ts'
+import { redact } from '../presentation/redaction/redaction.ts'
+import { type View, views } from '../presentation/views/view.ts'
 
 const timelineOf = ({ messages: _messages, ...timeline }: ExecutionContact) => timeline
 const summaryOf = ({ messages: _messages, steps: _steps, answers: _answers, ...summary }: ExecutionContact) => summary

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { type ContentCoding, preferredCoding } from '../presentation/content-coding.ts'
+import { type ContentCoding, preferredCoding } from '../presentation/views/content-coding.ts'
 
 /** The one format there is. */
 export const mediaType = 'application/json; charset=utf-8'

@@ -1,8 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
-import { Failure } from '../errors.ts'
-import { type FailureCode, failureKinds, isFailureCode } from '../failure-kinds.ts'
+import { Failure } from '../failures/failure.ts'
+import { type FailureCode, failureKinds, isFailureCode } from '../failures/failure-kinds.ts'
 import { problemResponses } from '../presentation/problem-responses.ts'
 
 const schema = {

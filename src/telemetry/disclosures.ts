@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Disclosure } from '../access/disclosure.ts'
-import type { Secret } from '../secret.ts'
+import type { Secret } from '../common/secret.ts'
 
 /** Ids whose pseudonym is at hand. */
 const maxRemembered = 10_000

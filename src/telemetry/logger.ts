@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
-import { Failure } from '../errors.ts'
+import { Failure } from '../failures/failure.ts'
 
 /** pino's number for it. */
 const warn = 40

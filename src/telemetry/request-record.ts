@@ -1,6 +1,6 @@
+import type { Profile } from '../access/profile.ts'
 import type { CacheUse } from '../cache/cache-status.ts'
-import type { Failure } from '../errors.ts'
-import type { Profile } from '../presentation/profile.ts'
+import type { Failure } from '../failures/failure.ts'
 
 /** What is told of a request when it is over: to the log, and to the metrics. */
 export interface RequestRecord {

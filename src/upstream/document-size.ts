@@ -1,4 +1,4 @@
-import { isObject } from './shape.ts'
+import { isObject } from './document/shape.ts'
 
 /**
  * How many steps and messages a parsed document has. Bytes do not bound them well: `{}` is two bytes, and a few hundred

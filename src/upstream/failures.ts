@@ -1,5 +1,5 @@
-import { Failure } from '../errors.ts'
-import { type FailureCode, failureKinds } from '../failure-kinds.ts'
+import { Failure } from '../failures/failure.ts'
+import { type FailureCode, failureKinds } from '../failures/failure-kinds.ts'
 import { retryAfterSeconds } from './retry-after.ts'
 import { UpstreamFailure } from './upstream-failure.ts'
 

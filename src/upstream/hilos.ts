@@ -1,13 +1,13 @@
-import type { Failure } from '../errors.ts'
-import type { FailureCode } from '../failure-kinds.ts'
-import { type CircuitState, createCircuitBreaker } from './circuit-breaker.ts'
-import { createConnections } from './connections.ts'
-import type { ReportDrift } from './drift.ts'
-import type { EitherTokenOptions } from './either-token.ts'
-import { createExchange, type ExchangeOptions } from './exchange.ts'
-import { createGovernor, type Governor } from './governor.ts'
+import type { Failure } from '../failures/failure.ts'
+import type { FailureCode } from '../failures/failure-kinds.ts'
+import { type CircuitState, createCircuitBreaker } from './calls/circuit-breaker.ts'
+import { createGovernor, type Governor } from './calls/rate-limiter.ts'
+import { createRetryBudget } from './calls/retry-budget.ts'
+import type { EitherTokenOptions } from './calls/token-fallback.ts'
+import type { ReportDrift } from './document/drift.ts'
 import { type CallEvents, createHilosClient, type HilosClient } from './hilos-client.ts'
-import { createRetryBudget } from './retry-budget.ts'
+import { createConnections } from './transport/connections.ts'
+import { createExchange, type ExchangeOptions } from './transport/exchange.ts'
 
 export interface HilosOptions extends EitherTokenOptions, CallEvents, Pick<ExchangeOptions, 'onTokenRefused'> {
   /** Without a trailing slash. */

@@ -1,5 +1,5 @@
-import { Failure, type FailureOptions } from '../errors.ts'
-import type { FailureCode } from '../failure-kinds.ts'
+import { Failure, type FailureOptions } from '../failures/failure.ts'
+import type { FailureCode } from '../failures/failure-kinds.ts'
 
 export interface UpstreamFailureOptions extends FailureOptions {
   /** The same call may well succeed if it is made again at once; false by default. */

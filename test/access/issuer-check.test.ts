@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
 import { countIssuerKeys } from '../../src/access/issuer-check.ts'
-import { Failure } from '../../src/errors.ts'
+import { Failure } from '../../src/failures/failure.ts'
 import { createIssuer, type IssuerMood } from '../harness/issuer.ts'
 
 const jwk = (key: { export: (options: { format: 'jwk' }) => object }, more = {}) => ({

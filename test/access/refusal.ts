@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import type { Test } from 'tap'
 import { AccessFailure } from '../../src/access/access-failure.ts'
-import { Failure } from '../../src/errors.ts'
+import { Failure } from '../../src/failures/failure.ts'
 
 export const challenges = {
   none: 'Bearer realm="hilos-bff"',

@@ -1,7 +1,7 @@
 import { mock } from 'node:test'
 import type { Test } from 'tap'
 import { type AccessTokensOptions, createAccessTokens } from '../../src/access/access-tokens.ts'
-import type { Failure } from '../../src/errors.ts'
+import type { Failure } from '../../src/failures/failure.ts'
 import { createIssuer } from '../harness/issuer.ts'
 
 /** Access tokens of a real issuer on loopback, on a calendar that moves only when told to: jose has no other clock. */

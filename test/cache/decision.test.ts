@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type Decision, decide } from '../../src/cache/decision.ts'
-import { type Demand, noDemand } from '../../src/cache/demand.ts'
 import type { Entry } from '../../src/cache/entry.ts'
+import { type Demand, noDemand } from '../../src/cache/request-directives.ts'
 
 const fetchedAt = 1_000_000
 const entry: Entry<string> = {

@@ -1,9 +1,9 @@
 import type { Test } from 'tap'
-import { type Demand, noDemand } from '../../src/cache/demand.ts'
 import type { Entry } from '../../src/cache/entry.ts'
+import { createStore } from '../../src/cache/lru-store.ts'
 import { type Answer, createReadThrough } from '../../src/cache/read-through.ts'
-import { createSetbacks } from '../../src/cache/setbacks.ts'
-import { createStore } from '../../src/cache/store.ts'
+import { createSetbacks } from '../../src/cache/recent-failures.ts'
+import { type Demand, noDemand } from '../../src/cache/request-directives.ts'
 import { createClock } from '../harness/clock.ts'
 
 export const slowMs = 400

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { overheadBytes } from '../../src/cache/store.ts'
+import { overheadBytes } from '../../src/cache/lru-store.ts'
 import {
   Away,
   arrange,

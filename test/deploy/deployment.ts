@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { parse } from 'yaml'
-import { type Config, loadConfig } from '../../src/config.ts'
-import { fileNames, SettingsSchema } from '../../src/settings.ts'
+import { type Config, loadConfig } from '../../src/config/config.ts'
+import { fileNames, SettingsSchema } from '../../src/config/settings.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

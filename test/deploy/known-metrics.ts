@@ -1,5 +1,5 @@
-import { failureKinds } from '../../src/failure-kinds.ts'
-import { profiles } from '../../src/presentation/profile.ts'
+import { profiles } from '../../src/access/profile.ts'
+import { failureKinds } from '../../src/failures/failure-kinds.ts'
 import type { Query } from './promql.ts'
 
 /** Values of a label that an expression may name; null where anything may be named. */

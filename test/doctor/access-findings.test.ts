@@ -1,8 +1,8 @@
 import t from 'tap'
 import type { CallerEntry } from '../../src/access/caller-entry.ts'
-import type { Config } from '../../src/config.ts'
+import type { Config } from '../../src/config/config.ts'
 import { accessFindings, issuerFinding } from '../../src/doctor/access-findings.ts'
-import { Failure, type FailureFacts } from '../../src/errors.ts'
+import { Failure, type FailureFacts } from '../../src/failures/failure.ts'
 
 const entry = (name: string, profile: CallerEntry['profile']): CallerEntry => ({
   name,

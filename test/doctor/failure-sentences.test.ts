@@ -1,7 +1,7 @@
 import t from 'tap'
 import { sentenceOf } from '../../src/doctor/failure-sentences.ts'
-import { Failure, type FailureFacts } from '../../src/errors.ts'
-import type { FailureCode } from '../../src/failure-kinds.ts'
+import { Failure, type FailureFacts } from '../../src/failures/failure.ts'
+import type { FailureCode } from '../../src/failures/failure-kinds.ts'
 
 const baseUrl = 'https://hilos.example:8443/channel/whatsapp'
 

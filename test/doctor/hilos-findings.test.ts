@@ -1,10 +1,10 @@
 import t from 'tap'
-import { type Consultation, consultHilos, type Outcome } from '../../src/doctor/consultation.ts'
+import { Secret } from '../../src/common/secret.ts'
 import type { Level } from '../../src/doctor/findings.ts'
 import { hilosFindings } from '../../src/doctor/hilos-findings.ts'
-import { Failure } from '../../src/errors.ts'
-import type { FailureCode } from '../../src/failure-kinds.ts'
-import { Secret } from '../../src/secret.ts'
+import { type Consultation, consultHilos, type Outcome } from '../../src/doctor/probes.ts'
+import { Failure } from '../../src/failures/failure.ts'
+import type { FailureCode } from '../../src/failures/failure-kinds.ts'
 
 const [token, nextToken] = [new Secret('current-token-1'), new Secret('next-token-2222')]
 const baseUrl = 'https://api.hilos.io/wrong'

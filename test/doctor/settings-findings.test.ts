@@ -1,5 +1,5 @@
 import t from 'tap'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import type { Level } from '../../src/doctor/findings.ts'
 import { settingsFindings } from '../../src/doctor/settings-findings.ts'
 

@@ -1,4 +1,4 @@
-import { type View, views } from '../../src/presentation/rendering.ts'
+import { type View, views } from '../../src/presentation/views/view.ts'
 import type { ContractName } from './canary-document.ts'
 
 /** Under each of the steps, and each of their messages, the paths that may leave. */

@@ -1,12 +1,12 @@
-import { exampleContact } from '../../src/presentation/example.ts'
-import type { ExecutionContact } from '../../src/presentation/execution-contact.ts'
+import { exampleContact } from '../../src/presentation/contact/example.ts'
+import type { ExecutionContact } from '../../src/presentation/contact/execution-contact.ts'
 import type {
   HilosContact,
   HilosDocument,
   HilosMessage,
   HilosStepDefinition,
   HilosStepExecution,
-} from '../../src/upstream/hilos-document.ts'
+} from '../../src/upstream/document/hilos-document.ts'
 
 /** What Hilos said nothing about, but for what is given. */
 

@@ -1,6 +1,6 @@
 import type { TSchema } from 'typebox'
-import { TranscriptSchema } from '../../src/presentation/execution-contact.ts'
-import { sharedSchemas } from '../../src/presentation/rendering.ts'
+import { TranscriptSchema } from '../../src/presentation/contact/execution-contact.ts'
+import { sharedSchemas } from '../../src/presentation/views/view.ts'
 
 export interface Field {
   readonly $ref?: string

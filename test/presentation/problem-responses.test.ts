@@ -1,7 +1,7 @@
 import t from 'tap'
-import { Failure } from '../../src/errors.ts'
-import { type FailureCode, failureKinds } from '../../src/failure-kinds.ts'
-import { presentProblem } from '../../src/presentation/problem.ts'
+import { Failure } from '../../src/failures/failure.ts'
+import { type FailureCode, failureKinds } from '../../src/failures/failure-kinds.ts'
+import { presentProblem } from '../../src/failures/problem.ts'
 import { problemResponses } from '../../src/presentation/problem-responses.ts'
 
 const path = '/execution-contacts/a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'

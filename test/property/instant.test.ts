@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { instant } from '../../src/upstream/shape.ts'
+import { instant } from '../../src/upstream/document/shape.ts'
 import { holds } from './holds.ts'
 
 const digits = (length: number) => fc.stringMatching(new RegExp(`^\\d{${length}}$`))

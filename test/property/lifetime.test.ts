@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { TUnsafe } from 'typebox'
-import { exampleContact } from '../../src/presentation/example.ts'
-import type { ExecutionContact } from '../../src/presentation/execution-contact.ts'
-import { lifetimeOf } from '../../src/presentation/lifetime.ts'
-import { RunStatusSchema, StepStatusSchema } from '../../src/presentation/status.ts'
+import { lifetimeOf } from '../../src/contacts/lifetime.ts'
+import { exampleContact } from '../../src/presentation/contact/example.ts'
+import type { ExecutionContact } from '../../src/presentation/contact/execution-contact.ts'
+import { RunStatusSchema, StepStatusSchema } from '../../src/presentation/contact/status.ts'
 import { holds } from './holds.ts'
 
 type Step = ExecutionContact['steps'][number]

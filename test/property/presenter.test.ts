@@ -3,17 +3,17 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { TSchema } from 'typebox'
 import Schema from 'typebox/schema'
-import { Failure } from '../../src/errors.ts'
-import { createContactRef } from '../../src/presentation/contact.ts'
+import { Failure } from '../../src/failures/failure.ts'
+import { createContactRef } from '../../src/presentation/contact/contact.ts'
 import {
   type ExecutionContact,
   presentExecutionContact,
   SummarySchema,
   TimelineSchema,
   TranscriptSchema,
-} from '../../src/presentation/execution-contact.ts'
-import { packContact, renderView, sharedSchemas, type View, views } from '../../src/presentation/rendering.ts'
-import { readDocument } from '../../src/upstream/read-document.ts'
+} from '../../src/presentation/contact/execution-contact.ts'
+import { packContact, renderView, sharedSchemas, type View, views } from '../../src/presentation/views/view.ts'
+import { readDocument } from '../../src/upstream/document/read-document.ts'
 import { mayEverLeave } from '../harness/may-leave.ts'
 import { canariesAt, placesIn } from './canaries.ts'
 import { hilosTexts, metaKeys, requestedId } from './hilos-text.ts'

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
-import type { ExecutionContact } from '../../src/presentation/execution-contact.ts'
-import { redact } from '../../src/presentation/redaction.ts'
-import { createScrubber } from '../../src/presentation/scrubbing.ts'
+import type { ExecutionContact } from '../../src/presentation/contact/execution-contact.ts'
+import { redact } from '../../src/presentation/redaction/redaction.ts'
+import { createScrubber } from '../../src/presentation/redaction/scrubbing.ts'
 import { filledContact } from '../presentation/builders.ts'
 import { holds } from './holds.ts'
 

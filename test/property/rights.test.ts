@@ -11,12 +11,12 @@ import {
   stepExecution,
   uuid,
 } from '../../sandbox/parts.ts'
-import { createContactRef } from '../../src/presentation/contact.ts'
-import { compress } from '../../src/presentation/content-coding.ts'
-import { presentExecutionContact } from '../../src/presentation/execution-contact.ts'
-import { isWider, type Profile, profiles } from '../../src/presentation/profile.ts'
-import { packContact, renderView, type View, views } from '../../src/presentation/rendering.ts'
-import { readDocument } from '../../src/upstream/read-document.ts'
+import { isWider, type Profile, profiles } from '../../src/access/profile.ts'
+import { createContactRef } from '../../src/presentation/contact/contact.ts'
+import { presentExecutionContact } from '../../src/presentation/contact/execution-contact.ts'
+import { compress } from '../../src/presentation/views/content-coding.ts'
+import { packContact, renderView, type View, views } from '../../src/presentation/views/view.ts'
+import { readDocument } from '../../src/upstream/document/read-document.ts'
 import { contactRefKey, startService } from '../harness/service.ts'
 
 const flows = [uuid(0xf1, 1), uuid(0xf1, 2)] as const

@@ -1,4 +1,4 @@
-import type { View } from '../../src/presentation/rendering.ts'
+import type { View } from '../../src/presentation/views/view.ts'
 import { canariesAt } from './canaries.ts'
 
 type Part = Readonly<Record<string, unknown>>

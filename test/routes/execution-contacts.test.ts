@@ -2,7 +2,7 @@ import t from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { faultIds } from '../../sandbox/faults.ts'
 import { executionContact } from '../../sandbox/parts.ts'
-import { exampleContact } from '../../src/presentation/example.ts'
+import { exampleContact } from '../../src/presentation/contact/example.ts'
 import { startService, textOf, until } from '../harness/service.ts'
 
 const path = `/execution-contacts/${documentIds.deliveryConfirmation}`

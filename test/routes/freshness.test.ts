@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import type { FaultName } from '../../sandbox/faults.ts'
 import { executionContact, uuid } from '../../sandbox/parts.ts'
-import { Secret } from '../../src/secret.ts'
+import { Secret } from '../../src/common/secret.ts'
 import { type Arrangement, sandboxToken, startService, until } from '../harness/service.ts'
 
 const id = documentIds.ready

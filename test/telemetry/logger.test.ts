@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { execPath } from 'node:process'
 import { mock } from 'node:test'
 import t from 'tap'
-import { Failure } from '../../src/errors.ts'
+import { Failure } from '../../src/failures/failure.ts'
 import { createLogger, describeError } from '../../src/telemetry/logger.ts'
 
 t.test('a failure known by name, when logged, shows its code, its facts and its causes', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Failure } from '../../src/errors.ts'
+import { Failure } from '../../src/failures/failure.ts'
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
 import type { RequestRecord } from '../../src/telemetry/request-record.ts'
 import { samplesOf } from '../harness/scrape.ts'

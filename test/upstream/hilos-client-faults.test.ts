@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import t from 'tap'
 import { type FaultName, faultIds } from '../../sandbox/faults.ts'
 import { createSandbox } from '../../sandbox/hilos.ts'
-import type { FailureCode } from '../../src/failure-kinds.ts'
+import type { FailureCode } from '../../src/failures/failure-kinds.ts'
 import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts'
 import {
   canary,

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
-import { Failure } from '../../src/errors.ts'
-import { createDriftTally } from '../../src/upstream/drift.ts'
-import { readDocument } from '../../src/upstream/read-document.ts'
+import { Failure } from '../../src/failures/failure.ts'
+import { createDriftTally } from '../../src/upstream/document/drift.ts'
+import { readDocument } from '../../src/upstream/document/read-document.ts'
 
 const id = 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'
 const mebibyte = 1024 * 1024

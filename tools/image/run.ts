@@ -10,7 +10,7 @@ import { NotReplayable, readDockerfile } from './dockerfile.ts'
 import { bytesOf, digestOf, heaviestOf } from './folder-facts.ts'
 import { planOf } from './plan.ts'
 import { replay } from './replay.ts'
-import { tryOut } from './trial.ts'
+import { tryOut } from './smoke-test.ts'
 
 /**
  * `npm run image`: does what the Dockerfile says, twice and without an engine, compares the two, and tries the result out as
