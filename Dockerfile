@@ -1,19 +1,19 @@
 # syntax=docker/dockerfile:1
 
-# What every stage stands on: the release named below, or what NODE_IMAGE names, for example a mirror. The tag says which
-# release this is; for a build that can be repeated to the byte, put the digest behind it as @sha256:…
+# The base of every stage: the release named below, or the image that NODE_IMAGE names, for example on a mirror. The tag
+# names the release. For a build that is reproducible byte by byte, add the digest of the image as @sha256:…
 #   docker buildx imagetools inspect node:24.21.0-bookworm-slim
 ARG NODE_IMAGE=node-release
 FROM docker.io/library/node:24.21.0-bookworm-slim AS node-release
 
-# What is needed to run, in a layer of its own that changes only with the lockfile.
+# The production dependencies. Their layer changes only with the lockfile.
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY tools/node tools/node
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev
 
-# What is needed to build, none of which goes further than dist/.
+# The build. Only its dist/ is copied into the image.
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -31,21 +31,22 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json ./
 
-# The unprivileged user of the base image, by number so that Kubernetes can check runAsNonRoot. Nothing is written to disk.
+# The unprivileged user of the base image. It is a number, so that Kubernetes can check runAsNonRoot. The service does not write
+# to disk.
 USER 1000:1000
 EXPOSE 3000
 STOPSIGNAL SIGTERM
 
-# It asks the operators' listener, wherever ADMIN_HOST and ADMIN_PORT put it, and gives up by itself.
+# The health check asks the operators' listener at ADMIN_HOST and ADMIN_PORT. Its own timeout is shorter than this one.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["node", "dist/healthcheck.js"]
 
-# node itself is PID 1: npm would keep SIGTERM to itself. The flags keep the environment, and the token in it, out of
-# diagnostic reports, and SIGUSR1 from opening the inspector.
+# PID 1 is node itself, because npm would not pass SIGTERM on. The flags exclude the environment, which may contain the token,
+# from diagnostic reports, and prevent SIGUSR1 from opening the inspector.
 CMD ["node", "--report-exclude-env", "--disable-sigusr1", "dist/main.js"]
 
-# What this is. Last, because a new commit is no reason to build anything again:
+# The labels come last, so that a new commit does not invalidate the cached layers:
 #   docker build --build-arg COMMIT=$(git rev-parse HEAD) --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) .
-# An empty COMMIT is none.
+# An empty COMMIT means that the commit is unknown.
 ARG VERSION=0.1.0
 ARG COMMIT
 ENV SOURCE_COMMIT=${COMMIT}

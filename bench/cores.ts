@@ -1,33 +1,34 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-/** Which core does what; null means that nothing is pinned there. */
+/** The core of each kind of process; null if it is not pinned. */
 export interface Cores {
-  /** What is measured. */
+  /** For the servers that are measured. */
   readonly server: number | null
-  /** Whoever asks, whoever reads the log, and the bench itself. */
+  /** For load generators, readers of logs, and the bench itself. */
   readonly load: number | null
-  /** The bench's Hilos: a core of its own where there are three. */
+  /** For the fake Hilos of the bench: a separate core if there are three. */
   readonly upstream: number | null
-  /** For the report. */
+  /** The assignment as text, for the report. */
   readonly description: string
 }
 
-/** Shares the cores this process may use, and moves this process to that of the load. */
-export function shareCores(): Cores {
+/** Assigns the cores that this process may use, and moves this process to the core of the load. */
+export function assignCores(): Cores {
   const allowed = allowedCores()
   const [first = null, second = null] = allowed
   const last = allowed.at(-1) ?? null
   const unpinned = { server: null, load: null, upstream: null }
-  if (last === null || first === last) return { ...unpinned, description: 'one core for everything: nothing is pinned' }
+  if (last === null || first === last)
+    return { ...unpinned, description: 'there is only one core, so no process is pinned' }
   if (spawnSync('taskset', ['-cp', String(first), String(process.pid)]).status !== 0)
-    return { ...unpinned, description: 'taskset is not installed: nothing is pinned' }
+    return { ...unpinned, description: 'taskset is not installed, so no process is pinned' }
   const upstream = allowed.length > 2 ? second : first
   const description = `servers on core ${last}, load on core ${first}, upstream on core ${upstream}`
   return { server: last, load: first, upstream, description }
 }
 
-/** As the kernel writes them: `0-3,8`. */
+/** Reads the list of the kernel, for example `0-3,8`. */
 function allowedCores(): number[] {
   const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''
   return list.split(',').flatMap((range) => {

@@ -1,4 +1,4 @@
-/** What `node --cpu-prof` writes, as far as it is read here. https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile */
+/** The fields of a profile by `node --cpu-prof` that are used here. https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile */
 export interface CpuProfile {
   readonly nodes: readonly ProfileNode[]
   /** Ids of nodes. */
@@ -14,14 +14,14 @@ interface ProfileNode {
 
 export interface SelfTime {
   readonly name: string
-  /** Of the time that was not idle, from 0 to 1. */
+  /** The share of the time that was not idle, from 0 to 1. */
   readonly share: number
 }
 
 /**
- * Time spent in functions themselves, without what they call, largest first.
- * @param skipMicros what is left out at the beginning
- * @param nameOf by which name to add up
+ * Returns the time that was spent in functions themselves, without the functions that they call, the largest first.
+ * @param skipMicros the time at the beginning that is left out, in microseconds
+ * @param nameOf the name under which the time of a function is added up
  */
 export function selfTimes(
   { nodes, samples, timeDeltas }: CpuProfile,
@@ -44,7 +44,7 @@ export function selfTimes(
   return times.sort((a, b) => b.share - a.share)
 }
 
-/** The package, the file of ours, or the module of Node.js that a function belongs to. */
+/** Returns the package, the file of this project, or the module of Node.js that a function belongs to. */
 export function moduleOf({ callFrame: { url, functionName, lineNumber } }: ProfileNode): string {
   const [, name] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? []
   if (name !== undefined) return name
@@ -53,7 +53,7 @@ export function moduleOf({ callFrame: { url, functionName, lineNumber } }: Profi
   return /\/(dist\/.*)$/.exec(url)?.[1] ?? (url.startsWith('node:') ? url : 'other files')
 }
 
-/** The function with its module and line. */
+/** Returns the name of a function with its module and line. */
 export function functionOf(node: ProfileNode): string {
   const { functionName, lineNumber } = node.callFrame
   const module = moduleOf(node)

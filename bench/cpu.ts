@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** The kernel counts in these (sysconf _SC_CLK_TCK), and has on every Linux for decades. */
+/** The unit of CPU times in /proc (sysconf _SC_CLK_TCK). It is 100 on all common Linux systems. */
 const ticksPerSecond = 100
 
 interface ProcessTimes {
@@ -10,29 +10,29 @@ interface ProcessTimes {
   readonly ticks: number
 }
 
-/** CPU time that these processes and all that descend from them have used, in microseconds, user and system. */
+/** Returns the user and system CPU time of these processes and their descendants, in microseconds. */
 export function cpuMicros(pids: readonly number[]): number {
-  const wanted = new Set(familyOf(pids))
+  const wanted = new Set(withDescendants(pids))
   const ticks = allProcesses()
     .filter(({ pid }) => wanted.has(pid))
     .reduce((sum, process) => sum + process.ticks, 0)
   return (ticks / ticksPerSecond) * 1e6
 }
 
-/** The processes and all that descend from them. */
-export function familyOf(pids: readonly number[]): number[] {
+/** Returns the processes and all their descendants. */
+export function withDescendants(pids: readonly number[]): number[] {
   const processes = allProcesses()
-  const family = new Set(pids)
-  for (let size = 0; size !== family.size; ) {
-    size = family.size
-    for (const { pid, parent } of processes) if (family.has(parent)) family.add(pid)
+  const found = new Set(pids)
+  for (let size = 0; size !== found.size; ) {
+    size = found.size
+    for (const { pid, parent } of processes) if (found.has(parent)) found.add(pid)
   }
-  return [...family]
+  return [...found]
 }
 
-/** Resident memory of these processes and their descendants, in bytes; pages they share count more than once. */
+/** Returns the resident memory of these processes and their descendants, in bytes. Shared pages count more than once. */
 export function residentBytes(pids: readonly number[]): number {
-  const kibibytes = familyOf(pids).map((pid) =>
+  const kibibytes = withDescendants(pids).map((pid) =>
     Number(/^VmRSS:\s*(\d+) kB$/m.exec(readProc(`${pid}/status`))?.[1] ?? 0),
   )
   return kibibytes.reduce((sum, each) => sum + each, 0) * 1024
@@ -44,7 +44,7 @@ function allProcesses(): ProcessTimes[] {
     .map((name) => timesOf(Number(name)))
 }
 
-/** https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html; the name in brackets may hold anything, even spaces. */
+/** See https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html. The name in brackets can contain spaces and brackets. */
 function timesOf(pid: number): ProcessTimes {
   const stat = readProc(`${pid}/stat`)
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -1,20 +1,20 @@
 import { parseArgs } from 'node:util'
 
-/** What the command line says. */
+/** The flags of the command line. */
 export interface Flags {
-  /** How often every subject takes its turn. */
+  /** How often each subject is measured; 5 by default. */
   readonly rounds: number
-  /** How long one turn takes. */
+  /** How long one measurement takes, in seconds; 3 by default. */
   readonly seconds: number
-  /** Names of the sections to run; all of them when empty. */
+  /** The names of the sections to run; when empty, all except those that run only by name. */
   readonly only: readonly string[]
-  /** How many documents the memory is measured with, ascending. */
+  /** The numbers of documents with which the memory is measured, ascending; 10,000 and 100,000 by default. */
   readonly documents: readonly number[]
 }
 
 export const usage = `npm run bench -- [--rounds 5] [--seconds 3] [--only hits,misses] [--documents 10000,100000]`
 
-/** @throws TypeError for a flag nobody knows, RangeError for a number that is none */
+/** @throws TypeError for an unknown flag, RangeError for an invalid number */
 export function readFlags(args: readonly string[]): Flags {
   const { values } = parseArgs({
     args: [...args],
@@ -38,6 +38,6 @@ export function readFlags(args: readonly string[]): Flags {
 
 function positive(text: string): number {
   const number = Number(text)
-  if (!Number.isInteger(number) || number < 1) throw new RangeError(`${text} is not a whole number above zero`)
+  if (!Number.isInteger(number) || number < 1) throw new RangeError(`${text} is not a whole number greater than zero`)
   return number
 }

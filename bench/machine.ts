@@ -1,11 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpus, loadavg, release, totalmem, type } from 'node:os'
 
-/** Where and when the bench ran. */
+/** The machine and the time of a run. */
 export interface Machine {
   /** RFC 3339, UTC. */
   readonly date: string
-  /** Abbreviated; ends in `-dirty` when something was changed after it. */
+  /** The abbreviated hash; it ends in `-dirty` if there were uncommitted changes. */
   readonly commit: string
   readonly cpu: string
   readonly cores: number
@@ -13,12 +13,12 @@ export interface Machine {
   readonly system: string
   readonly pinning: string
   readonly versions: Readonly<Record<string, string>>
-  /** Over the last minute, before the bench began. */
+  /** The load average of the last minute before the bench began. */
   readonly loadBefore: number
   readonly loadAfter: number
 }
 
-/** @param pinning which core does what, in words */
+/** @param pinning the assignment of the cores as text */
 export function describeMachine(pinning: string): Omit<Machine, 'loadAfter'> {
   return {
     date: `${new Date().toISOString().slice(0, 19)}Z`,
@@ -55,5 +55,5 @@ function commitOf(): string {
 function versionOf(command: string, args: readonly string[]): string {
   const { error, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' })
   if (error) return 'not installed'
-  return /\d+\.\d+(\.\d+)?/.exec(`${stdout}${stderr}`)?.[0] ?? 'of an unknown version'
+  return /\d+\.\d+(\.\d+)?/.exec(`${stdout}${stderr}`)?.[0] ?? 'unknown version'
 }

@@ -2,42 +2,42 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { familyOf } from './cpu.ts'
+import { withDescendants } from './cpu.ts'
 
 export interface Program {
   readonly command: string
   readonly args: readonly string[]
-  /** The core it is pinned to; null for none. */
+  /** The core that it is pinned to; null if it is not pinned. */
   readonly core: number | null
-  /** All it gets besides PATH. */
+  /** Its environment besides PATH; empty by default. */
   readonly env?: Readonly<Record<string, string>>
-  /** Open file that takes its standard output; thrown away by default. */
+  /** The open file for its standard output, which is discarded by default. */
   readonly stdout?: number
-  /** Open file it reads; nothing by default. */
+  /** The open file that is its standard input; none by default. */
   readonly stdin?: number
-  /** Whether it is a Node.js program that exchanges messages with the bench. */
+  /** Whether it is a Node.js program that exchanges messages with the bench; false by default. */
   readonly messages?: boolean
 }
 
-export interface Running {
+export interface RunningProgram {
   readonly pid: number
   readonly child: ChildProcess
-  /** The end of what it wrote to standard error. */
-  readonly complaints: () => string
-  /** Ends it and its descendants, politely first. */
+  /** The last 2000 characters of its standard error. */
+  readonly stderrTail: () => string
+  /** Ends it with SIGTERM, and after a timeout, it and its descendants with SIGKILL. */
   readonly stop: () => Promise<void>
 }
 
-const alive = new Set<number>()
-const patienceMs = 5000
+const runningPids = new Set<number>()
+const killAfterMs = 5000
 
-/** However the bench ends, what it started ends too. */
+/** No process outlives the bench. */
 process.on('exit', () => {
-  for (const pid of familyOf([...alive])) signal(pid, 'SIGKILL')
+  for (const pid of withDescendants([...runningPids])) signal(pid, 'SIGKILL')
 })
 
 /** Starts a program that runs until it is stopped. */
-export function startProgram({ command, args, core, env = {}, stdout, stdin, messages }: Program): Running {
+export function startProgram({ command, args, core, env = {}, stdout, stdin, messages }: Program): RunningProgram {
   const [file = command, ...rest] = pinned(command, args, core)
   const child = spawn(file, rest, {
     env: { PATH: process.env.PATH, ...env },
@@ -45,52 +45,51 @@ export function startProgram({ command, args, core, env = {}, stdout, stdin, mes
   })
   const { pid } = child
   if (pid === undefined) throw new Error(`${command} cannot be started`)
-  let complaints = ''
+  let stderrTail = ''
   child.stderr?.on('data', (chunk: Buffer) => {
-    complaints = `${complaints}${chunk}`.slice(-2000)
+    stderrTail = `${stderrTail}${chunk}`.slice(-2000)
   })
   child.on('error', () => {})
-  alive.add(pid)
-  const ended = once(child, 'exit').then(() => alive.delete(pid))
+  runningPids.add(pid)
+  const ended = once(child, 'exit').then(() => runningPids.delete(pid))
   return {
     pid,
     child,
-    complaints: () => complaints,
+    stderrTail: () => stderrTail,
     stop: async () => {
-      const family = familyOf([pid])
+      const processes = withDescendants([pid])
       signal(pid, 'SIGTERM')
-      await Promise.race([ended, sleep(patienceMs, undefined, { ref: false })])
-      for (const member of family) if (member !== pid || alive.has(pid)) signal(member, 'SIGKILL')
+      await Promise.race([ended, sleep(killAfterMs, undefined, { ref: false })])
+      for (const each of processes) if (each !== pid || runningPids.has(pid)) signal(each, 'SIGKILL')
       await ended
     },
   }
 }
 
 /**
- * Runs a program to its end.
- * @returns what it wrote to standard output
- * @throws Error when it ends with another status than 0
+ * Runs a program to its end, and returns its standard output.
+ * @throws Error if its exit status is not 0
  */
 export async function runProgram({ command, args, core }: Program): Promise<string> {
   const [file = command, ...rest] = pinned(command, args, core)
   const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
   const { pid } = child
-  if (pid !== undefined) alive.add(pid)
+  if (pid !== undefined) runningPids.add(pid)
   let output = ''
-  let complaints = ''
+  let stderrTail = ''
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk
   })
   child.stderr.on('data', (chunk: Buffer) => {
-    complaints = `${complaints}${chunk}`.slice(-2000)
+    stderrTail = `${stderrTail}${chunk}`.slice(-2000)
   })
   const [status] = await once(child, 'close')
-  if (pid !== undefined) alive.delete(pid)
-  if (status !== 0) throw new Error(`${command} ${args.join(' ').slice(0, 200)} ended with ${status}: ${complaints}`)
+  if (pid !== undefined) runningPids.delete(pid)
+  if (status !== 0) throw new Error(`${command} ${args.join(' ').slice(0, 200)} ended with ${status}: ${stderrTail}`)
   return output
 }
 
-/** A port of loopback that was free a moment ago. */
+/** Returns a port of loopback that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -108,6 +107,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
   } catch {
-    // It has ended by itself.
+    // The process has already ended.
   }
 }

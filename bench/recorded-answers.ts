@@ -5,12 +5,12 @@ import { benchId } from './upstream/document.ts'
 
 export interface RecordedAnswer {
   readonly status: number
-  /** Without those that node:http writes by itself. */
+  /** Without the headers that node:http writes by itself. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
 
-/** A hit of our service, in full and as 304. */
+/** The responses of the service to a hit, with the whole body and as 304. */
 export interface RecordedAnswers {
   readonly full: RecordedAnswer
   readonly notModified: RecordedAnswer
@@ -19,9 +19,9 @@ export interface RecordedAnswers {
 
 const writtenByNode = ['connection', 'keep-alive', 'date']
 
-/** Records what the service answers, and writes it down for the ceiling. */
+/** Records the responses of the service, and writes them to a file for the ceiling. */
 export async function recordAnswers({ origin }: Subject, path: string): Promise<RecordedAnswers> {
-  const ask = (headers: Readonly<Record<string, string>>) => askOnce(origin, benchId(0), headers)
+  const ask = (headers: Readonly<Record<string, string>>) => requestOnce(origin, benchId(0), headers)
   await ask({})
   const full = recordedOf(await ask({}))
   const etag = full.headers.etag ?? ''
@@ -30,8 +30,8 @@ export async function recordAnswers({ origin }: Subject, path: string): Promise<
   return recorded
 }
 
-/** Asks once, on a connection of its own, as every caller does. */
-export async function askOnce(
+/** Sends one request on a new connection, with the headers that every request has. */
+export async function requestOnce(
   origin: string,
   id: string,
   headers: Readonly<Record<string, string>>,
@@ -48,7 +48,7 @@ function recordedOf({ status, head, body }: RawAnswer): RecordedAnswer {
   return { status, headers: headersIn(head, writtenByNode), body: body.toString() }
 }
 
-/** By name in lower case. */
+/** Returns headers by name in lower case. */
 export function headersIn(head: string, without: readonly string[] = []): Record<string, string> {
   const lines = head.split('\r\n').slice(1)
   const pairs = lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)])

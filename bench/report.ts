@@ -8,7 +8,7 @@ import type { Machine } from './machine.ts'
 import type { Findings, Goal, Table } from './section.ts'
 import { formatNumber } from './statistics.ts'
 
-/** A run of the bench, section by section. */
+/** The results of one run of the bench. */
 export interface Report {
   readonly machine: Machine
   readonly flags: Flags
@@ -18,7 +18,7 @@ export interface Report {
 const folder = fileURLToPath(new URL('results/', import.meta.url))
 const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', import.meta.url))
 
-/** Writes the report for people and for machines, and returns the path of the former. */
+/** Writes the report as Markdown and as JSON, and returns the path of the Markdown file. */
 export function writeReport(report: Report): string {
   const { machine, flags, sections } = report
   const names = sections.map(({ name }) => name)
@@ -27,7 +27,7 @@ export function writeReport(report: Report): string {
   mkdirSync(folder, { recursive: true })
   writeFileSync(`${path}.md`, markdownOf(report))
   writeFileSync(`${path}.json`, JSON.stringify(report))
-  // So that the linter has nothing to say about it; where it is not installed, it has not anyway.
+  // Formats the file for the linter. Without Biome, nothing checks the format.
   spawnSync(process.execPath, [biome, 'format', '--write', `${path}.json`], { stdio: 'ignore' })
   return relative(cwd(), `${path}.md`)
 }
@@ -51,13 +51,13 @@ function factsOf(machine: Machine, { rounds, seconds }: Flags): string {
     `- Versions: ${Object.entries(machine.versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}`,
-    `- ${rounds} interleaved rounds of ${seconds} s; medians, in brackets the smallest and the largest`,
-    `- Load of the machine before: ${formatNumber(machine.loadBefore, 2)}, after: ${formatNumber(machine.loadAfter, 2)} ` +
-      '(over one minute; what is not near 0 before did not come from the bench)',
+    `- ${rounds} interleaved rounds of ${seconds} s; medians, in brackets the smallest and the largest value`,
+    `- Load average of the machine before: ${formatNumber(machine.loadBefore, 2)}, after: ${formatNumber(machine.loadAfter, 2)} ` +
+      '(over one minute; a load before that is not near 0 comes from other work)',
   ].join('\n')
 }
 
-/** A section as it is shown on the terminal and in the report. */
+/** Returns the text of a section, for the terminal and for the report. */
 export function sectionText({ title, notes, tables, goals }: Findings): string {
   return [
     `## ${title}`,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { argv, exit, platform, stdout } from 'node:process'
-import { shareCores } from './cores.ts'
+import { assignCores } from './cores.ts'
 import { type Flags, readFlags, usage } from './flags.ts'
 import { describeMachine, loadNow } from './machine.ts'
 import { recordAnswers } from './recorded-answers.ts'
@@ -25,7 +25,7 @@ import { recordedPath } from './subjects/ceiling.ts'
 import { service } from './subjects/service.ts'
 import { startUpstream } from './upstream/upstream.ts'
 
-/** `npm run bench`: everything that is measured, in this order. */
+/** `npm run bench`: all sections, in the order in which they run. */
 const sections: readonly Section[] = [
   hits,
   log,
@@ -41,7 +41,7 @@ const sections: readonly Section[] = [
   profile,
   soak,
 ]
-/** Takes too long to run unasked. */
+/** The sections that run only if they are named, because they take long. */
 const byNameOnly: readonly Section[] = [soak]
 
 const say = (text: string) => stdout.write(`${text}\n`)
@@ -49,9 +49,9 @@ const scratch = mkdtempSync(join(tmpdir(), 'hilos-bff-bench-'))
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => exit(0))
 
-// It never fails a build: what goes wrong is said, and the exit status is 0.
+// The bench never fails a build: it prints errors, and its exit status is 0.
 try {
-  if (platform !== 'linux') say('The bench reads /proc and pins to cores: it runs on Linux only.')
+  if (platform !== 'linux') say('The bench runs on Linux only, because it reads /proc and pins processes to cores.')
   else await run(readFlags(argv.slice(2)))
 } catch (error) {
   say(
@@ -62,11 +62,11 @@ exit(0)
 
 async function run(flags: Flags): Promise<void> {
   const unknown = flags.only.filter((wanted) => !sections.some(({ name }) => name === wanted))
-  if (unknown.length > 0) throw new Error(`there is no section ${unknown.join(', ')}`)
+  if (unknown.length > 0) throw new Error(`unknown section: ${unknown.join(', ')}`)
   const chosen = sections.filter((section) =>
     flags.only.length === 0 ? !byNameOnly.includes(section) : flags.only.includes(section.name),
   )
-  const cores = shareCores()
+  const cores = assignCores()
   const machine = describeMachine(cores.description)
   say(`${machine.commit} on ${machine.cpu}: ${cores.description}`)
   const upstream = await startUpstream(cores)
@@ -85,7 +85,7 @@ async function run(flags: Flags): Promise<void> {
     }
   }
   await upstream.stop()
-  say(`\nWritten: ${writeReport({ machine: { ...machine, loadAfter: loadNow() }, flags, sections: found })}`)
+  say(`\nThe report is in ${writeReport({ machine: { ...machine, loadAfter: loadNow() }, flags, sections: found })}`)
 }
 
 async function recordForCeiling(bench: Bench): Promise<void> {
@@ -96,7 +96,7 @@ async function recordForCeiling(bench: Bench): Promise<void> {
   await subject.stop()
 }
 
-/** Document 0 is the hot one. */
+/** Document 0 is the one that all requests for a hit ask for. */
 function createNumbers(): (count: number) => number {
   let next = 1
   return (count) => {

@@ -1,38 +1,38 @@
 import { cpuMicros } from './cpu.ts'
-import { disappointments, flatOut } from './load/load.ts'
+import { failedRequests, runClosedLoop } from './load/load.ts'
 import type { LoadResult, Plan } from './load/plan.ts'
 import type { Bench, Table } from './section.ts'
 import { formatSpread, ratiosOf, spreadOf } from './statistics.ts'
 import { callerHeaders, type Subject } from './subjects/subject.ts'
 
-/** What one turn of one subject showed. */
+/** One measurement of one subject. */
 export interface Sample {
   readonly perSecond: number
-  /** User and system time of the subject's processes, per request, in microseconds. */
+  /** The user and system CPU time of the subject's processes per request, in microseconds. */
   readonly cpuMicros: number
-  /** Calls made to the bench's Hilos. */
+  /** The number of calls to the fake Hilos. */
   readonly calls: number
   readonly requests: number
-  /** Answers that were errors, or never came. */
-  readonly disappointments: number
+  /** The number of requests that got an error or no response. */
+  readonly failedRequests: number
 }
 
-/** Callers with a connection each. */
+/** The number of callers. Each has one connection. */
 export const usualConnections = 32
 
-/** Load on one subject: the hot document unless `changes` says otherwise. */
+/** The load on one subject. By default, all requests ask for document 0. */
 export function planFor({ origin }: Subject, changes: Partial<Plan> = {}): Plan {
   return { origin, from: 0, keys: 1, headers: callerHeaders, connections: usualConnections, ...changes }
 }
 
-/** As many answers as come within a turn, and what they cost. */
-export function sampleFlatOut(bench: Bench, subject: Subject, changes: Partial<Plan> = {}): Promise<Sample> {
+/** Measures a subject while each caller sends its next request as soon as it has a response. */
+export function sampleClosedLoop(bench: Bench, subject: Subject, changes: Partial<Plan> = {}): Promise<Sample> {
   const { flags, cores } = bench
-  return sampleOf(bench, subject, () => flatOut(planFor(subject, changes), flags.seconds, cores.load))
+  return sampleOf(bench, subject, () => runClosedLoop(planFor(subject, changes), flags.seconds, cores.load))
 }
 
-/** Measures the subject while the load is on it. */
-export async function sampleOf(bench: Bench, subject: Subject, load: () => Promise<LoadResult>): Promise<Sample> {
+/** Measures a subject while `load` runs. */
+async function sampleOf(bench: Bench, subject: Subject, load: () => Promise<LoadResult>): Promise<Sample> {
   const callsBefore = await bench.upstream.calls()
   const cpuBefore = cpuMicros(subject.pids)
   const result = await load()
@@ -42,20 +42,20 @@ export async function sampleOf(bench: Bench, subject: Subject, load: () => Promi
     cpuMicros: cpu / result.requests,
     calls: (await bench.upstream.calls()) - callsBefore,
     requests: result.requests,
-    disappointments: disappointments(result),
+    failedRequests: failedRequests(result),
   }
 }
 
-/** Lets compilers and caches settle, for a turn of 2 s that does not count. */
+/** Warms up compilers and caches with 2 s of load for each subject. */
 export async function warmUp(bench: Bench, subjects: readonly Subject[], changes: Partial<Plan> = {}): Promise<void> {
-  for (const subject of subjects) await flatOut(planFor(subject, changes), 2, bench.cores.load)
+  for (const subject of subjects) await runClosedLoop(planFor(subject, changes), 2, bench.cores.load)
 }
 
 /**
- * One row a subject.
- * @param many what was asked for, for example hits
- * @param one one of it
- * @param base the subject the others are compared with, round by round
+ * Returns a table with one row for each subject.
+ * @param many the plural of the measured unit, for example `hits`
+ * @param one its singular
+ * @param base the name of the subject that the others are compared with in each round
  */
 export function tableOf(
   samples: ReadonlyMap<string, readonly Sample[]>,
@@ -75,20 +75,22 @@ export function tableOf(
   }
 }
 
-/** Microseconds per request, a value a round. */
+/** Returns the CPU time per request in microseconds, one value for each round. */
 export function cpuOf(samples: ReadonlyMap<string, readonly Sample[]>, name: string): number[] {
   return samples.get(name)?.map((sample) => sample.cpuMicros) ?? []
 }
 
-/** What should not have happened, a sentence each. */
-export function doubtsAbout(samples: ReadonlyMap<string, readonly Sample[]>, callsExpectedOf: readonly string[]) {
+/** Returns one sentence for each unexpected result. */
+export function warningsAbout(samples: ReadonlyMap<string, readonly Sample[]>, callsExpectedOf: readonly string[]) {
   return [...samples].flatMap(([name, turns]) => {
     const sum = (value: (sample: Sample) => number) => turns.reduce((total, turn) => total + value(turn), 0)
     const calls = sum((turn) => turn.calls)
-    const failed = sum((turn) => turn.disappointments)
+    const failed = sum((turn) => turn.failedRequests)
     return [
-      ...(calls > 0 && !callsExpectedOf.includes(name) ? [`${name}: made ${calls} calls, so not all were hits.`] : []),
-      ...(failed > 0 ? [`${name}: ${failed} answers were errors or never came.`] : []),
+      ...(calls > 0 && !callsExpectedOf.includes(name)
+        ? [`${name}: made ${calls} calls, so some requests were not hits.`]
+        : []),
+      ...(failed > 0 ? [`${name}: ${failed} requests got an error or no response.`] : []),
     ]
   })
 }

@@ -1,12 +1,12 @@
 import type { Flags } from './flags.ts'
-import type { Surroundings } from './subjects/subject.ts'
+import type { SubjectContext } from './subjects/subject.ts'
 
-/** What a measurement runs with. */
-export interface Bench extends Surroundings {
+/** The context of all measurements. */
+export interface Bench extends SubjectContext {
   readonly flags: Flags
-  /** Tells whoever waits what is going on. */
+  /** Prints one line of progress. */
   readonly say: (text: string) => void
-  /** Numbers of documents nobody has asked for yet; returns the first of them. */
+  /** Reserves numbers of documents that no request has asked for, and returns the first. */
   readonly freshNumbers: (count: number) => number
 }
 
@@ -15,30 +15,29 @@ export interface Table {
   readonly rows: readonly (readonly string[])[]
 }
 
-/** What was hoped for, and what came out. */
+/** A limit for a measured value. */
 export interface Goal {
   readonly text: string
-  /** At most this much. */
+  /** The goal is met if `measured` is not greater. */
   readonly limit: number
   readonly measured: number
   readonly unit: string
   readonly digits: number
 }
 
-/** What a section found. */
+/** The results of a section. */
 export interface Findings {
   readonly title: string
-  /** What the numbers mean, a sentence each. */
+  /** Sentences that explain the numbers. */
   readonly notes: readonly string[]
   readonly tables: readonly Table[]
   readonly goals: readonly Goal[]
-  /** Everything that was measured, for machines. */
+  /** All measured values, for the JSON report. */
   readonly data: unknown
 }
 
-/** One of the things the bench measures. */
 export interface Section {
-  /** For `--only`. */
+  /** The name for `--only`. */
   readonly name: string
   readonly run: (bench: Bench) => Promise<Findings>
 }

@@ -1,16 +1,16 @@
 import type { Bench } from './section.ts'
 import type { Subject, SubjectKind } from './subjects/subject.ts'
 
-/** The subjects that could be started, all at once; whoever does not have its turn sleeps. */
-export interface Cast {
+/** The subjects that this machine could start. All of them run, and those that are not being measured are idle. */
+export interface StartedSubjects {
   readonly subjects: readonly Subject[]
-  /** A sentence for each that is missing. */
+  /** One sentence for each subject that could not be started. */
   readonly missing: readonly string[]
   readonly stop: () => Promise<void>
 }
 
-/** Starts the subjects one after the other, passing over those that this machine does not have. */
-export async function startCast(kinds: readonly SubjectKind[], bench: Bench): Promise<Cast> {
+/** Starts the subjects one after the other. Subjects that cannot be started are skipped. */
+async function startSubjects(kinds: readonly SubjectKind[], bench: Bench): Promise<StartedSubjects> {
   const subjects: Subject[] = []
   const missing: string[] = []
   for (const kind of kinds) {
@@ -37,23 +37,23 @@ async function startInto(subjects: Subject[], kind: SubjectKind, bench: Bench): 
   }
 }
 
-/** Runs `measure` with the subjects, and stops them whatever happens. */
-export async function withCast<T>(
+/** Starts the subjects, runs `measure`, and always stops them. */
+export async function withSubjects<T>(
   kinds: readonly SubjectKind[],
   bench: Bench,
-  measure: (cast: Cast) => Promise<T>,
+  measure: (started: StartedSubjects) => Promise<T>,
 ): Promise<T> {
-  const cast = await startCast(kinds, bench)
+  const started = await startSubjects(kinds, bench)
   try {
-    return await measure(cast)
+    return await measure(started)
   } finally {
-    await cast.stop()
+    await started.stop()
   }
 }
 
 /**
- * Gives every subject its turn in every round, each round beginning with another one.
- * @returns what was measured by the subject's name, a value a round
+ * Measures every subject in every round. Each round begins with a different subject.
+ * @returns the measurements by the name of the subject, one for each round
  */
 export async function interleave<S extends { readonly name: string }, T>(
   subjects: readonly S[],

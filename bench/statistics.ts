@@ -1,11 +1,10 @@
-/** The middle of the values, and how far they spread. */
 export interface Spread {
   readonly median: number
   readonly min: number
   readonly max: number
 }
 
-/** NaN for no values. */
+/** All three are NaN without values. */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)
   const upper = sorted[sorted.length >> 1] ?? Number.NaN
@@ -13,18 +12,18 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: (lower + upper) / 2, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN }
 }
 
-/** Value by value, so that what disturbed a whole round cancels out. */
+/** Divides values of the same round, so that a disturbance of a whole round cancels out. */
 export function ratiosOf(values: readonly number[], base: readonly number[]): Spread {
   return spreadOf(values.flatMap((value, index) => value / (base[index] ?? Number.NaN)).filter(Number.isFinite))
 }
 
-/** The value below which the share of the values lies, by nearest rank. */
+/** Returns a quantile by the nearest-rank method; NaN without values. */
 export function quantileOf(sorted: ArrayLike<number>, share: number): number {
   const rank = Math.max(1, Math.ceil(share * sorted.length))
   return sorted[rank - 1] ?? Number.NaN
 }
 
-/** `20.1 (19.8..22.4)`, or `-` for nothing. */
+/** Returns for example `20.1 (19.8..22.4)`, or `-` without values. */
 export function formatSpread({ median, min, max }: Spread, digits: number): string {
   if (Number.isNaN(median)) return '-'
   const format = (value: number) => formatNumber(value, digits)

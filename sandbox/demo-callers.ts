@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createKey, keyHash } from '../src/access/keys.ts'
 import { profiles } from '../src/access/profile.ts'
 
-/** A caller for each profile, in a callers' file that is there as long as the demo runs. */
+/** Makes a caller for each profile, in a callers file that exists while the demo runs. */
 export function createDemoCallers() {
   const folder = mkdtempSync(join(tmpdir(), 'hilos-bff-demo-'))
   const callersFile = join(folder, 'callers.json')
@@ -12,15 +12,15 @@ export function createDemoCallers() {
   const entries = callers.map(({ profile, key }) => ({ name: `demo-${profile}`, keySha256: keyHash(key), profile }))
   writeFileSync(callersFile, `${JSON.stringify({ callers: entries }, null, 2)}\n`, { mode: 0o600 })
 
-  /** The same contact as each of them sees it, a line each. */
+  /** Gets the same contact for each caller, and returns a line for each. */
   async function compare(url: string): Promise<string> {
-    const seen = callers.map(async ({ profile, key }) => {
+    const lines = callers.map(async ({ profile, key }) => {
       const reply = await fetch(url, { headers: { authorization: `Bearer ${key}` } })
       const { contact } = (await reply.json()) as { contact: Record<string, unknown> }
       const { name, phone, email, masked } = contact
       return `    ${profile.padEnd(7)} ${key}  ${JSON.stringify({ name, phone, email, masked })}`
     })
-    return (await Promise.all(seen)).join('\n')
+    return (await Promise.all(lines)).join('\n')
   }
 
   return { callersFile, compare, remove: () => rmSync(folder, { recursive: true }) }

@@ -1,17 +1,18 @@
 import process, { env, exit, stderr, stdout } from 'node:process'
 import pinoPretty from 'pino-pretty'
 import { createService } from '../src/app.ts'
+import { systemClock } from '../src/common/clock.ts'
 import { loadConfig } from '../src/config/config.ts'
 import { createLifecycle } from '../src/lifecycle/lifecycle.ts'
-import { stopOnSignals } from '../src/lifecycle/shutdown.ts'
+import { shutDownOnSignals } from '../src/lifecycle/shutdown.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 import { createDemoCallers } from './demo-callers.ts'
 import { documentIds } from './documents.ts'
 import { faultIds } from './faults.ts'
 import { createSandbox } from './hilos.ts'
-import { weathers } from './scenario.ts'
+import { scenarios } from './scenario.ts'
 
-/** `npm run demo`: the real service in front of the sandbox Hilos, on loopback, with a made-up token. */
+/** `npm run demo`: the real service in front of the sandbox Hilos, on loopback. */
 const token = 'sandbox-token'
 const { PORT = '3000', ADMIN_PORT = '3001' } = env
 
@@ -24,16 +25,16 @@ const config = loadConfig({
   HILOS_BASE_URL: baseUrl,
   CONTACT_REF_KEY: 'sandbox contact ref key',
   CALLERS_FILE: callers.callersFile,
-  // So that a browser, and curl without a header, get an answer as well.
+  // A browser, and curl without a header, get a response as well.
   DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
   PORT,
   ADMIN_PORT,
 })
 const logger = createLogger(config.logLevel, pinoPretty({ sync: true, singleLine: true, ignore: 'requestId' }))
 const lifecycle = createLifecycle()
-const service = await createService(config, logger, {}, lifecycle)
+const service = await createService(config, logger, systemClock, lifecycle)
 
-stopOnSignals(process, {
+shutDownOnSignals(process, {
   ...config.shutdown,
   logger,
   lifecycle,
@@ -45,34 +46,34 @@ stopOnSignals(process, {
 
 try {
   const { origin } = await service.listen()
-  const sameContact = await callers.compare(`${origin}/execution-contacts/${documentIds.completed}?view=summary`)
-  stdout.write(invitation(origin, sameContact))
+  const comparison = await callers.compare(`${origin}/execution-contacts/${documentIds.completed}?view=summary`)
+  stdout.write(instructions(origin, comparison))
 } catch (error) {
   const { code } = error as NodeJS.ErrnoException
   stderr.write(
-    `The demo cannot listen on port ${PORT} or ${ADMIN_PORT} (${code}). Try PORT=3100 ADMIN_PORT=3101 npm run demo\n`,
+    `The demo cannot listen on port ${PORT} or ${ADMIN_PORT} (${code}). Try: PORT=3100 ADMIN_PORT=3101 npm run demo\n`,
   )
   exit(1)
 }
 
-function invitation(origin: string, sameContact: string): string {
+function instructions(origin: string, comparison: string): string {
   const contacts = `${origin}/execution-contacts`
   return `
-hilos-bff in front of a sandbox Hilos. The documentation, to try it in the page: ${origin}/docs
+hilos-bff runs in front of a sandbox Hilos. Read the documentation and try the API at ${origin}/docs
 
-  One contact's run, twice: a miss, then a hit
+  Get one contact's run. Do it twice: the first answer is a cache miss, the second one a hit.
     curl -i ${contacts}/${documentIds.deliveryConfirmation}
-  A caller for each profile, and what each sees of the same contact; without a key, the demo shows everything
-${sameContact}
+  Compare the profiles. Each caller sees the same contact in its own way; without a key, the demo shows everything.
+${comparison}
     curl -i -H 'Authorization: Bearer KEY' ${contacts}/${documentIds.deliveryConfirmation}
-  A run that moves on every 15 seconds, with its messages
+  Follow a run that makes progress every 15 seconds, with its messages.
     curl -s '${contacts}/${documentIds.live}?view=transcript'
-  An id that Hilos does not know
+  Ask for an id that Hilos does not have.
     curl -i ${contacts}/00000000-0000-4000-8000-00000000dead
-  Hilos asking for a pause; /problems/upstream_rate_limited says what that means
+  Get a problem: Hilos limits the rate of this service. The page /problems/upstream_rate_limited explains it.
     curl -i ${contacts}/${faultIds.rateLimited}
-  Hilos in other weather (${weathers.join(', ')}), while the cache makes the best of it: watch cache-status
-    curl -X PUT ${new URL('/weather/away', baseUrl)}; while sleep 1; do curl -sI ${contacts}/${documentIds.live} | grep cache-status; done
+  Change the scenario of Hilos (${scenarios.join(', ')}), and watch the cache-status header.
+    curl -X PUT ${new URL('/scenario/down', baseUrl)}; while sleep 1; do curl -sI ${contacts}/${documentIds.live} | grep cache-status; done
 
 Ctrl-C stops both.
 

@@ -15,7 +15,7 @@ import {
   uuid,
 } from './parts.ts'
 
-/** The ids the sandbox knows, by what they show. */
+/** The ids of all documents of the sandbox. */
 export const documentIds = {
   deliveryConfirmation: 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1',
   live: '00000000-0000-4000-8000-00000000001e',
@@ -31,10 +31,16 @@ export const documentIds = {
   newStatus: '00000000-0000-4000-8000-000000000007',
 } as const
 
-/** Makes a document as it is at a moment, given in milliseconds since 1970 UTC; a promise makes Hilos slow. */
+/**
+ * Makes a document as it is at a point in time. Hilos is slow if the promise is.
+ * @param nowMs milliseconds since 1970 UTC
+ */
 export type MakeDocument = (nowMs: number) => Part | Promise<Part>
 
-/** What the sandbox Hilos knows. `startedMs` is when its live run begins. */
+/**
+ * Returns the documents by id.
+ * @param startedMs the start of the live run, in milliseconds since 1970 UTC
+ */
 export function createDocuments(startedMs: number): Map<string, MakeDocument> {
   const ended = (id: string, status: string, reason: string | null, by: Part | null = null) =>
     executionContact(id, {
@@ -63,7 +69,7 @@ export function createDocuments(startedMs: number): Map<string, MakeDocument> {
   ])
 }
 
-/** The one the documentation shows: three steps done, waiting for a day to be chosen. */
+/** The example of the documentation: three steps are completed, and the fourth waits for an answer. */
 function deliveryConfirmation(): Part {
   return executionContact(documentIds.deliveryConfirmation, { execution_steps: confirmationSteps('RUNNING') })
 }
@@ -131,15 +137,15 @@ const liveScript = [
   ['Anything else', 'FREE_TEXT', 'Anything else we should know?', 'Ring twice, please'],
 ] as const
 
-/** A run that is under way: every 15 seconds the contact answers and the next step begins; a minute later it is over. */
+/** A run in progress: every 15 seconds the contact answers and the next step begins. It ends after a minute. */
 function live(startedMs: number, nowMs: number): Part {
   const at = (seconds: number) => new Date(startedMs + seconds * 1000).toISOString()
   const elapsed = Math.max(0, (nowMs - startedMs) / 1000)
   const reached = Math.min(Math.floor(elapsed / stepSeconds) + 1, liveScript.length)
-  const over = elapsed >= stepSeconds * liveScript.length
+  const hasEnded = elapsed >= stepSeconds * liveScript.length
   const steps = liveScript.slice(0, reached).map(([name, answerType, question, reply], index) => {
     const begin = index * stepSeconds
-    const done = over || index + 1 < reached
+    const done = hasEnded || index + 1 < reached
     const definition = stepDefinition(index + 1, {
       name,
       answer_type: answerType,
@@ -156,9 +162,9 @@ function live(startedMs: number, nowMs: number): Part {
     })
   })
   return executionContact(documentIds.live, {
-    status: over ? 'COMPLETED' : 'RUNNING',
+    status: hasEnded ? 'COMPLETED' : 'RUNNING',
     created_on: at(0),
-    status_last_change_on: at(over ? stepSeconds * liveScript.length : 0),
+    status_last_change_on: at(hasEnded ? stepSeconds * liveScript.length : 0),
     execution_steps: steps,
   })
 }
@@ -230,7 +236,7 @@ function everyMessageType(): Part {
   })
 }
 
-/** The same run as Hilos's earlier reference spells it. */
+/** The same run in the earlier version of the contract. */
 function earlierContract(): Part {
   const {
     flow: _flow,

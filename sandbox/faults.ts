@@ -5,7 +5,7 @@ import { executionContact, type Part } from './parts.ts'
 
 const fault = (suffix: string) => `f0000000-0000-4000-8000-${suffix.padStart(12, '0')}`
 
-/** The ids that go wrong, by how; the last digits are the status where there is one. */
+/** The ids of all faults. The last digits are the status, if the fault is a status. */
 export const faultIds = {
   unauthorized: fault('401'),
   forbidden: fault('403'),
@@ -33,26 +33,26 @@ export type FaultName = keyof typeof faultIds
 
 export interface FaultContext {
   readonly id: string
-  /** Put into whatever text the fault answers with. */
+  /** A text that every fault with a body includes. */
   readonly text: string
-  /** How long the slow one takes, in milliseconds. */
+  /** The delay of the slow fault, in milliseconds. */
   readonly slowMs: number
-  /** Where a redirect points. */
-  readonly elsewhere: string
+  /** The target of the redirect. */
+  readonly redirectUrl: string
   /** Aborted when the sandbox closes. */
   readonly closing: AbortSignal
 }
 
-/** Answers one id in a way that Hilos should not, but could. */
+/** Answers a request as a failing Hilos might. */
 export type Fault = (reply: FastifyReply, context: FaultContext) => unknown
 
-/** A status of Django REST Framework, with its kind of body. */
+/** A status with a body like that of Django REST Framework. */
 export const status =
   (code: number, headers: Readonly<Record<string, string>> = {}): Fault =>
   (reply, { text }) =>
     reply.code(code).headers(headers).send({ detail: text })
 
-/** Takes the answer out of Fastify's hands. */
+/** Writes to the socket without Fastify. */
 const raw =
   (write: (socket: NonNullable<FastifyReply['raw']['socket']>, context: FaultContext) => void): Fault =>
   (reply, context) => {
@@ -61,7 +61,7 @@ const raw =
     if (socket) write(socket, context)
   }
 
-/** A few kilobytes that unpack to sixteen mebibytes of spaces. */
+/** A few kilobytes that decompress to 16 MiB of spaces. */
 const bomb = gzipSync(Buffer.alloc(16 * 1024 * 1024, ' '), { level: 1 })
 
 const head = (length: number, headers = '') =>
@@ -73,7 +73,7 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
   rateLimited: status(429, { 'retry-after': '7' }),
   broken: status(500),
   outOfService: status(503),
-  redirect: (reply, { elsewhere }) => reply.redirect(elsewhere),
+  redirect: (reply, { redirectUrl }) => reply.redirect(redirectUrl),
   slow: async (_reply, { id, slowMs, closing }): Promise<Part> => {
     await sleep(slowMs, undefined, { signal: closing, ref: false })
     return executionContact(id)

@@ -3,43 +3,43 @@ import { gzip } from 'node:zlib'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { createDocuments, type MakeDocument } from './documents.ts'
 import { type FaultName, faultIds, faults } from './faults.ts'
-import { createSky, type Weather, weatherRoutes } from './scenario.ts'
+import { createScenarioControl, type Scenario, scenarioRoutes } from './scenario.ts'
 
 const gzipAsync = promisify(gzip)
 const route = '/channel/whatsapp/flow-execution-contact/'
 
-/** A request the sandbox got, for tests to look at. */
+/** A request that the sandbox received, for tests. */
 export interface SeenRequest {
   readonly method: string
   readonly url: string
-  /** Names and values in turn, as they came. */
+  /** Names and values in turn, as they were received. */
   readonly rawHeaders: readonly string[]
 }
 
 export interface SandboxOptions {
-  /** The one key it accepts at first. */
+  /** The only token that it accepts at first. */
   readonly token: string
   /** Milliseconds since 1970 UTC; the clock by default. */
   readonly now?: () => number
-  /** Put into every text a fault answers with. */
+  /** A text that every fault with a body includes. */
   readonly faultText?: string
-  /** How long the slow fault, and slow weather, takes, in milliseconds; 2000 by default. */
+  /** The delay of the slow fault and of the scenario `slow`, in milliseconds; 2000 by default. */
   readonly slowMs?: number
 }
 
 export interface Sandbox {
-  /** By id in lower case; add, replace and delete as you like. */
+  /** By id in lower case. Tests can add, replace and delete them. */
   readonly documents: Map<string, MakeDocument>
-  /** Faults by id in lower case; these go first. */
+  /** Faults by id in lower case. They take precedence over documents. */
   readonly faults: Map<string, FaultName>
   readonly requests: SeenRequest[]
-  /** From now on it accepts this key and no other. */
+  /** From now on it accepts this token and no other. */
   readonly setToken: (token: string) => void
-  /** For all documents; fine at first. Also by `PUT /weather/{name}`. */
-  readonly setWeather: (weather: Weather) => void
+  /** For all documents; `healthy` at first. `PUT /scenario/{name}` does the same. */
+  readonly setScenario: (scenario: Scenario) => void
   /**
    * Starts it on loopback.
-   * @param port 0 for any that is free
+   * @param port 0 for any free port
    * @returns its base URL, for `HILOS_BASE_URL`
    */
   readonly listen: (port?: number) => Promise<string>
@@ -58,7 +58,7 @@ export function createSandbox({
   const requests: SeenRequest[] = []
   const closing = new AbortController()
   let accepted = token
-  const sky = createSky({ slowMs, closing: closing.signal })
+  const scenario = createScenarioControl({ slowMs, closing: closing.signal })
   const app = Fastify({ forceCloseConnections: true })
 
   app.addHook('onRequest', async ({ method, url, raw }) => {
@@ -70,17 +70,17 @@ export function createSandbox({
     if (refusal) return reply.code(401).header('www-authenticate', 'Token').send({ detail: refusal })
     const id = request.params.id.toLowerCase()
     const scriptedFault = scripted.get(id)
-    const fault = scriptedFault ? faults[scriptedFault] : await sky.nextFault()
+    const fault = scriptedFault ? faults[scriptedFault] : await scenario.nextFault()
     if (fault) {
-      const elsewhere = `http://${request.host}${route}${id}/`
-      return fault(reply, { id, text: faultText, slowMs, elsewhere, closing: closing.signal })
+      const redirectUrl = `http://${request.host}${route}${id}/`
+      return fault(reply, { id, text: faultText, slowMs, redirectUrl, closing: closing.signal })
     }
     const makeDocument = documents.get(id)
     if (!makeDocument) return reply.code(404).send({ detail: 'No FlowExecutionContact matches the given query.' })
     return sendJson(request, reply, await makeDocument(now()))
   })
 
-  weatherRoutes(app, sky)
+  scenarioRoutes(app, scenario)
 
   return {
     documents,
@@ -89,7 +89,7 @@ export function createSandbox({
     setToken: (next) => {
       accepted = next
     },
-    setWeather: sky.setWeather,
+    setScenario: scenario.setScenario,
     listen: async (port = 0) => {
       const address = await app.listen({ host: '127.0.0.1', port })
       return `${address}/channel/whatsapp`
@@ -101,13 +101,13 @@ export function createSandbox({
   }
 }
 
-/** As Django REST Framework tells a missing key from a wrong one. */
+/** Django REST Framework has different texts for a missing and a wrong token. */
 function refusalOf(authorization: string | undefined, token: string): string | null {
   if (!authorization?.startsWith('Token ')) return 'Authentication credentials were not provided.'
   return authorization === `Token ${token}` ? null : 'Invalid token.'
 }
 
-/** As Django answers a path that no route matches. */
+/** The response of Django to a path that no route matches. */
 function sendHtmlNotFound(reply: FastifyReply): FastifyReply {
   return reply
     .code(404)

@@ -1,10 +1,10 @@
 /**
- * Parts of a document as Hilos sends them: every field of the contract, filled with made-up but plausible values, so
- * that what is left out by hilos-bff is there to be left out. `with` overrides what a scenario cares about.
+ * A part of a document as Hilos sends it. The functions below fill every field of the contract with a plausible value, so that
+ * the fields that hilos-bff must leave out are there. `overrides` replaces fields.
  */
 export type Part = Record<string, unknown>
 
-/** UUIDs that can be recognised: `uuid(0x51, 2)` is 00000051-0000-4000-8000-000000000002. */
+/** A UUID that is easy to recognise: `uuid(0x51, 2)` is 00000051-0000-4000-8000-000000000002. */
 export function uuid(family: number, number: number): string {
   return `${family.toString(16).padStart(8, '0')}-0000-4000-8000-${number.toString(16).padStart(12, '0')}`
 }
@@ -191,7 +191,7 @@ export function stepDefinition(number: number, overrides: Part = {}): Part {
   }
 }
 
-/** The step that calls a third party, with the third party's credentials in the document. */
+/** A step that calls a third party. The document contains the credentials for that call. */
 export function actionDefinition(number: number): Part {
   return stepDefinition(number, {
     name: 'Book courier',
@@ -239,7 +239,7 @@ export function template(): Part {
   }
 }
 
-/** A message to the contact, delivered and read, wrapped as in a step. */
+/** A message to the contact that was delivered and read, as a step contains it. */
 export function outbound(id: string, body: string | null, at: string, overrides: Part = {}): Part {
   return {
     message: {
@@ -277,7 +277,7 @@ export function outbound(id: string, body: string | null, at: string, overrides:
   }
 }
 
-/** A message from the contact, wrapped as in a step. */
+/** A message from the contact, as a step contains it. */
 export function inbound(id: string, body: string | null, at: string, overrides: Part = {}): Part {
   return outbound(id, body, at, {
     to_number: '5215550001234',

@@ -2,61 +2,61 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { type Fault, faults, status } from './faults.ts'
 
-/** How all of the sandbox Hilos can be; what that means for its documents stands below. */
-export const weathers = ['fine', 'slow', 'limited', 'wrong', 'away'] as const
-export type Weather = (typeof weathers)[number]
+/** The states of the sandbox Hilos as a whole. */
+export const scenarios = ['healthy', 'slow', 'rate-limited', 'malformed', 'down'] as const
+export type Scenario = (typeof scenarios)[number]
 
-/** What goes out in the place of documents, in turn; with nothing here, they do. */
-const faultsIn: Readonly<Record<Weather, readonly Fault[]>> = {
-  fine: [],
+/** The faults that are sent in turn instead of documents; with none, documents are sent. */
+const faultsOf: Readonly<Record<Scenario, readonly Fault[]>> = {
+  healthy: [],
   slow: [],
-  limited: [status(429, { 'retry-after': '5' })],
-  wrong: [faults.invalidJson, faults.html, faults.broken],
-  away: [faults.reset],
+  'rate-limited': [status(429, { 'retry-after': '5' })],
+  malformed: [faults.invalidJson, faults.html, faults.broken],
+  down: [faults.reset],
 }
 
-export interface Sky {
-  readonly weather: () => Weather
-  readonly setWeather: (weather: Weather) => void
-  /** What answers the next request instead of a document, if anything does. In slow weather, late. */
+export interface ScenarioControl {
+  readonly scenario: () => Scenario
+  readonly setScenario: (scenario: Scenario) => void
+  /** The fault that answers the next request, if any. In the scenario `slow` it resolves late. */
   readonly nextFault: () => Promise<Fault | undefined>
 }
 
-export interface SkyOptions {
-  /** How long slow weather holds up an answer, in milliseconds. */
+export interface ScenarioOptions {
+  /** How long the scenario `slow` delays a response, in milliseconds. */
   readonly slowMs: number
   /** Aborted when the sandbox closes. */
   readonly closing: AbortSignal
 }
 
-/** The weather over the sandbox, fine at first. */
-export function createSky({ slowMs, closing }: SkyOptions): Sky {
-  let weather: Weather = 'fine'
-  let turn = 0
+/** Starts with the scenario `healthy`. */
+export function createScenarioControl({ slowMs, closing }: ScenarioOptions): ScenarioControl {
+  let scenario: Scenario = 'healthy'
+  let requests = 0
 
   return {
-    weather: () => weather,
-    setWeather: (next) => {
-      weather = next
-      turn = 0
+    scenario: () => scenario,
+    setScenario: (next) => {
+      scenario = next
+      requests = 0
     },
     nextFault: async () => {
-      const inTurn = faultsIn[weather]
-      const fault = inTurn.at(turn % inTurn.length)
-      turn += 1
-      if (weather === 'slow') await sleep(slowMs, undefined, { signal: closing, ref: false })
+      const inTurn = faultsOf[scenario]
+      const fault = inTurn.at(requests % inTurn.length)
+      requests += 1
+      if (scenario === 'slow') await sleep(slowMs, undefined, { signal: closing, ref: false })
       return fault
     },
   }
 }
 
-/** `GET /weather` and `PUT /weather/{name}`, for whoever has only curl. */
-export function weatherRoutes(app: FastifyInstance, { weather, setWeather }: Sky): void {
-  app.get('/weather', (_request, reply) => reply.type('text/plain').send(weather()))
-  app.put<{ Params: { name: string } }>('/weather/:name', (request, reply) => {
-    const known = weathers.find((name) => name === request.params.name)
-    if (known === undefined) return reply.code(404).send({ detail: `There is ${weathers.join(', ')}.` })
-    setWeather(known)
+/** `GET /scenario` and `PUT /scenario/{name}`, to be used with curl. */
+export function scenarioRoutes(app: FastifyInstance, { scenario, setScenario }: ScenarioControl): void {
+  app.get('/scenario', (_request, reply) => reply.type('text/plain').send(scenario()))
+  app.put<{ Params: { name: string } }>('/scenario/:name', (request, reply) => {
+    const known = scenarios.find((name) => name === request.params.name)
+    if (known === undefined) return reply.code(404).send({ detail: `The scenarios are ${scenarios.join(', ')}.` })
+    setScenario(known)
     return reply.code(204).send()
   })
 }

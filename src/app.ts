@@ -1,113 +1,74 @@
-import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { createReport } from './admin/service-status.ts'
-import type { Store } from './cache/lru-store.ts'
+import { createServiceStatus } from './admin/service-status.ts'
+import { type Clock, systemClock } from './common/clock.ts'
 import { version } from './common/version.ts'
 import type { Config } from './config/config.ts'
-import { createContacts, type Seams } from './contacts/contacts.ts'
-import type { RememberedContact } from './contacts/stored-contact.ts'
+import { createContacts } from './contacts/contacts.ts'
 import { createCallersApp } from './http/callers-app.ts'
 import { createOperatorsApp } from './http/operators-app.ts'
 import type { DrainOptions } from './lifecycle/drain.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
-import { createKnownCallers } from './rotation/reloaded-callers.ts'
-import { createTokensInUse } from './rotation/reloaded-tokens.ts'
-import { problemRoutes } from './routes/problems.ts'
+import { createReloadedCallers } from './rotation/reloaded-callers.ts'
+import { createReloadedTokens } from './rotation/reloaded-tokens.ts'
+import { createHilosObserver } from './telemetry/hilos-observer.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createDriftTally } from './upstream/document/drift.ts'
 import { createHilos } from './upstream/hilos.ts'
 
-export interface Service {
-  /** For callers. */
-  readonly callers: FastifyInstance
-  /** For operators; null when turned off. */
-  readonly operators: FastifyInstance | null
-  /** What is remembered of contacts. */
-  readonly store: Store<RememberedContact>
-  /**
-   * Starts both listeners.
-   * @throws the error of `listen`, for example EADDRINUSE
-   */
-  readonly listen: () => Promise<Origins>
-  /** Drains the callers' listener, at once unless told otherwise; then ends the operators' and lets Hilos go. */
-  readonly close: (drain?: DrainOptions) => Promise<void>
-}
-
-export interface Origins {
-  /** Of the operators' listener; null when turned off. */
-  readonly operators: string | null
-  /** Of the callers'. */
-  readonly origin: string
-}
+export type Service = Readonly<Awaited<ReturnType<typeof createService>>>
 
 /**
  * Puts the parts together. Nothing listens yet.
- * @param seams what tests put in place of the clocks and of chance
- * @param lifecycle the one of the process, whose end can begin before there is a service
+ * @param lifecycle the one of the process, which can start to drain before the service exists
  */
 export async function createService(
   config: Config,
   logger: Logger,
-  seams: Partial<Seams> = {},
+  clock: Clock = systemClock,
   lifecycle: Lifecycle = createLifecycle(),
-): Promise<Service> {
-  const { now = Date.now, elapsed = () => performance.now(), random = Math.random, pause } = seams
+) {
   const metrics = createMetrics()
-  const drift = createDriftTally((kind, path) =>
-    logger.warn({ kind, path }, 'a Hilos document strays from the contract'),
-  )
-  const tokens = createTokensInUse(config.hilos, logger, metrics, now)
+  const drift = createDriftTally((kind, path) => logger.warn({ kind, path }, 'document deviates from the contract'))
+  const reloadedTokens = createReloadedTokens(config.hilos, logger, metrics, clock)
   const hilos = createHilos({
     ...config.hilos,
-    tokens: tokens.tokens,
+    tokens: reloadedTokens.tokens,
     userAgent: `hilos-bff/${version}`,
-    reportDrift: drift.report,
-    onPause: (reason) => {
-      metrics.pause(reason.code)
-      logger.warn({ err: reason }, 'calls to Hilos pause')
-    },
-    onResume: () => logger.info('calls to Hilos go on'),
-    onTurn: metrics.turn,
-    onTurnRefused: metrics.turnRefused,
-    onCall: metrics.call,
-    onRetry: metrics.retry,
-    onTokenRefused: ({ code }) => metrics.tokenRefused(code),
-    onTokenChange: ({ fingerprint }) =>
-      logger.warn(
-        { tokenFingerprint: fingerprint },
-        'Hilos refuses the token in use and takes the other, used from now on',
-      ),
-    now,
-    elapsed,
-    random,
+    observer: createHilosObserver(metrics, logger, drift.report),
+    clock,
   })
-  const contacts = createContacts(config, hilos, { now, elapsed, random, ...(pause && { pause }) })
-  const known = createKnownCallers(config.access, logger, metrics, { now, elapsed })
+  const contacts = createContacts(config, hilos, clock)
+  const reloadedCallers = createReloadedCallers(config.access, logger, metrics, clock)
 
-  const { callers, drain } = await createCallersApp({
-    ...{ config, logger, metrics, lifecycle, contacts, now, elapsed },
-    authenticate: known.authenticate,
-  })
+  const parts = { config, logger, metrics, lifecycle, contacts, hilos, drift, reloadedTokens, reloadedCallers, clock }
+  const { authenticate } = reloadedCallers
+  const { callers, drain } = await createCallersApp({ ...parts, authenticate })
+  const status = createServiceStatus({ ...parts, callers })
+  metrics.read(status.readings)
+  const operators = config.operators && (await createOperatorsApp(config.limits, logger, { ...status, metrics }))
 
-  const report = createReport({ config, lifecycle, callers, hilos, contacts, drift, tokens, known, now })
-  metrics.read(report.readings)
-  const operators = config.operators && (await createOperatorsApp(config.limits, logger, { ...report, metrics }))
-  if (operators) problemRoutes(operators)
   return {
     callers,
+    /** Null when it is turned off. */
     operators,
+    /** The stored contacts, for tests. */
     store: contacts.store,
+    /**
+     * Opens both listeners, and returns their origins: `origin` is that of the callers' listener.
+     * @throws the error of `listen`, for example EADDRINUSE
+     */
     listen: async () => {
       const operatorsOrigin = operators && (await operators.listen({ ...config.operators }))
       const origin = await callers.listen({ ...config.callers })
       lifecycle.serve()
       return { operators: operatorsOrigin, origin }
     },
-    close: async (options = { delay: Promise.resolve(), lingerMs: 0 }) => {
+    /** Drains the callers' listener, without a delay by default. Then closes the operators' and the connections to Hilos. */
+    close: async (options: DrainOptions = { delay: Promise.resolve(), idleGraceMs: 0 }) => {
       await drain(options)
       await callers.close()
       await operators?.close()
-      for (const part of [contacts, known, tokens]) part.close()
+      for (const part of [contacts, reloadedCallers, reloadedTokens]) part.close()
       await hilos.close()
     },
   }

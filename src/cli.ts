@@ -1,30 +1,24 @@
-/** What the process is started for. */
 export type Command = 'serve' | 'check' | 'check as JSON' | 'help' | 'unknown'
 
 export const usage = `Usage: node dist/main.js [--check [--json] | --help]
 
   without arguments   serves
-  --check             says what is on, how safe it is and whether Hilos can be asked; ends with 1 if something failed
-  --check --json      says the same as one JSON object
-  --help              says this
+  --check             checks the settings, their safety, and whether Hilos accepts the token; exits with 1 on a failure
+  --check --json      does the same and prints one JSON object
+  --help              prints this text
 `
 
-/** One sentence that repeats no argument: it could be a secret in the wrong place. */
+/** It repeats no argument, because an argument can be a secret in the wrong place. */
 export const unknownArguments =
   'hilos-bff does not understand these arguments: there are --check, --check --json and --help.\n'
 
-/** @param args those behind the name of the script */
+/** @param args the arguments after the name of the script */
 export function commandOf(args: readonly string[]): Command {
-  switch ([...args].sort().join(' ')) {
-    case '':
-      return args.length === 0 ? 'serve' : 'unknown'
-    case '--check':
-      return 'check'
-    case '--check --json':
-      return 'check as JSON'
-    case '--help':
-      return 'help'
-    default:
-      return 'unknown'
-  }
+  return args.length === 0 ? 'serve' : (commands.get([...args].sort().join(' ')) ?? 'unknown')
 }
+
+const commands: ReadonlyMap<string, Command> = new Map([
+  ['--check', 'check'],
+  ['--check --json', 'check as JSON'],
+  ['--help', 'help'],
+])

@@ -1,16 +1,16 @@
 import { get } from 'node:http'
 
 /**
- * Asks `/livez` of the operators' listener, wherever ADMIN_HOST and ADMIN_PORT put it, and ends with 0 when it is well, or
- * with 1 and a reason when it is not or takes too long. Without that listener there is nothing to ask, and that is well.
- * A process of its own, started every few seconds for as long as the service runs, so it loads nothing of the service.
+ * Calls `/livez` at ADMIN_HOST and ADMIN_PORT. The exit status is 0 when the service is alive, and 1, with the reason on
+ * stderr, when it is not or does not respond in time. Without an operators' listener the exit status is 0. This is a
+ * process of its own that starts every few seconds, so it loads nothing of the service.
  */
 const timeoutMs = 1500
 
 const { ADMIN_HOST, ADMIN_PORT } = process.env
-const given = ADMIN_HOST?.trim() || '127.0.0.1'
-// One can listen on every address, but asks at one.
-const host = given === '0.0.0.0' || given === '::' ? '127.0.0.1' : given
+const listening = ADMIN_HOST?.trim() || '127.0.0.1'
+// A server can listen on all addresses, but a client connects to one.
+const host = listening === '0.0.0.0' || listening === '::' ? '127.0.0.1' : listening
 const port = Number(ADMIN_PORT?.trim() || 3001)
 
 if (port !== 0)

@@ -1,11 +1,12 @@
 import type { Logger } from 'pino'
 import { createService, type Service } from './app.ts'
 import { commandOf, unknownArguments, usage } from './cli.ts'
+import { systemClock } from './common/clock.ts'
 import { type Config, type ConfigError, loadConfig } from './config/config.ts'
 import { examine } from './doctor/examine.ts'
-import { isWell, jsonOf, textOf } from './doctor/report.ts'
+import { hasNoFailure, jsonOf, textOf } from './doctor/findings.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
-import { stopOnSignals } from './lifecycle/shutdown.ts'
+import { shutDownOnSignals } from './lifecycle/shutdown.ts'
 import { createLogger, createLogOutput, type StandardOutput } from './telemetry/logger.ts'
 
 const command = commandOf(process.argv.slice(2))
@@ -17,7 +18,7 @@ switch (command) {
   case 'check as JSON': {
     const findings = await examine(process.env, process.constrainedMemory())
     process.stdout.write(command === 'check' ? textOf(findings) : jsonOf(findings))
-    process.exitCode = isWell(findings) ? 0 : 1
+    process.exitCode = hasNoFailure(findings) ? 0 : 1
     break
   }
   case 'help':
@@ -38,7 +39,7 @@ function configOrExit(): Config {
 }
 
 async function serve(config: Config): Promise<void> {
-  // Nobody may be there to hear it.
+  // A closed stderr must not end the process.
   process.stderr.on('error', () => {})
   const output = createLogOutput(process.stdout as StandardOutput, (code) =>
     process.stderr.write(`hilos-bff: the log cannot be written (${code}), its lines are lost until it can\n`),
@@ -48,19 +49,21 @@ async function serve(config: Config): Promise<void> {
   for (const warning of config.warnings) logger.warn(warning)
 
   const lifecycle = createLifecycle()
-  stopOnSignals(process, {
+  const service = Promise.withResolvers<Service>()
+  // Before the start, so that a signal during it ends the process in good order.
+  shutDownOnSignals(process, {
     ...config.shutdown,
     logger,
     lifecycle,
-    close: async (drain) => (await starting).close(drain),
+    close: async (drain) => (await service.promise).close(drain),
   })
-  const starting = start(config, logger, lifecycle)
-  await starting
+  service.resolve(start(config, logger, lifecycle))
+  await service.promise
 }
 
-/** Starts the service, but opens no listener when the end has begun meanwhile. */
+/** Starts the service. It opens no listener when the shutdown has begun in the meantime. */
 async function start(config: Config, logger: Logger, lifecycle: Lifecycle): Promise<Service> {
-  const service = await createService(config, logger, {}, lifecycle)
+  const service = await createService(config, logger, systemClock, lifecycle)
   if (lifecycle.state() === 'draining') return service
   try {
     logger.info(await service.listen(), 'serving')

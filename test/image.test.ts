@@ -43,7 +43,7 @@ t.test('what the Dockerfile copies, exists and gets to the engine', async (t) =>
     t.notOk(admits(path), path)
 })
 
-t.test('the image, when it runs, is nobody in particular and needs no shell', async (t) => {
+t.test('the image runs as a user that is not root, and needs no shell', async (t) => {
   const { image } = built()
   t.match(image.user, /^[1-9]\d*:[1-9]\d*$/)
   t.strictSame(image.command, ['node', '--report-exclude-env', '--disable-sigusr1', 'dist/main.js'])

@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import pinoPretty from 'pino-pretty'
 import t, { type Test } from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
@@ -9,16 +8,16 @@ import { executionContact, uuid } from '../sandbox/parts.ts'
 import { loadConfig } from '../src/config/config.ts'
 import { type Environment, fileNames, SettingsSchema } from '../src/config/settings.ts'
 import { examine } from '../src/doctor/examine.ts'
-import { textOf } from '../src/doctor/report.ts'
+import { textOf } from '../src/doctor/findings.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 import { createIssuer } from './harness/issuer.ts'
-import { startService } from './harness/service.ts'
+import { startService, until } from './harness/service.ts'
 import { httpResponse, jsonResponse, startRawHilos } from './upstream/raw-hilos.ts'
 
 const charactersFrom = (first: number, last: number) =>
   String.fromCharCode(...Array.from({ length: last - first + 1 }, (_, index) => first + index))
 
-/** What somebody outside may try to write into the log, so that a person or a program reads what we never said. */
+/** Texts that an outsider may try to write into the log, so that a person or a program reads a line that is not ours. */
 const attacks: Readonly<Record<string, string>> = {
   'a line feed': '\n{"level":60,"msg":"forged"}\n',
   'a carriage return': '\r{"level":60,"msg":"forged"}',
@@ -36,22 +35,18 @@ const attacks: Readonly<Record<string, string>> = {
   '10 kB': `forged${'x'.repeat(10_000)}`,
 }
 
-/** Whatever ends a line, moves a cursor, begins an escape sequence, turns the direction, or is no character. */
+/** Characters that end a line, move a cursor, begin an escape sequence or turn the direction, and half characters. */
 const harmful = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/u
 
-/** The log, as it is and as `npm run demo` and `npm run dev` show it, has lines of ours only. */
-function isOurs(t: Test, written: string, how: string): void {
-  const lines = written.split('\n').slice(0, -1)
-  t.strictSame(
-    lines.filter((line) => !isLineOfOurs(line)).map((line) => line.slice(0, 400)),
-    [],
-    how,
-  )
+/** All lines of the log are ours, in JSON and as `npm run dev` shows them. */
+function checkLog(t: Test, log: string, attack: string): void {
+  const lines = log.split('\n').slice(0, -1)
+  t.equal(lines.find((line) => !isOurs(line))?.slice(0, 400), undefined, attack)
 }
 
 const prettify = pinoPretty.prettyFactory({ singleLine: true, colorize: false })
 
-function isLineOfOurs(line: string): boolean {
+function isOurs(line: string): boolean {
   let isClean = line.startsWith('{"level":') && line.length < 4096 && !harmful.test(line)
   const parsed = JSON.parse(line, (name, value) => {
     if (harmful.test(name) || (typeof value === 'string' && harmful.test(value))) isClean = false
@@ -60,39 +55,12 @@ function isLineOfOurs(line: string): boolean {
   return isClean && parsed.level < 60 && !harmful.test(prettify(line).replaceAll('\n', ''))
 }
 
-t.test('the search for harm, when there is some, finds it', async (t) => {
-  for (const [how, attack] of Object.entries(attacks)) t.equal(harmful.test(attack), how !== '10 kB', how)
+t.test('the search for harmful characters finds all attacks but the long one', async (t) => {
+  for (const [name, attack] of Object.entries(attacks)) t.equal(harmful.test(attack), name !== '10 kB', name)
   t.notOk(harmful.test('Zoë Łukasz 山田 أحمد 👩‍🚀 line'))
 })
 
-t.test('a caller, whatever a request has in it, writes nothing into the log but what is theirs to say', async (t) => {
-  const { origin, log, service } = await startService(t)
-  const path = `/execution-contacts/${documentIds.ready}`
-  for (const [how, attack] of Object.entries(attacks)) {
-    for (const encoding of ['utf8', 'latin1'] as const) {
-      const ask = (head: string) => speak(origin, Buffer.from(`${head}\r\nConnection: close\r\n\r\n`, encoding))
-      await ask(`GET /${attack} HTTP/1.1\r\nHost: a`)
-      await ask(`GET ${path}${attack} HTTP/1.1\r\nHost: a`)
-      await ask(`GET ${path}?view=${attack}&${attack}=1 HTTP/1.1\r\nHost: a`)
-      await ask(`GET /${encodeURIComponent(attack.toWellFormed())} HTTP/1.1\r\nHost: a`)
-      await ask(`GET ${path}%zz${attack} HTTP/1.1\r\nHost: a`)
-      await ask(`GET${attack} ${path} HTTP/1.1\r\nHost: a`)
-      await ask(`GET ${path} HTTP/1.1${attack}\r\nHost: a`)
-      await ask(`GET ${path} HTTP/1.1\r\nHost: ${attack}`)
-      const names = ['user-agent', 'x-request-id', 'traceparent', 'tracestate', 'accept', 'cache-control', 'forwarded']
-      for (const name of [...names, 'authorization', 'if-none-match', 'x-forwarded-for', 'content-type', 'expect'])
-        await ask(`GET ${path} HTTP/1.1\r\nHost: a\r\n${name}: ${name === 'traceparent' ? wellFormed : ''}${attack}`)
-      await ask(`GET ${path} HTTP/1.1\r\nHost: a\r\nx-${attack}: a`)
-      await service.operators?.inject({ method: 'GET', url: `/${attack}`, headers: { 'x-request-id': attack } })
-    }
-    isOurs(t, log(), how)
-  }
-  t.ok(log().split('\n').length > 400)
-})
-
-const wellFormed = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
-
-/** Sends bytes, and waits until the other side has closed. */
+/** Sends bytes, and waits until the server has closed the connection. */
 function speak(origin: string, bytes: Buffer): Promise<void> {
   const { hostname, port } = new URL(origin)
   return new Promise((resolve) => {
@@ -104,33 +72,64 @@ function speak(origin: string, bytes: Buffer): Promise<void> {
   })
 }
 
-t.test('an access token, whatever its claims and its header say, writes nothing of harm into the log', async (t) => {
+t.test('no part of a request writes a line into the log', async (t) => {
+  const { origin, log, service } = await startService(t)
+  const path = `/execution-contacts/${documentIds.ready}`
+  const names = [
+    ...['user-agent', 'x-request-id', 'traceparent', 'tracestate', 'accept', 'cache-control', 'forwarded'],
+    ...['authorization', 'if-none-match', 'x-forwarded-for', 'content-type', 'expect'],
+  ]
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  for (const [name, attack] of Object.entries(attacks)) {
+    const targets = [
+      ...[`/${attack}`, `${path}${attack}`, `${path}?view=${attack}&${attack}=1`, `${path}%zz${attack}`],
+      `/${encodeURIComponent(attack.toWellFormed())}`,
+    ]
+    const headers = [
+      ...names.map((header) => `${header}: ${attack}`),
+      ...[`traceparent: ${traceparent}${attack}`, `x-${attack}: a`],
+    ]
+    const heads = [
+      ...targets.map((target) => `GET ${target} HTTP/1.1\r\nHost: a`),
+      ...headers.map((header) => `GET ${path} HTTP/1.1\r\nHost: a\r\n${header}`),
+      ...[`GET${attack} ${path} HTTP/1.1\r\nHost: a`, `GET ${path} HTTP/1.1${attack}\r\nHost: a`],
+      `GET ${path} HTTP/1.1\r\nHost: ${attack}`,
+    ]
+    for (const encoding of ['utf8', 'latin1'] as const)
+      for (const head of heads) await speak(origin, Buffer.from(`${head}\r\nConnection: close\r\n\r\n`, encoding))
+    await service.operators?.inject({ method: 'GET', url: `/${attack}`, headers: { 'x-request-id': attack } })
+    checkLog(t, log(), name)
+  }
+  t.ok(log().split('\n').length > 400)
+})
+
+t.test('no claim and no header of an access token writes a line into the log', async (t) => {
   const issuer = await createIssuer(t)
   const { get, log, clock } = await startService(t, {
     env: { JWT_ISSUER: issuer.issuer, JWT_AUDIENCE: issuer.audience, JWT_JWKS_URL: issuer.jwksUrl },
   })
   const exp = clock.now() / 1000 + 300
-  for (const [how, attack] of Object.entries(attacks)) {
-    for (const claims of [{ sub: attack }, { scope: attack }, { scp: [attack] }, { hilos_flows: [attack] }])
-      await ask({ exp, ...claims })
-    for (const claims of [{ iss: attack }, { aud: attack }, { exp: attack }]) await ask({ exp, ...claims })
-    for (const header of [{ kid: attack }, { alg: attack }, { typ: attack }, { [attack]: attack }])
-      await ask({ exp }, header)
-    isOurs(t, log(), how)
-  }
-  const plain = 'Zoë|山田|أحمد'
-  t.equal(await ask({ exp, sub: plain }), 200)
-  t.match(log(), `"caller":"${plain}"`, 'and a name in any alphabet is one')
-
   async function ask(claims: object, header?: Record<string, unknown>): Promise<number> {
-    const token = issuer.sign({ ...claims }, header && { header })
+    const token = issuer.sign({ exp, ...claims }, header && { header })
     return (await get(`/execution-contacts/${documentIds.ready}`, { authorization: `Bearer ${token}` })).status
   }
+  for (const [name, attack] of Object.entries(attacks)) {
+    for (const claim of ['sub', 'scope', 'iss', 'aud', 'exp']) await ask({ [claim]: attack })
+    for (const claim of ['scp', 'hilos_flows']) await ask({ [claim]: [attack] })
+    for (const header of ['kid', 'alg', 'typ', attack]) await ask({}, { [header]: attack })
+    checkLog(t, log(), name)
+  }
+  const plain = 'Zoë|山田|أحمد'
+  t.equal(await ask({ sub: plain }), 200)
+  t.match(log(), `"caller":"${plain}"`, 'a name in any alphabet is logged')
 })
 
-t.test('Hilos, whatever it calls its fields and answers with, writes nothing of harm into the log', async (t) => {
+t.test('no field of a document and no response of Hilos writes a line into the log', async (t) => {
   const { get, log, sandbox } = await startService(t)
-  for (const [index, [how, attack]] of Object.entries(attacks).entries()) {
+  let answer: string | Buffer = ''
+  const raw = await startRawHilos(t, (socket) => socket.end(answer))
+  const other = await startService(t, { env: { HILOS_BASE_URL: raw.baseUrl } })
+  for (const [index, [name, attack]] of Object.entries(attacks).entries()) {
     const id = uuid(0x1091, index)
     sandbox.documents.set(id, () => ({
       ...executionContact(id),
@@ -140,14 +139,8 @@ t.test('Hilos, whatever it calls its fields and answers with, writes nothing of 
       execution_steps: [{ [attack]: attack, status: attack, step: { [attack]: [attack], step_type: attack } }],
     }))
     t.equal((await get(`/execution-contacts/${id}`)).status, 200)
-    isOurs(t, log(), how)
-  }
-  t.match(log(), /"path":"execution_steps\[\]\.step\.\(unprintable\)"/, 'and what strays is told')
+    checkLog(t, log(), name)
 
-  let answer: string | Buffer = ''
-  const raw = await startRawHilos(t, (socket) => socket.end(answer))
-  const before = await startService(t, { env: { HILOS_BASE_URL: raw.baseUrl } })
-  for (const [how, attack] of Object.entries(attacks)) {
     const one = attack.replace(/[\r\n]/g, '')
     for (const each of [
       httpResponse(429, { 'retry-after': one }),
@@ -160,70 +153,68 @@ t.test('Hilos, whatever it calls its fields and answers with, writes nothing of 
       attack,
     ]) {
       answer = each
-      await before.get(`/execution-contacts/${uuid(0x1092, raw.requests.length)}`)
-      before.clock.advance(400_000)
+      await other.get(`/execution-contacts/${uuid(0x1092, raw.requests.length)}`)
+      other.clock.advance(400_000)
     }
-    isOurs(t, before.log(), how)
+    checkLog(t, other.log(), name)
   }
+  t.match(log(), /"path":"execution_steps\[\]\.step\.\(unprintable\)"/, 'the place of drift is logged')
   t.ok(raw.requests.length > 100)
 })
 
-t.test(
-  'a callers’ file, whatever is written into it, writes nothing of harm into the log or onto stderr',
-  async (t) => {
-    const { log, callersFile } = await startService(t, { callers: [{ name: 'support-web', profile: 'agent' }] })
-    const entry = { name: 'a', keySha256: 'a'.repeat(64), profile: 'agent', flows: [] }
-    for (const [how, attack] of Object.entries(attacks)) {
-      const text = [
-        ...[{ name: attack }, { keySha256: attack }, { profile: attack }, { flows: [attack] }, { [attack]: attack }],
-      ].map((change) => JSON.stringify({ [attack]: attack, callers: [{ ...entry, ...change }, attack] }))
-      for (const each of [...text, attack, `{"${attack}":1,"${attack}":2}`]) {
-        writeFileSync(callersFile, each)
-        const { problem } = problemOf({ ...required, DANGEROUSLY_ALLOW_ANONYMOUS: 'false', CALLERS_FILE: callersFile })
-        t.ok(isSentenceOfOurs(problem), how)
-      }
-    }
-    while (!/"problems":/.test(log())) await setTimeout(5)
-    isOurs(t, log(), 'a changed file')
-  },
-)
-
 const required = { HILOS_TOKEN: 'x', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' }
 
-/** What stderr would be told of these settings, and the log if they are in order. */
-function problemOf(env: Environment): { readonly problem: string; readonly warnings: readonly string[] } {
+/** The message on stderr about these settings, and the warnings in the log. */
+function messagesAbout(env: Environment): { readonly message: string; readonly warnings: readonly string[] } {
   try {
-    return { problem: '', warnings: loadConfig(env).warnings }
+    return { message: '', warnings: loadConfig({ ...required, ...env }).warnings }
   } catch (error) {
-    return { problem: (error as Error).message, warnings: [] }
+    return { message: (error as Error).message, warnings: [] }
   }
 }
 
-/** Whether each line, but for a name that looks like one, is in our words. */
-function isSentenceOfOurs(problem: string): boolean {
-  return problem.split('\n').every((line) => !harmful.test(line) && line.length < 1000 && !/forged(?!x*…)/.test(line))
+/** Each line has only our words, and perhaps the beginning of a name. */
+function checkMessage(t: Test, message: string, attack: string): void {
+  const isOurs = (line: string) => !harmful.test(line) && line.length < 1000 && !/forged(?!x*…)/.test(line)
+  if (!message.split('\n').every(isOurs)) t.fail(`${attack}: ${JSON.stringify(message)}`)
 }
 
-t.test('a setting, whatever its name, its value and its file hold, writes nothing of harm anywhere', async (t) => {
+t.test('no callers file writes a line into the log or to stderr', async (t) => {
+  const { log, callersFile } = await startService(t, { callers: [{ name: 'support-web', profile: 'agent' }] })
+  const entry = { name: 'a', keySha256: 'a'.repeat(64), profile: 'agent', flows: [] }
+  for (const [name, attack] of Object.entries(attacks)) {
+    const changes = { name: attack, keySha256: attack, profile: attack, flows: [attack], [attack]: attack }
+    const files = Object.entries(changes).map(([field, value]) =>
+      JSON.stringify({ [attack]: attack, callers: [{ ...entry, [field]: value }, attack] }),
+    )
+    for (const text of [...files, attack, `{"${attack}":1,"${attack}":2}`]) {
+      writeFileSync(callersFile, text)
+      const { message } = messagesAbout({ DANGEROUSLY_ALLOW_ANONYMOUS: 'false', CALLERS_FILE: callersFile })
+      checkMessage(t, message, name)
+    }
+  }
+  await until(() => log().includes('"problems":'))
+  checkLog(t, log(), 'a changed file')
+})
+
+t.test('no setting writes a line into the log, to stderr or into the output of the doctor', async (t) => {
   const file = join(t.testdir(), 'secret')
   const names = [...Object.keys(SettingsSchema.properties), ...fileNames, 'REDIS_URL']
-  for (const [how, attack] of Object.entries(attacks)) {
+  for (const [name, attack] of Object.entries(attacks)) {
     writeFileSync(file, attack)
-    const misnamed = ['HILOS_', 'CALLER_', 'JWT_', 'CORS_ORIGINS_'].map((name) => ({ [`${name}${attack}`]: attack }))
-    const environments = [
-      ...names.map((name) => ({ [name]: attack })),
-      ...fileNames.map((name) => ({ HILOS_TOKEN: undefined, [name]: file })),
-      ...[...misnamed, { [attack]: attack }],
-    ].map((changes): Environment => ({ ...required, ...changes }))
+    const misspelt = ['HILOS_', 'CALLER_', 'JWT_', 'CORS_ORIGINS_'].map((start) => ({ [start + attack]: attack }))
+    const environments: readonly Environment[] = [
+      ...names.map((setting) => ({ [setting]: attack })),
+      ...fileNames.map((setting) => ({ HILOS_TOKEN: undefined, [setting]: file })),
+      ...[...misspelt, { [attack]: attack }],
+    ]
     const written: string[] = []
     const logger = createLogger('info', { write: (line) => void written.push(line) })
-    for (const env of environments) {
-      const { problem, warnings } = problemOf(env)
-      if (!isSentenceOfOurs(problem)) t.fail(`${how}: ${JSON.stringify(problem)}`)
+    for (const { message, warnings } of environments.map(messagesAbout)) {
+      checkMessage(t, message, name)
       for (const warning of warnings) logger.warn(warning)
     }
-    isOurs(t, written.join(''), how)
-    for (const changes of misnamed)
-      t.ok(isSentenceOfOurs(textOf(await examine({ ...required, ...changes }))), `${how}, the doctor`)
+    checkLog(t, written.join(''), name)
+    for (const env of misspelt) checkMessage(t, textOf(await examine({ ...required, ...env })), name)
   }
 })

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parse, stringify } from 'yaml'
 
-/** Writes the PrometheusRule of the Kubernetes deployment from the alert rules, which are Prometheus's own and have the comments. */
+// `npm run alerts`: generates the PrometheusRule for Kubernetes from the rule file of Prometheus, which has the comments.
 const rules = new URL('../deploy/prometheus/alerts.yaml', import.meta.url)
 const resource = new URL('../deploy/kubernetes/components/monitoring/prometheus-rule.yaml', import.meta.url)
 
@@ -11,5 +11,5 @@ const prometheusRule = {
   metadata: { name: 'hilos-bff', labels: { 'app.kubernetes.io/name': 'hilos-bff' } },
   spec: parse(readFileSync(rules, 'utf8')),
 }
-const heading = '# Made of deploy/prometheus/alerts.yaml by `npm run alerts`: change it there.\n'
+const heading = '# Generated from deploy/prometheus/alerts.yaml with `npm run alerts`. Change that file.\n'
 writeFileSync(resource, heading + stringify(prometheusRule, { lineWidth: 0 }))

@@ -4,7 +4,8 @@ import { createService } from '../src/app.ts'
 import { loadConfig } from '../src/config/config.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 
-/** Writes the OpenAPI documents of both listeners from their routes; with `--check`, only says whether they are what the routes say. */
+// `npm run openapi`: writes the OpenAPI documents of both listeners from their routes. With `--check`, it writes nothing, and its
+// exit status is 1 if a document is not up to date.
 const config = loadConfig({ HILOS_TOKEN: 'not-used', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' })
 const service = await createService(config, createLogger('silent', { write: () => {} }))
 await service.operators?.ready()
@@ -19,7 +20,7 @@ for (const [name, document] of Object.entries(documents)) {
   const current = `${JSON.stringify(document, null, 2)}\n`
   if (!argv.includes('--check')) writeFileSync(file, current)
   else if (readFileSync(file, 'utf8') !== current) {
-    stderr.write(`${name} is not what the routes say: run \`npm run openapi\` and commit it.\n`)
+    stderr.write(`${name} is not up to date: run \`npm run openapi\` and commit the file.\n`)
     process.exitCode = 1
   }
 }

@@ -2,11 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { stdout } from 'node:process'
 
-/**
- * `npm run --silent sbom`: what runs in production, as CycloneDX, from the lockfile alone. npm's own `--omit=dev` would leave out
- * what production and development share, lru-cache for one (https://github.com/npm/cli/issues/7909), so it is asked for
- * everything, and what it marks as development is taken out here.
- */
+// `npm run --silent sbom`: prints a bill of materials of the production packages as CycloneDX, from the lockfile. `--omit=dev` of
+// npm leaves out packages that production and development share, for example lru-cache (https://github.com/npm/cli/issues/7909).
+// So npm lists all packages, and those that it marks as development are removed here.
+
 interface Component {
   readonly 'bom-ref': string
   name: string
@@ -26,7 +25,7 @@ const whole = execFileSync('npm', ['sbom', '--sbom-format=cyclonedx', '--package
   maxBuffer: 64 * 1024 * 1024,
 })
 const bom: Bom = JSON.parse(whole)
-// npm takes the folder's name.
+// npm uses the name of the folder.
 bom.metadata.component.name = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')).name
 
 const components = bom.components.filter(

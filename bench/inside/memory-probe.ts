@@ -1,19 +1,19 @@
 import { constants, type NodeGCPerformanceDetail, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 
-/** What the probe answers when it is sent anything. */
+/** The reply of the probe to any message. */
 export interface MemoryReading {
-  /** Forced full collections, one after the other, in milliseconds. */
+  /** The durations of forced full collections, in milliseconds. */
   readonly fullCollectionsMs: readonly number[]
-  /** The longest of the major collections that V8 began by itself since the last reading, in milliseconds. */
+  /** The duration of the longest major collection that V8 started since the last reading, in milliseconds. */
   readonly longestMajorMs: number
-  /** After the collections, in bytes. */
+  /** In bytes, after the collections; so are the next two. */
   readonly heapUsed: number
   readonly external: number
   readonly rss: number
 }
 
-/** Preloaded into the service by `--import`, with `--expose-gc`, so that nothing of it is in `src`. */
-const forced = 7
+// The service preloads this file with `--import` and runs with `--expose-gc`, so that `src` needs no code for the bench.
+const forcedCollections = 7
 let longestMajorMs = 0
 
 const observer = new PerformanceObserver((list) => {
@@ -23,11 +23,11 @@ observer.observe({ entryTypes: ['gc'] })
 
 process.on('message', () => {
   const longest = longestMajorMs
-  const fullCollectionsMs = Array.from({ length: forced }, collect)
+  const fullCollectionsMs = Array.from({ length: forcedCollections }, collect)
   const { heapUsed, external, rss } = process.memoryUsage()
   const reading: MemoryReading = { fullCollectionsMs, longestMajorMs: longest, heapUsed, external, rss }
   process.send?.(reading)
-  // The entries of what was forced arrive later.
+  // The entries of the forced collections arrive later.
   setTimeout(() => {
     longestMajorMs = 0
   }, 100).unref()

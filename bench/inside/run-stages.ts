@@ -1,32 +1,32 @@
 import { gunzipSync } from 'node:zlib'
 import { createContactRef } from '../../src/presentation/contact/contact.ts'
 import { presentExecutionContact } from '../../src/presentation/contact/execution-contact.ts'
-import { packContact, renderView } from '../../src/presentation/views/view.ts'
+import { renderView, serializeContact } from '../../src/presentation/views/view.ts'
 import { readDocument } from '../../src/upstream/document/read-document.ts'
 
-/** The stages a document goes through between Hilos's bytes and ours, in their order. */
-export const stages = ['unzip', 'parse', 'read', 'present', 'pack', 'render'] as const
+/** The stages of a miss, from the bytes of Hilos to the bytes of the service, in their order. */
+export const stages = ['unzip', 'parse', 'read', 'present', 'serialize', 'render'] as const
 export type Stage = (typeof stages)[number]
 
 const options = { refOf: createContactRef('bench contact ref key'), metaKeys: [] }
 const ignoreDrift = () => {}
 
 /**
- * Takes one document through all stages. The one place where the bench looks into `src`.
- * @param over told after each stage
+ * Runs one document through all stages. This is the only file of the bench that measures code of `src` directly.
+ * @param onStage called after each stage
  */
-export function walk(gzip: Buffer, id: string, over: (stage: Stage) => void): Buffer {
+export function runStages(gzip: Buffer, id: string, onStage: (stage: Stage) => void): Buffer {
   const text = gunzipSync(gzip).toString()
-  over('unzip')
+  onStage('unzip')
   const json: unknown = JSON.parse(text)
-  over('parse')
+  onStage('parse')
   const document = readDocument(json, id, ignoreDrift)
-  over('read')
+  onStage('read')
   const presented = presentExecutionContact(document, options)
-  over('present')
-  const packed = packContact(presented)
-  over('pack')
-  const { body } = renderView(packed, 'timeline', 'full')
-  over('render')
+  onStage('present')
+  const serialized = serializeContact(presented)
+  onStage('serialize')
+  const { body } = renderView(serialized, 'timeline', 'full')
+  onStage('render')
   return body
 }

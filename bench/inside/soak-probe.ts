@@ -1,15 +1,15 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
-/** What the probe answers when it is sent anything: since it was last asked. */
+/** The reply of the probe to any message. */
 export interface SoakReading {
-  /** How much later than due the event loop came round, in milliseconds. */
+  /** The lag of the event loop since the last reading, in milliseconds. */
   readonly lagMs: { readonly p50: number; readonly p99: number; readonly max: number }
   readonly rss: number
   readonly heapUsed: number
   readonly external: number
 }
 
-/** Preloaded into the service by `--import`, so that nothing of it is in `src`. */
+// The service preloads this file with `--import`, so that `src` needs no code for the bench.
 const resolutionMs = 10
 const delays = monitorEventLoopDelay({ resolution: resolutionMs })
 delays.enable()

@@ -4,10 +4,10 @@ import { benchId } from '../upstream/document.ts'
 import type { GeneratorPlan, GeneratorResult } from './plan.ts'
 import { openConnection, requestText } from './raw-connection.ts'
 
-/** Our own generator of load, a process of its own. Its argument is a plan, its output a result, both as JSON. */
+// This process is the load generator of the bench. Its argument is a `GeneratorPlan`, its output a `GeneratorResult`, as JSON.
 const plan = JSON.parse(argv[2] ?? '') as GeneratorPlan
 const { origin, from, keys, headers, pace, query = '', sameInARow = 1 } = plan
-const patienceMs = 20_000
+const timeoutMs = 20_000
 
 const idle = await Promise.all(Array.from({ length: plan.connections }, () => openConnection(origin)))
 const latencies: number[] = []
@@ -15,14 +15,14 @@ const statuses: Record<string, number> = {}
 const [prefix = '', suffix = ''] = requestText(origin, `/execution-contacts/@${query}`, headers).split('@')
 
 const total = pace.kind === 'count' ? pace.requests : pace.kind === 'rate' ? pace.perSecond * pace.seconds : Infinity
-const endsMs = pace.kind === 'flat-out' ? pace.seconds * 1000 : Infinity
+const endsMs = pace.kind === 'closed-loop' ? pace.seconds * 1000 : Infinity
 const gapMs = pace.kind === 'rate' ? 1000 / pace.perSecond : 0
 let sent = 0
 let answered = 0
 const began = performance.now()
 
-/** Sends what is due as far as connections are free; a request that has to wait for one is late, and counted as late. */
-function sendWhatIsDue(): void {
+/** Sends the due requests for which a connection is free. The latency of a request counts from the moment when it was due. */
+function sendDueRequests(): void {
   const elapsed = performance.now() - began
   while (idle.length > 0 && sent < total && elapsed < endsMs && sent * gapMs <= elapsed) send(sent * gapMs || elapsed)
 }
@@ -38,18 +38,18 @@ function send(dueMs: number): void {
     statuses[word] = (statuses[word] ?? 0) + 1
     answered += 1
     if (status !== 0) idle.push(connection)
-    if (pace.kind !== 'rate') sendWhatIsDue()
+    if (pace.kind !== 'rate') sendDueRequests()
   })
 }
 
-/** Does not sleep: a timer would be late by up to a millisecond, and that is the order of what is measured. */
-function turn(): void {
-  sendWhatIsDue()
+/** A fixed rate is kept without timers, because a timer can be a millisecond late, which is as long as many responses take. */
+function tick(): void {
+  sendDueRequests()
   const elapsed = performance.now() - began
   const over = sent >= total || elapsed >= endsMs || idle.length + (sent - answered) === 0
-  if ((over && answered === sent) || elapsed > Math.min(endsMs, total * gapMs || Infinity) + patienceMs) finish()
-  else if (pace.kind === 'rate') setImmediate(turn)
-  else setTimeout(turn, 1)
+  if ((over && answered === sent) || elapsed > Math.min(endsMs, total * gapMs || Infinity) + timeoutMs) finish()
+  else if (pace.kind === 'rate') setImmediate(tick)
+  else setTimeout(tick, 1)
 }
 
 function finish(): void {
@@ -69,4 +69,4 @@ function finish(): void {
   stdout.write(JSON.stringify(result), () => exit(0))
 }
 
-turn()
+tick()

@@ -1,4 +1,4 @@
--- Asks for a new id each time, around and around: -- FROM COUNT. upstream/document.ts spells the ids the same way.
+-- Requests COUNT documents in turn, starting with number FROM. Arguments: -- FROM COUNT. upstream/document.ts makes the same ids.
 local first, count, asked = 0, 1, 0
 local before, after
 

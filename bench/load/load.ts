@@ -6,13 +6,13 @@ import type { GeneratorPlan, GeneratorResult, LoadResult, Plan } from './plan.ts
 
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
-/** Whether wrk, which asks much faster than our own generator, is installed. */
+/** Whether wrk is installed. It sends requests much faster than our own generator. */
 export const hasWrk = spawnSync('wrk', ['-v']).error === undefined
 
-/** Asks as fast as answers come. */
-export function flatOut(plan: Plan, seconds: number, core: number | null): Promise<LoadResult> {
+/** Each connection sends its next request as soon as it has a response. */
+export function runClosedLoop(plan: Plan, seconds: number, core: number | null): Promise<LoadResult> {
   if (hasWrk) return runWrk(plan, seconds, core)
-  return generate({ ...plan, pace: { kind: 'flat-out', seconds } }, core)
+  return generate({ ...plan, pace: { kind: 'closed-loop', seconds } }, core)
 }
 
 /** Runs our own generator. */
@@ -36,25 +36,25 @@ async function runWrk(plan: Plan, seconds: number, core: number | null): Promise
   return readWrk(await runProgram({ command: 'wrk', args, core }))
 }
 
-/** wrk does not tell statuses apart; what is neither 2xx nor 3xx counts as 400. */
+/** wrk does not count statuses. A response that is neither 2xx nor 3xx counts as 400. */
 function readWrk(output: string): LoadResult {
   const [, requests = 'NaN', time = 'NaN', unit = 's'] = /(\d+) requests in ([\d.]+)([sm])/.exec(output) ?? []
   const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? 0)
-  const trouble = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output)?.slice(1) ?? []
-  const lost = trouble.reduce((sum, count) => sum + Number(count), 0)
+  const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output)?.slice(1) ?? []
+  const lost = errors.reduce((sum, count) => sum + Number(count), 0)
   return {
     requests: Number(requests),
     seconds: Number(time) * (unit === 'm' ? 60 : 1),
     statuses: {
-      fine: Number(requests) - refused,
+      ok: Number(requests) - refused,
       ...(refused > 0 && { 400: refused }),
       ...(lost > 0 && { none: lost }),
     },
   }
 }
 
-/** How many of the answers were none, or not what was hoped for. */
-export function disappointments({ statuses }: LoadResult): number {
+/** How many requests got an error or no response. */
+export function failedRequests({ statuses }: LoadResult): number {
   return Object.entries(statuses)
     .filter(([status]) => status === 'none' || Number(status) >= 400)
     .reduce((sum, [, count]) => sum + count, 0)

@@ -1,18 +1,18 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 
-/** One answer as it came over the wire. */
+/** A response as it was received. */
 export interface RawAnswer {
-  /** 0 when the connection ended instead. */
+  /** 0 if the connection ended before the response. */
   readonly status: number
-  /** Status line and headers, without the empty line. */
+  /** The status line and the headers, without the empty line. */
   readonly head: string
   readonly headBytes: number
   readonly body: Buffer
 }
 
 export interface RawConnection {
-  /** Sends one request, which must be the only one under way. */
+  /** Sends a request. The response to the previous one must have arrived. */
   readonly ask: (request: string, answered: (answer: RawAnswer) => void) => void
   readonly close: () => void
 }
@@ -20,7 +20,7 @@ export interface RawConnection {
 const nothing = Buffer.alloc(0)
 const lastChunk = Buffer.from('\r\n0\r\n\r\n')
 
-/** A keep-alive HTTP/1.1 connection that does as little as possible. */
+/** Opens a keep-alive HTTP/1.1 connection. It parses as little as possible, to save time. */
 export async function openConnection(origin: string): Promise<RawConnection> {
   const { hostname, port } = new URL(origin)
   const socket = connect({ host: hostname, port: Number(port), noDelay: true })
@@ -53,7 +53,7 @@ export async function openConnection(origin: string): Promise<RawConnection> {
   }
 }
 
-/** Null while something is missing. Of bodies that are sent in chunks only the end is looked for. */
+/** Returns null while the response is incomplete. A chunked body is not decoded; only its end is detected. */
 function completeAnswer(received: Buffer): RawAnswer | null {
   const end = received.indexOf('\r\n\r\n')
   if (end < 0) return null
@@ -71,7 +71,7 @@ function isComplete(head: string, status: number, body: Buffer): boolean {
   return body.subarray(-lastChunk.length).equals(lastChunk)
 }
 
-/** The text of a GET. */
+/** Returns a GET request as text. */
 export function requestText(origin: string, path: string, headers: Readonly<Record<string, string>>): string {
   const lines = Object.entries({ host: new URL(origin).host, ...headers }).map(
     ([name, value]) => `${name}: ${value}\r\n`,

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { argv } from 'node:process'
 import type { RecordedAnswer, RecordedAnswers } from '../recorded-answers.ts'
 
-/** The least node:http can do for these answers. Arguments: port, file with recorded answers. */
+// Sends recorded responses with as little work as possible for node:http. Arguments: port, file with the responses.
 const [, , port, file] = argv
 const recorded: RecordedAnswers = JSON.parse(readFileSync(file ?? '', 'utf8'))
 const full = constantOf(recorded.full)

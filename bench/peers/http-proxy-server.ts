@@ -2,7 +2,7 @@ import { argv } from 'node:process'
 import httpProxy from '@fastify/http-proxy'
 import Fastify from 'fastify'
 
-/** The document as Hilos sends it, with the key put in, and nothing remembered. Arguments: port, origin, token. */
+// Adds the token to requests, and passes on the documents of Hilos without a cache. Arguments: port, origin, token.
 const [, , port, upstream = '', token] = argv
 const app = Fastify()
 await app.register(httpProxy, {

@@ -1,4 +1,4 @@
-// About what our view `timeline` keeps, written the way one would write it inside nginx.
+// Keeps about the same fields as our view `timeline`, as one would write it for nginx.
 import crypto from 'crypto';
 
 function contact(r) {

@@ -2,7 +2,7 @@ import { generate } from '../load/load.ts'
 import type { GeneratorResult } from '../load/plan.ts'
 import { planFor, warmUp } from '../sample.ts'
 import type { Bench, Findings, Section } from '../section.ts'
-import { type Cast, interleave, withCast } from '../started-subjects.ts'
+import { interleave, type StartedSubjects, withSubjects } from '../started-subjects.ts'
 import { formatSpread, spreadOf } from '../statistics.ts'
 import { ceiling } from '../subjects/ceiling.ts'
 import { nginxTrimmed } from '../subjects/nginx.ts'
@@ -14,13 +14,13 @@ const perSecond = 2000
 const keys = 1000
 const connections = 64
 
-/** How long callers wait when requests come at a steady pace, whatever becomes of the ones before. */
+/** Latencies when requests come at a fixed rate (open loop). */
 export const fixedRate: Section = {
   name: 'rate',
-  run: (bench) => withCast([ceiling, service, nginxTrimmed, varnish], bench, (cast) => measure(bench, cast)),
+  run: (bench) => withSubjects([ceiling, service, nginxTrimmed, varnish], bench, (started) => measure(bench, started)),
 }
 
-async function measure(bench: Bench, { subjects, missing }: Cast): Promise<Findings> {
+async function measure(bench: Bench, { subjects, missing }: StartedSubjects): Promise<Findings> {
   const from = bench.freshNumbers(keys)
   const plan = (subject: Subject) => ({ ...planFor(subject), from, keys, connections })
   for (const subject of subjects) {
@@ -37,10 +37,10 @@ async function measure(bench: Bench, { subjects, missing }: Cast): Promise<Findi
   const column = (name: string, digits: number, value: (result: GeneratorResult) => number) =>
     formatSpread(spread(name, value), digits)
   return {
-    title: `Waiting at ${perSecond.toLocaleString('en-US')} hits a second`,
+    title: `Latency at ${perSecond.toLocaleString('en-US')} hits a second`,
     notes: [
-      `Milliseconds from when a request was due, over ${connections} connections and ${keys} documents. Ours is an open ` +
-        'loop: a request that had to wait for a connection has waited. The ceiling shows what the generator adds.',
+      `Milliseconds from the moment when a request was due, with ${connections} connections and ${keys} documents. This is an ` +
+        'open loop: the time that a request waits for a connection counts. The ceiling shows the latency of the generator.',
       ...missing,
     ],
     tables: [

@@ -1,7 +1,7 @@
 import { generate } from '../load/load.ts'
-import { doubtsAbout, planFor, sampleFlatOut, tableOf, warmUp } from '../sample.ts'
+import { planFor, sampleClosedLoop, tableOf, warmUp, warningsAbout } from '../sample.ts'
 import type { Bench, Findings, Section } from '../section.ts'
-import { type Cast, interleave, withCast } from '../started-subjects.ts'
+import { interleave, type StartedSubjects, withSubjects } from '../started-subjects.ts'
 import { ceiling } from '../subjects/ceiling.ts'
 import { nginxFull, nginxTrimmed } from '../subjects/nginx.ts'
 import { service } from '../subjects/service.ts'
@@ -9,13 +9,14 @@ import { varnish } from '../subjects/varnish.ts'
 
 const keys = 10_000
 
-/** Ten thousand documents, one after the other. */
+/** Hits on many documents. */
 export const manyKeys: Section = {
   name: 'keys',
-  run: (bench) => withCast([ceiling, service, nginxFull, nginxTrimmed, varnish], bench, (cast) => measure(bench, cast)),
+  run: (bench) =>
+    withSubjects([ceiling, service, nginxFull, nginxTrimmed, varnish], bench, (started) => measure(bench, started)),
 }
 
-async function measure(bench: Bench, { subjects, missing }: Cast): Promise<Findings> {
+async function measure(bench: Bench, { subjects, missing }: StartedSubjects): Promise<Findings> {
   const from = bench.freshNumbers(keys)
   for (const subject of subjects) {
     bench.say(`  filling ${subject.name}`)
@@ -24,14 +25,14 @@ async function measure(bench: Bench, { subjects, missing }: Cast): Promise<Findi
   }
   await warmUp(bench, subjects, { from, keys })
   const samples = await interleave(subjects, bench.flags.rounds, (subject) =>
-    sampleFlatOut(bench, subject, { from, keys }),
+    sampleClosedLoop(bench, subject, { from, keys }),
   )
   return {
     title: `Hits on ${keys.toLocaleString('en-US')} documents`,
     notes: [
-      'Each request asks for the next document, around and around. The ceiling has only one answer to give.',
+      'Requests ask for the documents in turn. The ceiling always sends the same response.',
       ...missing,
-      ...doubtsAbout(samples, []),
+      ...warningsAbout(samples, []),
     ],
     tables: [tableOf(samples, 'hits', 'hit', ceiling.name)],
     goals: [],

@@ -1,6 +1,6 @@
-import { cpuOf, doubtsAbout, type Sample, sampleFlatOut, tableOf, warmUp } from '../sample.ts'
+import { cpuOf, type Sample, sampleClosedLoop, tableOf, warmUp, warningsAbout } from '../sample.ts'
 import type { Bench, Findings, Section, Table } from '../section.ts'
-import { type Cast, interleave, withCast } from '../started-subjects.ts'
+import { interleave, type StartedSubjects, withSubjects } from '../started-subjects.ts'
 import { formatSpread, spreadOf } from '../statistics.ts'
 import { service, serviceWith } from '../subjects/service.ts'
 
@@ -19,27 +19,27 @@ const intoFile = serviceWith({ name: 'as shipped, into a file', log: 'file' })
 const traced = serviceWith({ name: 'as shipped, every request traced', log: 'pipe', traced: true })
 const tracedRarely = serviceWith({ name: 'as shipped, one in 100 traced', log: 'pipe', traced: true, env: rarely })
 
-/** What it costs to write down who asked and what they were shown, and to make a span of it. */
+/** The cost of the request log, the record of disclosure and traces. */
 export const log: Section = {
   name: 'log',
   run: (bench) =>
-    withCast([service, intoFile, disclosuresOnly, neither, noLog, traced, tracedRarely], bench, (cast) =>
-      measure(bench, cast),
+    withSubjects([service, intoFile, disclosuresOnly, neither, noLog, traced, tracedRarely], bench, (started) =>
+      measure(bench, started),
     ),
 }
 
-async function measure(bench: Bench, { subjects, missing }: Cast): Promise<Findings> {
+async function measure(bench: Bench, { subjects, missing }: StartedSubjects): Promise<Findings> {
   await warmUp(bench, subjects)
-  const samples = await interleave(subjects, bench.flags.rounds, (subject) => sampleFlatOut(bench, subject))
+  const samples = await interleave(subjects, bench.flags.rounds, (subject) => sampleClosedLoop(bench, subject))
   return {
-    title: 'What the log costs',
+    title: 'The cost of logs and traces',
     notes: [
-      'Everybody asks for the same document. As shipped, a hit leaves two lines, that of the request and that of the ' +
-        'record of disclosure, in batches down a pipe that somebody else empties.',
-      'Spans are sent to a collector that throws them away; at this load most are dropped before, as the SDK does ' +
-        'with what its queue cannot hold.',
+      'All callers ask for the same document. As shipped, a hit writes two lines, one for the request and one for the ' +
+        'record of disclosure. They are written in batches to a pipe that another process reads.',
+      'Spans are sent to a collector that discards them. At this load, the SDK drops most spans before that, because its ' +
+        'queue is full.',
       ...missing,
-      ...doubtsAbout(samples, []),
+      ...warningsAbout(samples, []),
     ],
     tables: [tableOf(samples, 'hits', 'hit', noLog.name), differences(samples)],
     goals: [],
@@ -47,7 +47,7 @@ async function measure(bench: Bench, { subjects, missing }: Cast): Promise<Findi
   }
 }
 
-/** One row for each thing that can be left out. */
+/** Returns the additional CPU time for each kind of log and for traces. */
 function differences(samples: ReadonlyMap<string, readonly Sample[]>): Table {
   const rows = [
     ['the line of a request', service.name, disclosuresOnly.name],
@@ -58,12 +58,12 @@ function differences(samples: ReadonlyMap<string, readonly Sample[]>): Table {
     ['a span of one request in 100', tracedRarely.name, service.name],
   ] as const
   return {
-    columns: ['What', 'CPU µs per hit'],
-    rows: rows.map(([what, having, lacking]) => {
-      const without = cpuOf(samples, lacking)
-      // Round by round, so that what disturbed a whole round cancels out.
-      const more = cpuOf(samples, having).map((cpu, round) => cpu - (without[round] ?? Number.NaN))
-      return [what, formatSpread(spreadOf(more), 1)]
+    columns: ['Part', 'CPU µs per hit'],
+    rows: rows.map(([part, nameWith, nameWithout]) => {
+      const without = cpuOf(samples, nameWithout)
+      // Values of the same round are subtracted, so that a disturbance of a whole round cancels out.
+      const additional = cpuOf(samples, nameWith).map((cpu, round) => cpu - (without[round] ?? Number.NaN))
+      return [part, formatSpread(spreadOf(additional), 1)]
     }),
   }
 }

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { residentBytes } from '../cpu.ts'
 import type { MemoryReading } from '../inside/memory-probe.ts'
 import { generate } from '../load/load.ts'
-import type { Running } from '../processes.ts'
-import { askOnce } from '../recorded-answers.ts'
+import type { RunningProgram } from '../processes.ts'
+import { requestOnce } from '../recorded-answers.ts'
 import { planFor } from '../sample.ts'
 import type { Bench, Findings, Goal, Section } from '../section.ts'
 import { formatNumber, formatSpread, spreadOf } from '../statistics.ts'
@@ -14,9 +14,9 @@ import type { Subject } from '../subjects/subject.ts'
 import { benchId } from '../upstream/document.ts'
 
 const probe = fileURLToPath(new URL('../inside/memory-probe.ts', import.meta.url))
-/** Asked for before anything is measured, so that the heap and the compilers have grown already. */
+/** Loaded before the first measurement, so that the heap has grown and the code is compiled. */
 const warmDocuments = 3000
-/** The widest view is what is remembered. */
+/** The cache stores the widest view. */
 const query = '?view=transcript'
 const mebibyte = 1024 ** 2
 
@@ -24,11 +24,11 @@ interface Level {
   readonly documents: number
   readonly residentBytes: number
   readonly reading: MemoryReading
-  /** Of some documents asked for again, those the service had to call for. */
-  readonly forgotten: number
+  /** How many documents of a sample are no longer in the cache. */
+  readonly missing: number
 }
 
-/** What remembered contacts take, and how long the collector stops the world for them. */
+/** The memory of cached contacts, and the pauses of the garbage collector that they cause. */
 export const memory: Section = { name: 'memory', run: measure }
 
 async function measure(bench: Bench): Promise<Findings> {
@@ -38,10 +38,10 @@ async function measure(bench: Bench): Promise<Findings> {
   )
   try {
     const first = bench.freshNumbers(Math.max(warmDocuments, ...bench.flags.documents))
-    const { body } = await askOnce(subject.origin, benchId(first), {}, query)
+    const { body } = await requestOnce(subject.origin, benchId(first), {}, query)
     const levels: Level[] = []
     for (const documents of [warmDocuments, ...bench.flags.documents.filter((count) => count > warmDocuments)]) {
-      bench.say(`  filling up to ${documents} documents`)
+      bench.say(`  filling the cache up to ${documents} documents`)
       levels.push(await fillTo(bench, subject, running, { first, from: levels.at(-1)?.documents ?? 0, documents }))
     }
     return findingsOf(levels, body.length)
@@ -52,12 +52,12 @@ async function measure(bench: Bench): Promise<Findings> {
 
 interface Range {
   readonly first: number
-  /** Documents that are remembered already. */
+  /** The number of documents that are already cached. */
   readonly from: number
   readonly documents: number
 }
 
-async function fillTo(bench: Bench, subject: Subject, running: Running, range: Range): Promise<Level> {
+async function fillTo(bench: Bench, subject: Subject, running: RunningProgram, range: Range): Promise<Level> {
   const { first, from, documents } = range
   const requests = documents - from
   const plan = { ...planFor(subject), from: first + from, keys: requests, connections: 16, query }
@@ -66,16 +66,16 @@ async function fillTo(bench: Bench, subject: Subject, running: Running, range: R
   running.child.send('read')
   const [reading] = (await once(running.child, 'message')) as [MemoryReading]
   const residents = residentBytes(subject.pids)
-  return { documents, residentBytes: residents, reading, forgotten: await forgottenOf(bench, subject, range) }
+  return { documents, residentBytes: residents, reading, missing: await missingOf(bench, subject, range) }
 }
 
 const sampled = 100
 
-/** Asks again for documents all over the range. */
-async function forgottenOf({ upstream }: Bench, { origin }: Subject, { first, documents }: Range): Promise<number> {
+/** Requests documents of the whole range again, and returns how many of them needed a call. */
+async function missingOf({ upstream }: Bench, { origin }: Subject, { first, documents }: Range): Promise<number> {
   const before = await upstream.calls()
   for (let index = 0; index < sampled; index += 1)
-    await askOnce(origin, benchId(first + Math.floor((index * documents) / sampled)), {}, query)
+    await requestOnce(origin, benchId(first + Math.floor((index * documents) / sampled)), {}, query)
   return (await upstream.calls()) - before
 }
 
@@ -88,12 +88,12 @@ function findingsOf(levels: readonly Level[], rendered: number): Findings {
   return {
     title: 'Memory and collections',
     notes: [
-      `Filled over HTTP with the view transcript, ${formatNumber(rendered, 0)} bytes each, and compared with ` +
-        `${formatNumber(warmDocuments, 0)} documents. "Live" is heap and buffers after a full collection; resident ` +
-        'memory is what the system counts, with what the allocators keep for later.',
-      'Forced collections are the worst case: nothing has been marked beforehand, and all threads of the collector share ' +
-        'the one core of the server. "By itself" is the longest major collection V8 chose to make while it was filled.',
-      `"Forgotten" is how many of ${sampled} documents asked for again cost a call.`,
+      `The cache is filled over HTTP with the view transcript, ${formatNumber(rendered, 0)} bytes each, and compared with ` +
+        `${formatNumber(warmDocuments, 0)} documents. "Live" is the size of heap and buffers after a full collection. ` +
+        'Resident memory is the number of the operating system, including free memory that the allocators keep.',
+      'Forced collections are the worst case: V8 has marked no objects in advance, and all threads of the collector share ' +
+        'the one core of the server. "By itself" is the longest major collection that V8 started during the filling.',
+      `"Missing" is the number of documents, of ${sampled} that were requested again, that needed a call.`,
     ],
     tables: [
       {
@@ -105,7 +105,7 @@ function findingsOf(levels: readonly Level[], rendered: number): Findings {
           'live bytes each',
           'full collection ms',
           'by itself ms',
-          'forgotten',
+          'missing',
         ],
         rows: levels.map((level) => [
           formatNumber(level.documents, 0),
@@ -115,7 +115,7 @@ function findingsOf(levels: readonly Level[], rendered: number): Findings {
           level === base ? '' : formatNumber(liveEach(level), 0),
           formatSpread(spreadOf(level.reading.fullCollectionsMs), 1),
           formatNumber(level.reading.longestMajorMs, 1),
-          String(level.forgotten),
+          String(level.missing),
         ]),
       },
     ],
@@ -129,7 +129,7 @@ function goalsOf(filled: readonly Level[], rendered: number, residentEach: (leve
     const at = `at ${formatNumber(level.documents, 0)} documents`
     return [
       {
-        text: `resident memory of a remembered contact ${at}, against twice its rendered bytes plus 2 KiB`,
+        text: `resident memory of a cached contact ${at}, compared with twice its rendered bytes plus 2 KiB`,
         limit: 2 * rendered + 2048,
         measured: residentEach(level),
         unit: 'bytes',

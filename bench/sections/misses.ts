@@ -1,44 +1,44 @@
 import { fileURLToPath } from 'node:url'
 import type { StageTimes } from '../inside/stages.ts'
 import { runProgram } from '../processes.ts'
-import { cpuOf, doubtsAbout, type Sample, sampleFlatOut, tableOf, warmUp } from '../sample.ts'
+import { cpuOf, type Sample, sampleClosedLoop, tableOf, warmUp, warningsAbout } from '../sample.ts'
 import type { Bench, Findings, Section, Table } from '../section.ts'
-import { type Cast, interleave, withCast } from '../started-subjects.ts'
+import { interleave, type StartedSubjects, withSubjects } from '../started-subjects.ts'
 import { formatNumber, formatSpread, spreadOf } from '../statistics.ts'
 import { httpProxy } from '../subjects/http-proxy.ts'
 import { nginxFull, nginxTrimmed } from '../subjects/nginx.ts'
 import { service } from '../subjects/service.ts'
 import { varnish } from '../subjects/varnish.ts'
 
-/** More than anybody can ask for in one turn. */
+/** More documents than one measurement can request. */
 const enough = 1_000_000
-/** As many as the service calls Hilos with at once: more would only queue. */
+/** The number of concurrent calls of the service to Hilos: more requests would only wait. */
 const connections = 16
 const kinds = [httpProxy, service, nginxFull, nginxTrimmed, varnish]
 const stagesProgram = fileURLToPath(new URL('../inside/stages.ts', import.meta.url))
 
-/** Documents nobody has asked for before, and what becomes of them inside. */
+/** Misses, and the stages of a miss. */
 export const misses: Section = {
   name: 'misses',
-  run: (bench) => withCast(kinds, bench, (cast) => measure(bench, cast)),
+  run: (bench) => withSubjects(kinds, bench, (started) => measure(bench, started)),
 }
 
-async function measure(bench: Bench, { subjects, missing }: Cast): Promise<Findings> {
+async function measure(bench: Bench, { subjects, missing }: StartedSubjects): Promise<Findings> {
   const cold = () => ({ from: bench.freshNumbers(enough), keys: enough, connections })
-  // What runs a thousand times a second takes longer to be compiled, and the memory it needs is new at first.
-  for (let turn = 0; turn < 5; turn += 1) await warmUp(bench, subjects, cold())
-  const samples = await interleave(subjects, bench.flags.rounds, (subject) => sampleFlatOut(bench, subject, cold()))
+  // Code that runs only a thousand times a second is compiled later, and the heap still has to grow.
+  for (let repetition = 0; repetition < 5; repetition += 1) await warmUp(bench, subjects, cold())
+  const samples = await interleave(subjects, bench.flags.rounds, (subject) => sampleClosedLoop(bench, subject, cold()))
   const stages = await timeStages(bench)
   const perMiss = spreadOf(cpuOf(samples, service.name)).median
   return {
     title: 'Misses',
     notes: [
-      `Each request asks for a new document of 55 kB, ${connections} at a time. The bench's Hilos shares a core with the ` +
-        'load where there are two, and may be what limits misses a second; CPU is the server’s own.',
-      'Stages: one document after the other, in a process that does nothing else. "The rest" is what the whole service ' +
-        'needs beyond them: HTTP on both sides, the cache, the log, collecting garbage.',
+      `Each request asks for a new document of 55 kB, ${connections} at a time. With two cores, the fake Hilos shares a core ` +
+        'with the load and may limit the misses a second. CPU is the CPU time of the server only.',
+      'The stages are measured in a separate process, for one document at a time. "The rest" is the remaining CPU time of ' +
+        'the whole service: HTTP on both sides, the cache, the log and garbage collection.',
       ...missing,
-      ...doubtsAbout(
+      ...warningsAbout(
         samples,
         kinds.map(({ name }) => name),
       ),
@@ -69,8 +69,8 @@ function stageTable(times: StageTimes, perMiss: number): Table {
 
 const percent = (part: number, whole: number) => `${formatNumber((100 * part) / whole, 0)} %`
 
-/** Whoever answers more often than it asks has not missed. */
+/** A subject that made fewer calls than it sent responses had hits. */
 function tooFewCalls(samples: ReadonlyMap<string, readonly Sample[]>): string[] {
-  const lazy = [...samples].filter(([, turns]) => turns.some(({ calls, requests }) => calls < requests * 0.99))
-  return lazy.map(([name]) => `${name}: made fewer calls than it gave answers, so not all were misses.`)
+  const withHits = [...samples].filter(([, turns]) => turns.some(({ calls, requests }) => calls < requests * 0.99))
+  return withHits.map(([name]) => `${name}: made fewer calls than it sent responses, so some requests were hits.`)
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CpuProfile, functionOf, moduleOf, type SelfTime, selfTimes } from '../cpu-profile.ts'
 import type { Plan } from '../load/plan.ts'
-import { sampleFlatOut, warmUp } from '../sample.ts'
+import { sampleClosedLoop, warmUp } from '../sample.ts'
 import type { Bench, Findings, Section, Table } from '../section.ts'
 import { formatNumber } from '../statistics.ts'
 import { startService } from '../subjects/service.ts'
@@ -11,7 +11,7 @@ const rows = 20
 const warmMs = 2000
 const enough = 1_000_000
 
-/** Where the time of a hit and that of a miss go. */
+/** CPU profiles of hits and misses. */
 export const profile: Section = {
   name: 'profile',
   run: async (bench) => {
@@ -22,7 +22,7 @@ export const profile: Section = {
 }
 
 interface Profiled {
-  /** CPU of one request while the profile was taken, in microseconds. */
+  /** The CPU time of one request while the profile was recorded, in microseconds. */
   readonly cpuMicros: number
   readonly modules: readonly SelfTime[]
   readonly functions: readonly SelfTime[]
@@ -33,10 +33,10 @@ async function profileOf(bench: Bench, load: () => Partial<Plan>): Promise<Profi
   const flags = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=200']
   const { subject } = await startService({ name: 'hilos-bff', log: 'pipe', flags }, bench)
   await warmUp(bench, [subject], load())
-  const { cpuMicros } = await sampleFlatOut(bench, subject, load())
+  const { cpuMicros } = await sampleClosedLoop(bench, subject, load())
   await subject.stop()
   const [file] = readdirSync(folder)
-  if (file === undefined) throw new Error('the service has written no profile')
+  if (file === undefined) throw new Error('the service did not write a profile')
   const recorded: CpuProfile = JSON.parse(readFileSync(join(folder, file), 'utf8'))
   const skipMicros = (subject.startedInMs + warmMs) * 1000
   return {
@@ -49,12 +49,12 @@ async function profileOf(bench: Bench, load: () => Partial<Plan>): Promise<Profi
 function findingsOf(hit: Profiled, miss: Profiled): Findings {
   const cost = ({ cpuMicros }: Profiled) => `${formatNumber(cpuMicros, 0)} µs of CPU`
   return {
-    title: 'Where the time goes',
+    title: 'CPU profile',
     notes: [
-      `As shipped, under --cpu-prof, which itself costs something: ${cost(hit)} per hit and ${cost(miss)} per miss here.`,
-      'Self time on the main thread, without what is called. Native functions are system calls (`writev`) and what ' +
-        'Node.js wrote in C++; generated are the router, the validators and the serializers; "(program)" is the rest ' +
-        'of the process. What other threads do, for example unzip, is in no profile, but in the CPU per miss.',
+      `As shipped, with --cpu-prof, which itself needs CPU time: ${cost(hit)} per hit and ${cost(miss)} per miss.`,
+      'Self time on the main thread, without called functions. Native functions are system calls (`writev`) and the C++ ' +
+        'code of Node.js. Code generated at run time is the router, the validators and the serializers. "(program)" is ' +
+        'the rest of the process. Other threads, for example those that unzip, are not in the profile, but in the CPU per miss.',
     ],
     tables: [
       tableOf('Module, hits', hit.modules, hit.cpuMicros),

@@ -17,10 +17,10 @@ const keys = 200
 const faultsPercent = 10
 const mebibyte = 1024 ** 2
 
-/** Makes an hour 7.2 s, and the day that stale answers may stand in 173 s. */
+/** An hour of lifetime becomes 7.2 s, and the day for which stale answers are usable becomes 173 s. */
 const env = { CACHE_LIFETIME_SCALE: '0.002', HILOS_MAX_RPS: '100', HILOS_TIMEOUT_MS: '3000' }
 
-/** A steady load for minutes, while Hilos does everything it should not. By name only: it takes as long as it says. */
+/** A constant load for some minutes, while Hilos fails in many ways. */
 export const soak: Section = { name: 'soak', run: measure }
 
 interface Minute {
@@ -51,23 +51,23 @@ async function measure(bench: Bench): Promise<Findings> {
     }
     await bench.upstream.faults(0)
     await sleep(5000)
-    const healed = await generate({ ...plan, pace: { kind: 'rate', perSecond, seconds: 10 } }, bench.cores.load)
-    return findingsOf(passed, healed)
+    const recovered = await generate({ ...plan, pace: { kind: 'rate', perSecond, seconds: 10 } }, bench.cores.load)
+    return findingsOf(passed, recovered)
   } finally {
     await bench.upstream.faults(0)
     await subject.stop()
   }
 }
 
-function findingsOf(passed: readonly Minute[], healed: GeneratorResult): Findings {
+function findingsOf(passed: readonly Minute[], recovered: GeneratorResult): Findings {
   return {
     title: `${minutes} minutes at ${perSecond} requests a second, with faults`,
     notes: [
-      `${keys.toLocaleString('en-US')} documents that are fresh for about seven seconds, ${env.HILOS_MAX_RPS} calls a ` +
-        `second at most, and ${faultsPercent} % of the calls get a 500, a 503, a 429 with Retry-After: 1, a reset, a body ` +
-        'that is cut, one that is no JSON, or no answer for 5 s.',
-      '"none" are requests on connections that the generator had opened and left unused for 5 s: the service closes those.',
-      `Five seconds after the last fault: ${statusesIn([healed])}.`,
+      `${keys.toLocaleString('en-US')} documents are fresh for about seven seconds. The service makes at most ` +
+        `${env.HILOS_MAX_RPS} calls a second, and ${faultsPercent} % of the calls get a 500, a 503, a 429 with ` +
+        'Retry-After: 1, a reset, an incomplete body, a body that is not JSON, or no response for 5 s.',
+      '"none" counts requests on connections that the generator had not used for 5 s: the service closes such connections.',
+      `Five seconds after the last fault: ${statusesIn([recovered])}.`,
     ],
     tables: [
       {
@@ -96,6 +96,6 @@ function findingsOf(passed: readonly Minute[], healed: GeneratorResult): Finding
       },
     ],
     goals: [],
-    data: { passed, healed },
+    data: { passed, recovered },
   }
 }

@@ -10,7 +10,7 @@ import { varnish } from '../subjects/varnish.ts'
 
 const kinds = [ceiling, service, httpProxy, nginxFull, nginxTrimmed, varnish]
 
-/** How long it takes from starting a server to its first answer. */
+/** The time from the start of a server to its first response. */
 export const startUp: Section = { name: 'start-up', run: measure }
 
 async function measure(bench: Bench): Promise<Findings> {
@@ -24,12 +24,12 @@ async function measure(bench: Bench): Promise<Findings> {
   return {
     title: 'Start-up',
     notes: [
-      'From starting the process to its first answer of whatever status. Varnish compiles its configuration.',
+      'From the start of the process to its first response, with any status. Varnish compiles its configuration.',
       ...kinds.flatMap((kind) => (kind.missing() === null ? [] : `${kind.name}: skipped, ${kind.missing()}.`)),
     ],
     tables: [
       {
-        columns: ['Serving', 'ms to the first answer', 'CPU ms till then'],
+        columns: ['Serving', 'ms to the first response', 'CPU ms until then'],
         rows: [...starts].map(([name, turns]) => [
           name,
           formatSpread(spreadOf(turns.map(({ startedInMs }) => startedInMs)), 0),

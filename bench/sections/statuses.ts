@@ -1,6 +1,6 @@
 import type { LoadResult } from '../load/plan.ts'
 
-/** `5000 × 200, 3 × 503`, over all results. */
+/** Returns the sums over all results, for example `5000 × 200, 3 × 503`. */
 export function statusesIn(results: readonly LoadResult[]): string {
   const sums = new Map<string, number>()
   for (const { statuses } of results)

@@ -3,7 +3,7 @@ import { generate } from '../load/load.ts'
 import type { GeneratorResult } from '../load/plan.ts'
 import { planFor } from '../sample.ts'
 import type { Bench, Findings, Section } from '../section.ts'
-import { interleave, withCast } from '../started-subjects.ts'
+import { interleave, withSubjects } from '../started-subjects.ts'
 import { formatSpread, spreadOf } from '../statistics.ts'
 import { serviceWith } from '../subjects/service.ts'
 import type { Subject } from '../subjects/subject.ts'
@@ -12,9 +12,9 @@ import { statusesIn } from './statuses.ts'
 const documents = 1000
 const callersEach = 2
 const delayMs = 50
-/** Makes an hour 3.6 s. */
+/** An hour of lifetime becomes 3.6 s. */
 const scale = 0.001
-/** Longer than that, with a quarter for jitter. */
+/** Longer than the lifetime and its jitter. */
 const expiryMs = 4600
 
 const kind = serviceWith({
@@ -23,24 +23,24 @@ const kind = serviceWith({
   env: { CACHE_LIFETIME_SCALE: String(scale) },
 })
 
-/** A thousand documents that were all fresh, and all cease to be at once. */
+/** A thousand documents that expire at the same time. */
 export const storm: Section = {
   name: 'storm',
   run: (bench) =>
-    withCast([kind], bench, async ({ subjects }) => {
+    withSubjects([kind], bench, async ({ subjects }) => {
       await bench.upstream.delay(delayMs)
-      const turns = await interleave(subjects, bench.flags.rounds, (subject) => expireAndAsk(bench, subject))
+      const storms = await interleave(subjects, bench.flags.rounds, (subject) => expireAndAsk(bench, subject))
       await bench.upstream.delay(0)
-      return findingsOf(turns.get(kind.name) ?? [])
+      return findingsOf(storms.get(kind.name) ?? [])
     }),
 }
 
-interface Turn extends GeneratorResult {
+interface Storm extends GeneratorResult {
   readonly calls: number
-  readonly mostAtOnce: number
+  readonly maxConcurrentCalls: number
 }
 
-async function expireAndAsk({ upstream, cores, freshNumbers }: Bench, subject: Subject): Promise<Turn> {
+async function expireAndAsk({ upstream, cores, freshNumbers }: Bench, subject: Subject): Promise<Storm> {
   const plan = { ...planFor(subject), from: freshNumbers(documents), keys: documents }
   await upstream.delay(0)
   await generate({ ...plan, connections: 16, pace: { kind: 'count', requests: documents } }, cores.load)
@@ -52,28 +52,29 @@ async function expireAndAsk({ upstream, cores, freshNumbers }: Bench, subject: S
     { ...plan, sameInARow: callersEach, connections: requests, pace: { kind: 'count', requests } },
     cores.load,
   )
-  const mostAtOnce = await upstream.mostAtOnce()
-  // What is refreshed behind the answers has its time too.
+  const maxConcurrentCalls = await upstream.maxConcurrentCalls()
+  // Background refreshes also have time to end.
   await sleep((documents / 16) * delayMs + 1000)
-  return { ...result, calls: (await upstream.calls()) - before, mostAtOnce }
+  return { ...result, calls: (await upstream.calls()) - before, maxConcurrentCalls }
 }
 
-function findingsOf(turns: readonly Turn[]): Findings {
-  const column = (value: (turn: Turn) => number, digits: number) => formatSpread(spreadOf(turns.map(value)), digits)
+function findingsOf(storms: readonly Storm[]): Findings {
+  const column = (value: (storm: Storm) => number, digits: number) => formatSpread(spreadOf(storms.map(value)), digits)
   return {
     title: `${documents.toLocaleString('en-US')} documents that expire together`,
     notes: [
-      `${callersEach} callers for each document ask at the same moment, ${expiryMs} ms after it was stored for ` +
-        `${scale * 3600} s; Hilos takes ${delayMs} ms. Calls are counted until some seconds after the last answer.`,
+      `All callers, ${callersEach} for each document, send their requests at the same time. The documents were stored ` +
+        `${expiryMs} ms before, for ${scale * 3600} s. Hilos takes ${delayMs} ms. Calls are counted until some seconds ` +
+        'after the last response.',
     ],
     tables: [
       {
-        columns: ['calls', 'most at once', 'answers', 'p50 ms', 'p99 ms', 'seconds'],
+        columns: ['calls', 'most concurrent', 'answers', 'p50 ms', 'p99 ms', 'seconds'],
         rows: [
           [
             column(({ calls }) => calls, 0),
-            column(({ mostAtOnce }) => mostAtOnce, 0),
-            statusesIn(turns),
+            column(({ maxConcurrentCalls }) => maxConcurrentCalls, 0),
+            statusesIn(storms),
             column(({ latencyMs }) => latencyMs.p50, 0),
             column(({ latencyMs }) => latencyMs.p99, 0),
             column(({ seconds }) => seconds, 2),
@@ -82,6 +83,6 @@ function findingsOf(turns: readonly Turn[]): Findings {
       },
     ],
     goals: [],
-    data: turns,
+    data: storms,
   }
 }

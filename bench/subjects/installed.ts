@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 
-/** Whether a program can be started by its name. */
+/** Whether a program is installed in the PATH. */
 export function isInstalled(command: string): boolean {
   return spawnSync(command, ['-V']).error === undefined
 }

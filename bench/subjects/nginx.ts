@@ -2,18 +2,18 @@ import { existsSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { getuid } from 'node:process'
 import { fillIn, peersFolder } from '../peers/fill.ts'
-import { freePort, startProgram } from '../processes.ts'
-import { untilAnswered } from '../until-answered.ts'
+import { freePort } from '../processes.ts'
 import { isInstalled } from './installed.ts'
+import { startServer } from './start-server.ts'
 import type { SubjectKind } from './subject.ts'
 
 const njsModule = '/usr/lib/nginx/modules/ngx_http_js_module.so'
 
 interface NginxOptions {
   readonly name: string
-  /** The document as it is, or trimmed by njs. */
+  /** Whether it serves the whole document, or the fields that njs selects. */
   readonly serves: 'full' | 'trimmed'
-  /** One JSON line a request, into a file. */
+  /** Whether it writes one JSON line for each request to a file. */
   readonly logs: boolean
 }
 
@@ -42,16 +42,13 @@ function nginxWith({ name, serves, logs }: NginxOptions): SubjectKind {
         module: njsModule,
         peers: peersFolder,
       })
-      // Its workers would give up the rights of root, and with them the scratch folder.
+      // Without root, the workers could not use the scratch folder.
       const asRoot = getuid?.() === 0 ? ['-g', 'user root;'] : []
-      const running = startProgram({
+      return await startServer(name, port, {
         command: 'nginx',
         args: ['-e', join(folder, 'error.log'), '-c', config, ...asRoot],
         core: cores.server,
       })
-      const origin = `http://127.0.0.1:${port}`
-      const startedInMs = await untilAnswered(origin, running)
-      return { name, origin, pids: [running.pid], startedInMs, stop: running.stop }
     },
   }
 }

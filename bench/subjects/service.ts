@@ -3,46 +3,45 @@ import { closeSync, existsSync, mkdtempSync, openSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { keyHash } from '../../src/access/keys.ts'
-import { freePort, type Running, startProgram } from '../processes.ts'
+import { freePort, type RunningProgram, startProgram } from '../processes.ts'
 import { untilAnswered } from '../until-answered.ts'
-import { callerKey, type Subject, type SubjectKind, type Surroundings } from './subject.ts'
+import { callerKey, type Subject, type SubjectContext, type SubjectKind } from './subject.ts'
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 const tracing = fileURLToPath(new URL('../../deploy/opentelemetry/register.ts', import.meta.url))
 
-/** As in the image. */
+/** The flags of the image. */
 const shippedFlags = ['--report-exclude-env', '--disable-sigusr1']
 
 export interface ServiceOptions {
   readonly name: string
-  /** Where the log goes: down a pipe that somebody empties, as in a container; into a file; nowhere at all. */
+  /** The target of the log: a pipe that another process reads, as in a container, a file, or none. */
   readonly log: 'pipe' | 'file' | 'silent'
-  /** Settings that differ from `settingsFor`. */
+  /** Settings in addition to `settingsFor`, or instead of them; none by default. */
   readonly env?: Readonly<Record<string, string>>
-  /** Whether it makes spans; the bench's Hilos takes them, and throws them away. */
+  /** Whether it sends spans to the fake Hilos, which discards them; false by default. */
   readonly traced?: boolean
-  /** Further flags for node. */
+  /** Additional flags for node; none by default. */
   readonly flags?: readonly string[]
-  /** Whether it carries a probe that exchanges messages with the bench. */
+  /** Whether it has a probe that exchanges messages with the bench; false by default. */
   readonly messages?: boolean
 }
 
-/** Our service as it ships: built, in production mode, with every request logged. */
+/** Our service as shipped: compiled, in production mode, with a log of all requests. */
 export const service: SubjectKind = serviceWith({ name: 'hilos-bff, as shipped', log: 'pipe' })
 
 export function serviceWith(options: ServiceOptions): SubjectKind {
   return {
     name: options.name,
-    missing: () => (existsSync(main) ? null : 'dist/ is not built: npm run build'),
-    start: async (surroundings) => (await startService(options, surroundings)).subject,
+    missing: () => (existsSync(main) ? null : 'dist/ is missing, run `npm run build`'),
+    start: async (context) => (await startService(options, context)).subject,
   }
 }
 
-/** @returns the subject, and its process */
 export async function startService(
   { name, log, env, traced = false, flags = [], messages = false }: ServiceOptions,
-  { cores, upstream, scratch }: Surroundings,
-): Promise<{ readonly subject: Subject; readonly running: Running }> {
+  { cores, upstream, scratch }: SubjectContext,
+): Promise<{ readonly subject: Subject; readonly running: RunningProgram }> {
   const port = await freePort()
   const folder = mkdtempSync(join(scratch, 'service-'))
   const sink = openLog(log, folder, cores.load)
@@ -71,7 +70,7 @@ export async function startService(
   return { subject: { name, origin, pids: [running.pid], startedInMs, stop }, running }
 }
 
-/** What an operator would set, with a cache that neither forgets nor evicts while it is measured. */
+/** Usual settings, with a cache in which no entry expires or is evicted during a measurement. */
 function settingsFor(baseUrl: string, token: string, callersFile: string): Record<string, string> {
   return {
     NODE_ENV: 'production',
@@ -79,7 +78,7 @@ function settingsFor(baseUrl: string, token: string, callersFile: string): Recor
     HILOS_BASE_URL: baseUrl,
     HILOS_MAX_RPS: '0',
     CALLERS_FILE: callersFile,
-    // Counted, but never reached.
+    // Requests are counted, but the limit is never reached.
     CALLER_MAX_RPS: '100000',
     CONTACT_REF_KEY: 'bench contact ref key',
     CACHE_LIFETIME_SCALE: '100',
@@ -96,14 +95,14 @@ function writeCallers(folder: string): string {
 
 interface Sink {
   readonly file: number
-  readonly reader: Running | null
+  readonly reader: RunningProgram | null
 }
 
 function openLog(log: ServiceOptions['log'], folder: string, core: number | null): Sink {
   if (log !== 'pipe') return { file: openSync(join(folder, 'log'), 'w'), reader: null }
   const path = join(folder, 'pipe')
   execFileSync('mkfifo', [path])
-  // Opened for both directions, because a pipe that nobody reads yet cannot be opened for writing alone.
+  // Opened for reading and writing, because opening a pipe only for writing waits for a reader.
   const file = openSync(path, 'r+')
   return { file, reader: startProgram({ command: 'cat', args: [], core, stdin: file }) }
 }

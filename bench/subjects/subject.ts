@@ -2,35 +2,34 @@ import { createKey } from '../../src/access/keys.ts'
 import type { Cores } from '../cores.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 
-/** A server that is measured, while it runs. */
+/** A running server that is measured. */
 export interface Subject {
   readonly name: string
   readonly origin: string
-  /** The processes whose CPU time counts, without their descendants. */
+  /** The processes of the server. Their CPU time counts, and that of their descendants. */
   readonly pids: readonly number[]
-  /** From starting it to its first answer, in milliseconds. */
+  /** The time from its start to its first response, in milliseconds. */
   readonly startedInMs: number
   readonly stop: () => Promise<void>
 }
 
-/** What a subject is started with. */
-export interface Surroundings {
+/** The context in which subjects are started. */
+export interface SubjectContext {
   readonly cores: Cores
   readonly upstream: Upstream
-  /** A folder that is deleted after the bench. */
+  /** A folder that the bench deletes at its end. */
   readonly scratch: string
 }
 
-/** A server that can be measured. */
 export interface SubjectKind {
   readonly name: string
-  /** Why it cannot be started on this machine; null when it can. */
+  /** Why it cannot be started on this machine; null if it can. */
   readonly missing: () => string | null
-  readonly start: (surroundings: Surroundings) => Promise<Subject>
+  readonly start: (context: SubjectContext) => Promise<Subject>
 }
 
-/** The key of the one caller there is. */
+/** The key of the only caller. */
 export const callerKey = createKey()
 
-/** What every request to every subject carries, whoever serves it. */
+/** The headers of all requests, also to other servers. */
 export const callerHeaders: Readonly<Record<string, string>> = { authorization: `Bearer ${callerKey}` }

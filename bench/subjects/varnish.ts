@@ -2,8 +2,8 @@ import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { fillIn } from '../peers/fill.ts'
 import { freePort, startProgram } from '../processes.ts'
-import { untilAnswered } from '../until-answered.ts'
 import { isInstalled } from './installed.ts'
+import { startServer } from './start-server.ts'
 import type { SubjectKind } from './subject.ts'
 
 export const varnish = varnishWith('Varnish, full', false)
@@ -19,15 +19,13 @@ function varnishWith(name: string, logs: boolean): SubjectKind {
       const values = { upstreamPort: upstream.port, token: upstream.token }
       const vcl = fillIn('full.vcl', join(folder, 'full.vcl'), values)
       const listen = ['-F', '-n', folder, '-a', `127.0.0.1:${port}`, '-T', 'none', '-j', 'none', '-f', vcl]
-      const running = startProgram({
+      const subject = await startServer(name, port, {
         command: 'varnishd',
-        // It would store gzip and unpack it for every caller who asks for none.
+        // With gzip, it would store compressed bodies and decompress them for callers without Accept-Encoding.
         args: [...listen, '-s', 'malloc,4g', '-p', 'http_gzip_support=off', '-p', 'default_grace=0'],
         core: cores.server,
       })
-      const origin = `http://127.0.0.1:${port}`
-      const startedInMs = await untilAnswered(origin, running)
-      if (!logs) return { name, origin, pids: [running.pid], startedInMs, stop: running.stop }
+      if (!logs) return subject
 
       const log = startProgram({
         command: 'varnishncsa',
@@ -36,9 +34,9 @@ function varnishWith(name: string, logs: boolean): SubjectKind {
       })
       const stop = async () => {
         await log.stop()
-        await running.stop()
+        await subject.stop()
       }
-      return { name, origin, pids: [running.pid, log.pid], startedInMs, stop }
+      return { ...subject, pids: [...subject.pids, log.pid], stop }
     },
   }
 }

@@ -1,25 +1,25 @@
 import { createDocuments, documentIds } from '../../sandbox/documents.ts'
 import { uuid } from '../../sandbox/parts.ts'
 
-/** The id of the bench's document number n. load/keys.lua spells it the same way. */
+/** Returns the id of a document by its number. load/keys.lua makes the same ids. */
 export function benchId(number: number): string {
   return uuid(0xbe, number)
 }
 
-/** A document of Hilos in two pieces, with the id between them. */
+/** The JSON text before and after the id of a document. */
 export interface SplitDocument {
   readonly before: string
   readonly after: string
 }
 
-/** The sandbox's run that is over, and has been for long, so that what day it is does not decide how long it is fresh. */
+/** Returns the completed run of the sandbox. Its end is long ago, so that its lifetime does not depend on the present date. */
 export async function splitDocument(): Promise<SplitDocument> {
   const make = createDocuments(0).get(documentIds.completed)
-  if (!make) throw new Error('the sandbox has lost the document the bench serves')
+  if (!make) throw new Error('the sandbox does not have the document of the bench')
   const document = { ...(await make(0)), status_last_change_on: '2025-11-22T11:00:00Z' }
   const pieces = JSON.stringify(document).split(documentIds.completed)
   const [before, after] = pieces
   if (before === undefined || after === undefined || pieces.length > 2)
-    throw new Error('the id must stand in the document exactly once')
+    throw new Error('the document must contain its id exactly once')
   return { before, after }
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 
-/** What the bench's Hilos does now and then, when it is told to. */
+/** The faults of the fake Hilos: statuses, lost connections, and incomplete, invalid or late bodies. */
 const faults: readonly ((response: ServerResponse) => void)[] = [
   (response) => response.writeHead(500).end(),
   (response) => response.writeHead(503).end(),
@@ -14,7 +14,7 @@ const faults: readonly ((response: ServerResponse) => void)[] = [
   (response) => setTimeout(() => response.destroy(), 5000),
 ]
 
-/** Another one each time, one after the other. */
+/** Returns a function that sends the next fault in turn. */
 export function createFaults(): (response: ServerResponse) => void {
   let next = 0
   return (response) => {

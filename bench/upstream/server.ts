@@ -4,18 +4,18 @@ import { splitDocument } from './document.ts'
 import { createFaults } from './faults.ts'
 import { createSplicedGzip } from './spliced-gzip.ts'
 
-/** The bench's Hilos, a process of its own: any id has a document. Arguments: port, token. */
+// This process is the fake Hilos of the bench. It has a document for every id. Arguments: port, token.
 const [, , port, token] = argv
 const { before, after } = await splitDocument()
 const gzipOf = createSplicedGzip(after)
 const contactPath = /^\/channel\/whatsapp\/flow-execution-contact\/([0-9a-f-]{36})\/?$/
 const controlPath = /^\/bench\/(delay|faults)\/(\d+)$/
-const goWrong = createFaults()
+const sendFault = createFaults()
 const baseHeaders = { 'content-type': 'application/json', vary: 'Accept, Accept-Encoding', server: 'bench' }
 
 let calls = 0
-let underWay = 0
-let mostAtOnce = 0
+let concurrentCalls = 0
+let maxConcurrentCalls = 0
 let delayMs = 0
 let faultsPercent = 0
 
@@ -24,13 +24,13 @@ createServer((request, response) => {
   const id = contactPath.exec(url)?.[1]
   if (id === undefined) return control(url, response)
   calls += 1
-  underWay += 1
-  mostAtOnce = Math.max(mostAtOnce, underWay)
+  concurrentCalls += 1
+  maxConcurrentCalls = Math.max(maxConcurrentCalls, concurrentCalls)
   response.once('close', () => {
-    underWay -= 1
+    concurrentCalls -= 1
   })
   if (request.headers.authorization !== `Token ${token}`) return response.writeHead(401).end()
-  if (Math.random() * 100 < faultsPercent) return goWrong(response)
+  if (Math.random() * 100 < faultsPercent) return sendFault(response)
   const gzip = request.headers['accept-encoding']?.includes('gzip') ?? false
   if (delayMs === 0) answer(id, gzip, response)
   else setTimeout(answer, delayMs, id, gzip, response)
@@ -48,18 +48,18 @@ function answer(id: string, gzip: boolean, response: ServerResponse): void {
 }
 
 /**
- * Tells how often a document was asked for; sets how long the next ones take, and begins to look for most at once anew;
- * sets how many of a hundred go wrong.
+ * `/bench/calls` returns the counts. `/bench/delay/{ms}` sets the delay of documents and resets the maximum.
+ * `/bench/faults/{percent}` sets the share of calls that get a fault.
  */
 function control(url: string, response: ServerResponse): void {
   const [, setting, value] = controlPath.exec(url) ?? []
   if (setting === 'faults') faultsPercent = Number(value)
   if (setting === 'delay') {
     delayMs = Number(value)
-    mostAtOnce = underWay
+    maxConcurrentCalls = concurrentCalls
   }
   const known = setting !== undefined || url === '/bench/calls'
   response
     .writeHead(known ? 200 : 404, { 'content-type': 'application/json' })
-    .end(JSON.stringify({ calls, mostAtOnce }))
+    .end(JSON.stringify({ calls, maxConcurrentCalls }))
 }

@@ -1,13 +1,13 @@
 import { constants, crc32, deflateRawSync } from 'node:zlib'
 
-// RFC 1952: magic, deflate, no flags, no time, no extra flags, unknown system.
+// RFC 1952: magic number, deflate, no flags, no time, no extra flags, unknown system.
 const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])
 
 /**
- * Makes gzip of texts that share all but their beginning, compressing what they share only once, so that the bench's
- * Hilos is not what is measured.
- * @param shared what follows the beginning
- * @returns gzip of beginning and shared part as one ordinary member
+ * Compresses texts that differ only in their beginning. The shared part is compressed only once, so that the fake Hilos needs
+ * little CPU time.
+ * @param shared the text after the beginning
+ * @returns a function that returns the gzip of a beginning and the shared part, as one normal member
  */
 export function createSplicedGzip(shared: string): (beginning: string) => Buffer {
   const tail = Buffer.from(shared)
@@ -21,7 +21,7 @@ export function createSplicedGzip(shared: string): (beginning: string) => Buffer
   }
 }
 
-/** RFC 1951 section 3.2.4: not the last block, not compressed. */
+/** A block without compression that is not the last block (RFC 1951 section 3.2.4). */
 function storedBlock(bytes: Buffer): Buffer {
   const head = Buffer.alloc(5)
   head.writeUInt16LE(bytes.length, 1)

@@ -3,26 +3,26 @@ import type { Cores } from '../cores.ts'
 import { freePort, startProgram } from '../processes.ts'
 import { untilAnswered } from '../until-answered.ts'
 
-/** The bench's Hilos, as the measurements see it. */
+/** The fake Hilos of the bench. */
 export interface Upstream {
   readonly port: number
   readonly token: string
   /** For `HILOS_BASE_URL`. */
   readonly baseUrl: string
-  /** How often a document was asked for since it started. */
+  /** The number of calls since it started. */
   readonly calls: () => Promise<number>
-  /** The most calls that were under way at the same moment since `delay` was last set. */
-  readonly mostAtOnce: () => Promise<number>
-  /** How long it takes from now on before it answers, in milliseconds. */
+  /** The maximum number of concurrent calls since `delay` was last set. */
+  readonly maxConcurrentCalls: () => Promise<number>
+  /** Sets the delay of its responses, in milliseconds; 0 at first. */
   readonly delay: (ms: number) => Promise<void>
-  /** How many of a hundred calls go wrong from now on. */
+  /** Sets the percentage of calls that get a fault; 0 at first. */
   readonly faults: (percent: number) => Promise<void>
   readonly stop: () => Promise<void>
 }
 
 interface Counts {
   readonly calls: number
-  readonly mostAtOnce: number
+  readonly maxConcurrentCalls: number
 }
 
 export async function startUpstream(cores: Cores): Promise<Upstream> {
@@ -42,7 +42,7 @@ export async function startUpstream(cores: Cores): Promise<Upstream> {
     token,
     baseUrl: `${origin}/channel/whatsapp`,
     calls: async () => (await ask('/bench/calls')).calls,
-    mostAtOnce: async () => (await ask('/bench/calls')).mostAtOnce,
+    maxConcurrentCalls: async () => (await ask('/bench/calls')).maxConcurrentCalls,
     delay: async (ms) => {
       await ask(`/bench/delay/${ms}`)
     },

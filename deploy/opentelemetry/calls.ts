@@ -1,7 +1,7 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { context, propagation, type Span, SpanKind, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api'
 
-/** What undici tells of a request (https://undici.nodejs.org/#/docs/api/DiagnosticsChannel.md), as far as it is read here. */
+/** The part of undici's diagnostics message that is used here (https://undici.nodejs.org/#/docs/api/DiagnosticsChannel.md). */
 interface Call {
   readonly origin: string | URL
   readonly path: string
@@ -9,13 +9,13 @@ interface Call {
   readonly addHeader: (name: string, value: string) => void
 }
 
-/** The path of a contact, up to its id. */
+/** Matches the path of a contact, without its id. */
 const contactPath = /^.*\/flow-execution-contact\/(?=[^/]+$)/
 
 /**
- * Makes a span of every call to Hilos, and to the issuer of access tokens. It has the method, the server, the status and
- * the kind of error: no id, no query, no header, no error's words.
- * @param propagates whether Hilos is told the trace, by `traceparent`
+ * Creates a span for every call to Hilos and to the issuer of access tokens. Its attributes are the method, the server, the
+ * status and the type of error. It never contains an id, a query, a header or an error message.
+ * @param propagates whether calls to Hilos carry the trace in `traceparent`
  */
 export function traceCalls(tracer: Tracer, propagates: boolean): void {
   const spans = new WeakMap<object, Span>()
@@ -37,7 +37,7 @@ export function traceCalls(tracer: Tracer, propagates: boolean): void {
   })
   on<{ response: { readonly statusCode: number } }>('request:headers', (span, { response: { statusCode } }) => {
     span?.setAttribute('http.response.status_code', statusCode)
-    // "There is none" is an answer.
+    // 404 means that Hilos has no such contact, which is not an error.
     if (statusCode >= 400 && statusCode !== 404) fail(span, String(statusCode))
   })
   on('request:trailers', (span) => span?.end())

@@ -6,14 +6,14 @@ import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace
 import { traceCalls } from './calls.ts'
 import { traceRequests } from './requests.ts'
 
-/** How long the last spans may take to leave when the service stops; what has not left by then is lost. */
+/** How long the export of the last spans may take when the service stops. Spans that are not exported by then are lost. */
 const flushMs = 1000
 
-// `node --import` this file, and every request makes a span. All of it is set by the usual OTEL_ variables.
+// Loaded with `node --import`, this file enables a span for every request. The usual OTEL_ variables configure it.
 if (env.OTEL_SDK_DISABLED !== 'true') startTracing()
 
 function startTracing(): void {
-  sayOnceThatSpansAreLost()
+  warnOnceWhenSpansAreLost()
   const named = defaultResource().merge(resourceFromAttributes({ 'service.name': 'hilos-bff' }))
   const provider = new NodeTracerProvider({
     resource: named.merge(detectResources({ detectors: [envDetector] })),
@@ -22,21 +22,27 @@ function startTracing(): void {
   provider.register()
   const tracer = provider.getTracer('hilos-bff')
   const flush = async () => {
-    const givingUp = new Promise<void>((resolve) => setTimeout(resolve, flushMs).unref())
-    // A collector that is away must not keep the service from ending well.
-    await Promise.race([provider.forceFlush().catch(() => {}), givingUp])
+    const timeout = new Promise<void>((resolve) => setTimeout(resolve, flushMs).unref())
+    // An unreachable collector must not prevent a normal stop of the service.
+    await Promise.race([provider.forceFlush().catch(() => {}), timeout])
   }
   traceRequests(tracer, flush)
   traceCalls(tracer, env.OTEL_PROPAGATE_TO_UPSTREAM === 'true')
 }
 
-/** On stderr, because the log is JSON and the service's own. What went wrong is said in foreign words, so it is not repeated. */
-function sayOnceThatSpansAreLost(): void {
-  let said = false
-  const say = () => {
-    if (said) return
-    said = true
-    process.emitWarning('spans are lost: is OTEL_EXPORTER_OTLP_ENDPOINT right, and what else begins with OTEL_?')
+/**
+ * Writes one warning to stderr, because the log is JSON and belongs to the service. The original message is third-party text, so
+ * it is not included.
+ */
+function warnOnceWhenSpansAreLost(): void {
+  let hasWarned = false
+  const warnOnce = () => {
+    if (hasWarned) return
+    hasWarned = true
+    process.emitWarning('spans are lost: check OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_ variables')
   }
-  diag.setLogger({ error: say, warn: say, info: say, debug: say, verbose: say }, DiagLogLevel.ERROR)
+  diag.setLogger(
+    { error: warnOnce, warn: warnOnce, info: warnOnce, debug: warnOnce, verbose: warnOnce },
+    DiagLogLevel.ERROR,
+  )
 }

@@ -12,9 +12,10 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Makes a span of every request of the callers', and of none of the operators', such as their probes. It has the method,
- * the route, the status and the code of the failure: no path, no query, no header, no error's words.
- * @param flush sends what is left; waited for when the server closes
+ * Creates a span for every request on the callers' listener. Requests on the operators' listener, such as probes, get none. Its
+ * attributes are the method, the route, the status and the code of the failure. It never contains a path, a query, a header or an
+ * error message.
+ * @param flush exports the remaining spans; the server waits for it when it closes
  */
 export function traceRequests(tracer: Tracer, flush: () => Promise<void>): void {
   subscribe('fastify.initialization', (message) => {
@@ -34,7 +35,7 @@ export function traceRequests(tracer: Tracer, flush: () => Promise<void>): void 
 function traceRequest(tracer: Tracer, request: FastifyRequest, reply: FastifyReply, done: () => void): void {
   const { method, routeOptions, headers } = request
   const route = routeOptions.url
-  // Only the trace is taken over: the state and the baggage beside it are the callers' own words.
+  // Only `traceparent` is used. `tracestate` and `baggage` contain text from the caller.
   const caller = propagation.extract(ROOT_CONTEXT, { traceparent: headers.traceparent })
   const span = tracer.startSpan(
     route === undefined ? method : `${method} ${route}`,
@@ -42,7 +43,7 @@ function traceRequest(tracer: Tracer, request: FastifyRequest, reply: FastifyRep
     caller,
   )
   const own = trace.setSpan(caller, span)
-  // From here on the request looks as if the caller had sent that, so the log names the trace, whoever began it.
+  // Overwrites `traceparent` of the request, so that the log names the same trace, even when it starts here.
   propagation.inject(own, headers)
   reply.raw.once('close', () => endSpan(span, request, reply))
   context.with(own, done)

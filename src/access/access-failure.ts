@@ -1,29 +1,8 @@
 import { Failure } from '../failures/failure.ts'
-import { type Profile, profiles } from './profile.ts'
-import { scopeOf } from './scopes.ts'
+import { type Profile, profiles, scopeOf } from './profile.ts'
 
-/** Why somebody was turned away, for the log. The caller is told less, so that nobody can feel their way to a credential. */
-export type Refusal =
-  | 'no credential'
-  | 'another scheme'
-  | 'malformed'
-  | 'too long'
-  | 'unknown key'
-  | 'no issuer trusted'
-  | 'algorithm'
-  | 'signing key unknown'
-  | 'signing key ambiguous'
-  | 'signing key unusable'
-  | 'signature'
-  | 'issuer'
-  | 'audience'
-  | 'not yet valid'
-  | 'expired'
-  | 'claims'
-  | 'no scope'
-  | 'wider profile'
-
-const guesses: readonly Refusal[] = [
+/** The reasons of guesses: credentials that are neither a caller's key nor signed by the token issuer. */
+const guesses = [
   'malformed',
   'too long',
   'unknown key',
@@ -33,32 +12,45 @@ const guesses: readonly Refusal[] = [
   'signing key ambiguous',
   'signing key unusable',
   'signature',
-]
+] as const
+
+/** Why a request was refused, for the log. The response says less, so that it does not help with guessing. */
+export type Refusal =
+  | (typeof guesses)[number]
+  | 'no credential'
+  | 'another scheme'
+  | 'issuer'
+  | 'audience'
+  | 'not yet valid'
+  | 'expired'
+  | 'claims'
+  | 'no scope'
+  | 'wider profile'
 
 const realm = 'Bearer realm="hilos-bff"'
 
-/** Nobody gets in with this, or not as far as they want. */
+/** The request has no valid credential, or its credential does not allow what it asks for. */
 export class AccessFailure extends Failure {
   /** The value of `WWW-Authenticate` (RFC 6750 section 3). */
   readonly challenge: string
-  /** Somebody may be trying credentials: this one is neither a caller's nor signed by the issuer. */
+  /** Whether the credential belongs to no caller, so that it may be a guess. */
   readonly isGuess: boolean
 
   constructor(code: 'unauthenticated' | 'forbidden', reason: Refusal, challenge: string) {
     super(code, { facts: { reason } })
     this.challenge = challenge
-    this.isGuess = guesses.includes(reason)
+    this.isGuess = guesses.some((guess) => guess === reason)
   }
 }
 
-/** There is nothing to check: RFC 6750 section 3.1 wants no error code then. */
+/** The request has no bearer credential. The challenge has no error code then (RFC 6750 section 3.1). */
 export function withoutCredential(reason: 'no credential' | 'another scheme'): AccessFailure {
   return new AccessFailure('unauthenticated', reason, realm)
 }
 
 /**
- * There is a credential, and it opens nothing.
- * @param reason `expired` only for a token that is good in every other respect: it is the one reason a caller is told
+ * The credential is not valid.
+ * @param reason `expired` only for a token that is valid in every other respect, because the caller learns this reason
  */
 export function invalidCredential(reason: Refusal): AccessFailure {
   const description = reason === 'expired' ? 'The access token has expired' : 'The credential is not valid'
@@ -69,14 +61,14 @@ export function invalidCredential(reason: Refusal): AccessFailure {
   )
 }
 
-/** The access token is good and grants no profile. */
+/** The access token is valid, but grants no profile. */
 export function withoutScope(): AccessFailure {
   return insufficientScope('no scope', profiles)
 }
 
-/** The caller asks for a profile wider than their own. */
-export function forbiddenProfile(wanted: Profile): AccessFailure {
-  return insufficientScope('wider profile', [wanted])
+/** The request asks for a wider profile than the caller's. */
+export function forbiddenProfile(requested: Profile): AccessFailure {
+  return insufficientScope('wider profile', [requested])
 }
 
 function insufficientScope(reason: Refusal, sufficient: readonly Profile[]): AccessFailure {

@@ -1,46 +1,48 @@
 import { hash } from 'node:crypto'
 import { type JWTVerifyOptions, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
+import type { Clock } from '../common/clock.ts'
 import { invalidCredential, withoutScope } from './access-failure.ts'
 import type { Caller } from './caller.ts'
 import { createIssuerKeys, type IssuerKeysOptions, maxAgeMs } from './issuer-keys.ts'
-import { callerOf, refusalOf } from './token-caller.ts'
+import { callerOf, verificationFailure } from './token-caller.ts'
 
 /**
- * The caller an access token speaks of; at once when the token was verified before.
- * Throws, or rejects with, AccessFailure `unauthenticated` or `forbidden`, or Failure `token_issuer_unavailable`.
+ * Returns the caller of an access token, as a promise only when the token must be verified first. It throws, or rejects
+ * with, AccessFailure `unauthenticated` or `forbidden`, or Failure `token_issuer_unavailable`.
  */
 export type AccessTokens = (token: string) => Caller | Promise<Caller>
 
 export interface AccessTokensOptions extends IssuerKeysOptions {
-  /** The `iss` a token must have, character by character. */
+  /** The claim `iss` of every token must be exactly this. */
   readonly issuer: string
-  /** What the `aud` of a token must be or hold. */
+  /** The claim `aud` of every token must be or contain this. */
   readonly audience: string
-  /** Milliseconds since 1970 UTC. */
-  readonly now: () => number
-  /** Tokens remembered, the least recently used go first; 10,000 by default. */
-  readonly maxRemembered?: number
+  readonly clock: Pick<Clock, 'now' | 'elapsed'>
+  /** Most verified tokens that are cached. The least recently used one is dropped first; 10,000 by default. */
+  readonly maxCached?: number
 }
 
-/** Signatures only: with a symmetric algorithm, whoever checks tokens could make them (RFC 8725 section 3.1). */
+/** Only signatures: with a symmetric algorithm, a service that verifies tokens could also issue them (RFC 8725 section 3.1). */
 export const algorithms = ['RS256', 'ES256', 'EdDSA']
-/** For clocks that differ a little. */
+/** The clocks of the issuer and of this machine may differ by this much. */
 const toleranceSeconds = 5
-/** Refused unread past this; the server takes no longer headers either. */
+/** A longer token is refused without being read. The server accepts no longer headers either. */
 const maxTokenLength = 8 * 1024
 
-/** What a verified token is worth, null when it grants no profile, and the moment that ends. */
-interface Verdict {
+/** A verified token. */
+interface VerifiedToken {
+  /** Null when the token grants no profile. */
   readonly caller: Caller | null
-  readonly until: number
+  /** When it must be verified again, in milliseconds since 1970 UTC. */
+  readonly verifyAgainAt: number
 }
 
-/** Access tokens of one issuer, as JSON Web Tokens (RFC 9068). */
+/** Verifies the access tokens of one issuer, which are JSON Web Tokens (RFC 9068). */
 export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
-  const { issuer, audience, now, maxRemembered = 10_000 } = options
+  const { issuer, audience, clock, maxCached = 10_000 } = options
   const issuerKeys = createIssuerKeys(options)
-  // Of `sub` and the claims that are not registered, callerOf decides.
+  // callerOf checks `sub` and the claims that are not registered.
   const rules: JWTVerifyOptions = {
     issuer,
     audience,
@@ -48,37 +50,40 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
     requiredClaims: ['exp'],
     clockTolerance: toleranceSeconds,
   }
-  // By hash, so that no token can be read out of the memory. Of lru-cache only the bound is used: with its lifetimes a
-  // token would be good for a millisecond longer than it says.
-  const verdicts = new LRUCache<string, Verdict>({ max: maxRemembered })
+  // By hash, so that a memory dump contains no token. The lifetimes of lru-cache are not used: with them, a token would be
+  // valid for a millisecond too long.
+  const verified = new LRUCache<string, VerifiedToken>({ max: maxCached })
 
-  async function verify(token: string): Promise<Verdict> {
-    const at = { ...rules, currentDate: new Date(now()) }
+  async function verify(token: string): Promise<VerifiedToken> {
+    const at = { ...rules, currentDate: new Date(clock.now()) }
     const { payload } = await jwtVerify<{ exp: number }>(token, issuerKeys, at).catch((error) => {
-      throw refusalOf(error)
+      throw verificationFailure(error)
     })
-    // Not always until it expires: a key that the issuer takes back must stop its tokens, too.
-    return { caller: callerOf(payload), until: Math.min(expiryOf(payload.exp), now() + maxAgeMs) }
+    // A token is verified again before it expires, because the issuer may have revoked its key.
+    return {
+      caller: callerOf(payload),
+      verifyAgainAt: Math.min(expiryOf(payload.exp), clock.now() + maxAgeMs),
+    }
   }
 
   return (token) => {
     if (token.length > maxTokenLength) throw invalidCredential('too long')
     const tokenHash = hash('sha256', token)
-    const known = verdicts.get(tokenHash)
-    if (known !== undefined && now() < known.until) return granted(known)
-    return verify(token).then((verdict) => {
-      verdicts.set(tokenHash, verdict)
-      return granted(verdict)
+    const cached = verified.get(tokenHash)
+    if (cached !== undefined && clock.now() < cached.verifyAgainAt) return grantedCaller(cached)
+    return verify(token).then((result) => {
+      verified.set(tokenHash, result)
+      return grantedCaller(result)
     })
   }
 }
 
-/** The first millisecond at which jose refuses it: it counts in whole seconds. */
+/** The first millisecond at which jose refuses the token. jose counts in whole seconds. */
 function expiryOf(exp: number): number {
   return Math.ceil(exp + toleranceSeconds) * 1000
 }
 
-function granted({ caller }: Verdict): Caller {
+function grantedCaller({ caller }: VerifiedToken): Caller {
   if (caller === null) throw withoutScope()
   return caller
 }

@@ -1,40 +1,41 @@
+import { hash, randomBytes } from 'node:crypto'
 import { invalidCredential, withoutCredential } from './access-failure.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import { anonymous, type Caller } from './caller.ts'
-import type { CallerKeys } from './caller-keys.ts'
-import { keyPrefix } from './keys.ts'
+import type { CallerEntry } from './caller-entry.ts'
+import { isKey, keyHash, keyPrefix } from './keys.ts'
 
 export interface AuthenticationOptions {
-  /** Asked for at every request, so that a callers' file read again counts from the next one; null where there is none. */
+  /** Called for each request, so that a reloaded callers file takes effect immediately; null without a callers file. */
   readonly keys: (() => CallerKeys) | null
-  /** Null where no issuer is trusted. */
+  /** Null when no token issuer is trusted. */
   readonly tokens: AccessTokens | null
-  /** Whether whoever sends no credential is answered. One that is sent must be good all the same. */
+  /** Whether requests without a credential are accepted. A credential that is sent is still verified. */
   readonly allowAnonymous: boolean
 }
 
 /**
- * Who asks, by the value of the `Authorization` header.
- * Throws, or rejects with, AccessFailure `unauthenticated` or `forbidden`, or Failure `token_issuer_unavailable`.
+ * Returns the caller, given the value of `Authorization`. It throws, or rejects with, AccessFailure `unauthenticated` or
+ * `forbidden`, or Failure `token_issuer_unavailable`.
  */
 export type Authenticate = (authorization: string | undefined) => Caller | Promise<Caller>
 
 export function createAuthentication({ keys, tokens, allowAnonymous }: AuthenticationOptions): Authenticate {
-  // With nothing to check it by, a header means nothing: proxies add them, too.
-  const checksNothing = keys === null && tokens === null
+  // Without keys and tokens the header has no meaning. A proxy may have added it.
+  const ignoresHeader = keys === null && tokens === null
 
   return (authorization) => {
-    if (authorization === undefined || checksNothing) {
+    if (authorization === undefined || ignoresHeader) {
       if (allowAnonymous) return anonymous
       throw withoutCredential('no credential')
     }
     const credential = bearerOf(authorization)
-    if (credential.startsWith(keyPrefix)) return holderOf(credential)
+    if (credential.startsWith(keyPrefix)) return callerOfKey(credential)
     if (tokens === null) throw invalidCredential('no issuer trusted')
     return tokens(credential)
   }
 
-  function holderOf(key: string): Caller {
+  function callerOfKey(key: string): Caller {
     const caller = keys?.()(key) ?? null
     if (caller === null) throw invalidCredential('unknown key')
     return caller
@@ -48,4 +49,23 @@ function bearerOf(authorization: string): string {
   const credential = bearer.exec(authorization)?.[1]
   if (credential !== undefined) return credential
   throw /^Bearer(?:\s|$)/i.test(authorization) ? invalidCredential('malformed') : withoutCredential('another scheme')
+}
+
+/** Returns the caller to which a key belongs; null when it belongs to no caller. */
+export type CallerKeys = (key: string) => Caller | null
+
+/**
+ * Creates the table of all keys. Only a text in the form of a key is looked up, so an entry with the hash of a weak password
+ * accepts no credential.
+ */
+export function createCallerKeys(entries: readonly CallerEntry[]): CallerKeys {
+  // The time of a map lookup depends on the first digits of the stored hashes. A secret salt makes the hashes of guesses
+  // random for the attacker, so these times reveal nothing about the keys or their number.
+  const salt = randomBytes(32).toString('hex')
+  const salted = (keySha256: string) => hash('sha256', salt + keySha256)
+
+  const callers = new Map<string, Caller>()
+  for (const { name, keySha256, profile, flows } of entries)
+    callers.set(salted(keySha256), { name, kind: 'key', profile, flows })
+  return (key) => (isKey(key) ? (callers.get(salted(keyHash(key))) ?? null) : null)
 }

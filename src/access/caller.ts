@@ -1,24 +1,24 @@
 import type { Profile } from './profile.ts'
 
-/** Who asks, and what they may see. */
+/** The sender of a request, and what it may see. */
 export interface Caller {
-  /** For the log: the name in the callers' file, the subject of an access token, or `anonymous`. */
+  /** For the log: the name in the callers file, the subject of an access token, or `anonymous`. */
   readonly name: string
-  /** How we know them; a key and a token may bear the same name and are two callers all the same. */
+  /** How the caller was authenticated. A key and a token with the same name are two callers. */
   readonly kind: 'key' | 'token' | 'anonymous'
   readonly profile: Profile
-  /** Ids, in lower case, of the flows whose runs they may see; null is every flow, an empty set is none. */
+  /** Ids, in lower case, of the flows that it may see. Null means every flow, and an empty set means none. */
   readonly flows: ReadonlySet<string> | null
 }
 
-/** Whoever asks, where anybody may. */
+/** The caller of a request without a credential. */
 export const anonymous: Caller = { name: 'anonymous', kind: 'anonymous', profile: 'full', flows: null }
 
 /**
- * Whether a run of this flow exists as far as somebody may know.
- * @param flows theirs, in lower case; null is every flow
- * @param flowId null where Hilos does not say which flow it is
+ * Whether a caller may know that a run of this flow exists.
+ * @param flows the flows of the caller
+ * @param flowId null when Hilos does not name the flow
  */
-export function mayKnowOf(flows: Caller['flows'], flowId: string | null): boolean {
+export function maySee(flows: Caller['flows'], flowId: string | null): boolean {
   return flows === null || (flowId !== null && flows.has(flowId.toLowerCase()))
 }

@@ -1,61 +1,39 @@
-import { createLocalJWKSet, errors, type FetchImplementation, type JSONWebKeySet, type JWK } from 'jose'
-import { Failure } from '../failures/failure.ts'
+import { createLocalJWKSet, type JSONWebKeySet, type JWK } from 'jose'
 import { algorithms } from './access-tokens.ts'
-import { keySetText } from './issuer-keys.ts'
+import { defaultTimeoutMs, type IssuerKeysOptions, issuerFailure, keySetText } from './issuer-keys.ts'
 
-export interface IssuerCheckOptions {
-  readonly jwksUrl: string
-  /** For tests; Node's own by default. */
-  readonly fetch?: FetchImplementation
-  /** For the whole question, body included; 3000 by default, as when tokens are checked. */
-  readonly timeoutMs?: number
-}
-
-export interface CountedKeys {
-  /** All that the issuer publishes. */
-  readonly published: number
-  /** Those that access tokens of this service can be signed with. */
-  readonly usable: number
-}
+export type CountedKeys = Readonly<Awaited<ReturnType<typeof countIssuerKeys>>>
 
 /**
- * Asks the issuer of access tokens for its keys once, and counts them.
+ * Fetches the keys of the token issuer once. Counts those that it publishes, and those of them that can verify access tokens
+ * of this service.
  * @throws Failure `token_issuer_unavailable`
  */
-export async function countIssuerKeys(options: IssuerCheckOptions): Promise<CountedKeys> {
-  const { jwksUrl, fetch = globalThis.fetch, timeoutMs = 3000 } = options
+export async function countIssuerKeys(options: Pick<IssuerKeysOptions, 'jwksUrl' | 'timeoutMs'>) {
+  const { jwksUrl, timeoutMs = defaultTimeoutMs } = options
   try {
-    const headers = new Headers({ accept: 'application/json, application/jwk-set+json' })
-    const signal = AbortSignal.timeout(timeoutMs)
-    const response = await fetch(jwksUrl, { method: 'GET', headers, redirect: 'manual', signal })
+    const headers = { accept: 'application/json, application/jwk-set+json' }
+    const response = await fetch(jwksUrl, { headers, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) })
     const keySet: JSONWebKeySet = JSON.parse(await keySetText(response))
-    // It throws for what is no key set, as a whole.
+    // It throws when the whole document is not a key set.
     createLocalJWKSet(keySet)
     const usable = await Promise.all(keySet.keys.map(isUsable))
     return { published: usable.length, usable: usable.filter(Boolean).length }
   } catch (error) {
-    throw error instanceof Failure
-      ? error
-      : new Failure('token_issuer_unavailable', { facts: { reason: reasonOf(error) } })
+    const { name, cause } = error as Error & { cause?: { code?: string } }
+    throw issuerFailure(error, cause?.code ?? name)
   }
 }
 
-/** Whether jose finds it and takes it for one of our algorithms: the same question that a token asks. */
+/** Whether jose would use the key for a token that is signed with one of our algorithms. */
 async function isUsable(key: JWK): Promise<boolean> {
   const find = createLocalJWKSet({ keys: [key] })
   const found = await Promise.allSettled(algorithms.map((alg) => find({ alg })))
   return found.some((each) => each.status === 'fulfilled' && isLongEnough(each.value))
 }
 
-/** Of RSA keys, jose says so only when a token is verified (RFC 7518 section 3.3). */
+/** jose checks the length of RSA keys only when it verifies a token (RFC 7518 section 3.3). */
 function isLongEnough({ algorithm }: { readonly algorithm: object }): boolean {
   const { modulusLength = 2048 } = algorithm as { readonly modulusLength?: number }
   return modulusLength >= 2048
-}
-
-/** Codes and names are the libraries'; their messages may quote what the issuer said. */
-function reasonOf(error: unknown): string {
-  if (error instanceof SyntaxError || error instanceof errors.JWKSInvalid) return 'not a key set'
-  const { name, cause } = error as Error & { cause?: { code?: string } }
-  return cause?.code ?? name
 }

@@ -6,54 +6,54 @@ import {
   type FetchImplementation,
   type JWTVerifyGetKey,
 } from 'jose'
+import type { Clock } from '../common/clock.ts'
 import { Failure, type FailureFacts } from '../failures/failure.ts'
 
 export interface IssuerKeysOptions {
-  /** Where the issuer publishes its keys, as a JSON Web Key Set (RFC 7517 section 5). */
+  /** Where the token issuer publishes its keys, as a JSON Web Key Set (RFC 7517 section 5). */
   readonly jwksUrl: string
-  /** Milliseconds of a clock that is never set back. */
-  readonly elapsed: () => number
-  /** For tests; Node's own by default. */
+  readonly clock: Pick<Clock, 'elapsed'>
+  /** `fetch` of Node.js by default. */
   readonly fetch?: FetchImplementation
-  /** For one question to the issuer, body included; 3000 by default. */
+  /** The time limit of one request to the token issuer, including the body; 3000 by default. */
   readonly timeoutMs?: number
-  /** Told each time the issuer could not be asked: known keys go on working, so no caller may notice. */
+  /** Called each time a request to the token issuer fails. Keys that are cached stay in use, so callers may not notice. */
   readonly onOutage?: (failure: Failure) => void
 }
 
+export const defaultTimeoutMs = 3000
 /**
- * So often the issuer is asked, and for so long a verdict is remembered, in milliseconds: a key it has taken back is trusted
- * for no longer than both together, unless it cannot be asked.
+ * How long fetched keys are used, and how long the verification of a token is cached, in milliseconds. A revoked key is
+ * trusted for the sum of both at most, unless the token issuer is unavailable.
  */
 export const maxAgeMs = 10 * 60_000
-/** Tokens naming keys that do not exist make us ask no more often than this. */
+/** The shortest time between two fetches because of tokens that name an unknown key. */
 const cooldownMs = 30_000
-/** For so long after it could not be asked it is not asked again, so that not every token waits for the deadline. */
+/** How long requests pause after one that failed, so that not every token waits for the timeout, in milliseconds. */
 const outageMs = 5000
 const maxBytes = 1024 * 1024
 
 /**
- * The issuer's public keys, asked for when first needed, when they are old and when a token names a new one.
- * The function it returns throws Failure `token_issuer_unavailable` for a key that is not known while the issuer cannot
- * be asked, and jose's errors for a key that does not exist or cannot be used.
+ * Keeps the public keys of the token issuer. They are fetched when they are first needed, when they are old, and when a
+ * token names an unknown key. The returned function throws Failure `token_issuer_unavailable` when a key is unknown and
+ * the issuer is unavailable, and an error of jose when a key does not exist or cannot be used.
  */
 export function createIssuerKeys(options: IssuerKeysOptions): JWTVerifyGetKey {
-  const { jwksUrl, elapsed, fetch = globalThis.fetch, timeoutMs = 3000, onOutage } = options
-  let known = createLocalJWKSet({ keys: [] })
-  /** Until it has been asked again with success. */
+  const { jwksUrl, clock, fetch = globalThis.fetch, timeoutMs = defaultTimeoutMs, onOutage } = options
+  let cached = createLocalJWKSet({ keys: [] })
+  /** Null before the first request that fails, and after a request that succeeds. */
   let outage: { readonly facts: FailureFacts; readonly endsAt: number } | null = null
 
-  const ask: FetchImplementation = async (url, init) => {
-    if (outage !== null && elapsed() < outage.endsAt) throw unavailable(outage.facts)
+  const fetchKeys: FetchImplementation = async (url, init) => {
+    if (outage !== null && clock.elapsed() < outage.endsAt) throw unavailable(outage.facts)
     try {
       const text = await keySetText(await fetch(url, init))
-      known = createLocalJWKSet(JSON.parse(text))
+      cached = createLocalJWKSet(JSON.parse(text))
       outage = null
       return new Response(text)
     } catch (error) {
-      // What else is thrown here speaks of addresses, or quotes what the issuer said.
-      const failure = error instanceof Failure ? error : unavailable({ reason: reasonOf(error) })
-      outage = { facts: failure.facts, endsAt: elapsed() + outageMs }
+      const failure = issuerFailure(error, 'no answer')
+      outage = { facts: failure.facts, endsAt: clock.elapsed() + outageMs }
       onOutage?.(failure)
       throw failure
     }
@@ -63,18 +63,19 @@ export function createIssuerKeys(options: IssuerKeysOptions): JWTVerifyGetKey {
     cooldownDuration: cooldownMs,
     cacheMaxAge: maxAgeMs,
     timeoutDuration: timeoutMs,
-    [customFetch]: ask,
+    [customFetch]: fetchKeys,
   })
 
   return (header, token) => {
-    const asked = current(header, token)
+    const currentKey = current(header, token)
     if (outage !== null) {
-      // Whether it is over is found out behind: only a token whose key is not known waits for that.
-      asked.catch(ignore)
-      return known(header, token).catch(() => asked)
+      // Only a token with an unknown key waits for the request that shows whether the outage is over. For any other token
+      // its failure is handled here.
+      currentKey.catch(() => {})
+      return cached(header, token).catch(() => currentKey)
     }
-    return asked.catch((error) =>
-      known(header, token).catch((reason) => {
+    return currentKey.catch((error) =>
+      cached(header, token).catch((reason) => {
         throw reason instanceof errors.JWKSNoMatchingKey ? error : reason
       }),
     )
@@ -85,13 +86,20 @@ function unavailable(facts: FailureFacts): Failure {
   return new Failure('token_issuer_unavailable', { facts })
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof SyntaxError || error instanceof errors.JWKSInvalid ? 'not a key set' : 'no answer'
+/**
+ * The failure of a request to the token issuer. The messages of other errors are dropped, because they contain addresses
+ * or quote the response.
+ * @param otherReason the reason for an error that is neither a Failure nor about the content of the response
+ */
+export function issuerFailure(error: unknown, otherReason: string): Failure {
+  if (error instanceof Failure) return error
+  const isInvalid = error instanceof SyntaxError || error instanceof errors.JWKSInvalid
+  return unavailable({ reason: isInvalid ? 'not a key set' : otherReason })
 }
 
 /**
- * The body.
- * @throws Failure `token_issuer_unavailable` when the answer is an error, a redirect or too large
+ * Reads the body of a response.
+ * @throws Failure `token_issuer_unavailable` when the response is an error, a redirect or too large
  */
 export async function keySetText(response: Response): Promise<string> {
   if (response.status !== 200) {
@@ -107,6 +115,3 @@ export async function keySetText(response: Response): Promise<string> {
   }
   return Buffer.concat(chunks).toString()
 }
-
-/** Whoever waits for it is told; nobody may. */
-function ignore(): void {}

@@ -1,29 +1,28 @@
 /**
- * Parses JSON that people write by hand. What is wrong is reported without a word of the text: the parser's own
- * message quotes it. Undefined when the text is not JSON.
+ * Parses JSON that people write by hand. Problems are reported without the message of the parser, because it quotes the
+ * text. Returns undefined when the text is not JSON.
  */
-export function parseJson(text: string, report: (problem: string) => void): unknown {
+export function parseJson(text: string, report: (problem: string) => undefined): unknown {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (error) {
     const place = / \(line (\d+) column (\d+)\)$/.exec((error as SyntaxError).message)
-    report(place ? `is not JSON, line ${place[1]} column ${place[2]}` : 'is not JSON')
-    return undefined
+    return report(place ? `is not JSON, line ${place[1]} column ${place[2]}` : 'is not JSON')
   }
   for (const offset of firstRepeatedNames(text)) report(`has a property twice, ${placeOf(text, offset)}`)
   return value
 }
 
-/** To find the place of each one means to read the text from its beginning. */
+/** The search for the place of each one reads the text from its beginning. */
 const mostRepeated = 20
 
-/** In valid JSON these are all the names, the other strings, and the ends of objects. */
+/** Matches property names, other strings, and the beginnings and ends of objects in valid JSON. */
 const tokens = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]/g
 
 /**
- * Where an object has a name it has already. JSON.parse takes the last of them without a word, so the person who reads
- * the first believes something else than the program.
+ * Yields the offsets at which an object repeats a property name. JSON.parse uses the last one without an error, but a
+ * person may read only the first one.
  */
 function* firstRepeatedNames(text: string): Generator<number> {
   let repeated = 0
@@ -33,7 +32,7 @@ function* firstRepeatedNames(text: string): Generator<number> {
     if (token === '{') openObjects.push(index)
     else if (token === '}') openObjects.pop()
     else if (colon !== undefined) {
-      // Parsed, because "a" and "\u0061" are one name.
+      // Parsed, because "a" and "\u0061" are the same name.
       const inObject = `${openObjects.at(-1)} ${JSON.parse(name)}`
       if (seen.has(inObject)) {
         yield index

@@ -2,20 +2,23 @@ import { errors, type JWTPayload } from 'jose'
 import { Failure } from '../failures/failure.ts'
 import { invalidCredential, type Refusal } from './access-failure.ts'
 import type { Caller } from './caller.ts'
-import { profileOf } from './scopes.ts'
+import { profileOf } from './profile.ts'
 
 const maxSubjectLength = 255
-/** It is logged as it is, and read on terminals: what ends a line, moves the cursor or turns the direction is no name. */
+/**
+ * A subject is logged, and the log is read on terminals, so it must not end a line, move the cursor or change the direction
+ * of writing.
+ */
 const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/u
 
 /**
- * The caller of whom a verified access token speaks; null when its scopes grant no profile.
- * @throws AccessFailure `unauthenticated` for claims that do not say clearly who that is, or which flows they may see
+ * The caller of a verified access token; null when its scopes grant no profile.
+ * @throws AccessFailure `unauthenticated` when the claims do not identify the caller or its flows clearly
  */
 export function callerOf(claims: JWTPayload): Caller | null {
   const name = subjectOf(claims.sub)
   const flows = flowsOf(claims.hilos_flows)
-  // `scope` is that of RFC 9068 section 2.2.3; Entra and Okta write `scp`.
+  // `scope` is defined in RFC 9068 section 2.2.3. Entra and Okta use `scp`.
   const profile = profileOf([...scopesIn(claims.scope), ...scopesIn(claims.scp)])
   return profile && { name, kind: 'token', profile, flows }
 }
@@ -31,7 +34,7 @@ function scopesIn(claim: unknown): readonly unknown[] {
   return Array.isArray(claim) ? claim : []
 }
 
-/** Null is every flow: only a token that says nothing of flows gets it, never one whose limit is not understood. */
+/** Null means every flow. Only a token without the claim gets it, not one with an invalid claim. */
 function flowsOf(claim: unknown): ReadonlySet<string> | null {
   if (claim === undefined) return null
   const ids: readonly unknown[] = Array.isArray(claim) ? claim : [claim]
@@ -43,17 +46,14 @@ function flowsOf(claim: unknown): ReadonlySet<string> | null {
   )
 }
 
-/**
- * What to say of a token that was not verified. jose's own error must not travel on, as message or as cause: it carries
- * the claims.
- */
-export function refusalOf(error: unknown): Failure {
+/** The failure of a verification. It has no cause, because the error of jose contains the claims. */
+export function verificationFailure(error: unknown): Failure {
   return error instanceof Failure ? error : invalidCredential(reasonOf(error))
 }
 
 function reasonOf(error: unknown): Refusal {
   if (error instanceof errors.JWTClaimValidationFailed) return claimReasons[error.claim] ?? 'claims'
-  // What is no error of jose's comes from the keys of the issuer, such as one with a modulus too small.
+  // Any other error is about a key of the token issuer, for example one that is too short.
   return error instanceof errors.JOSEError ? (reasons[error.code] ?? 'malformed') : 'signing key unusable'
 }
 

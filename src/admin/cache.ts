@@ -1,77 +1,73 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { count, executionContactId } from '../common/schema.ts'
+import type { Contacts } from '../contacts/contacts.ts'
 import { Failure } from '../failures/failure.ts'
-import { failuresOf } from './openapi.ts'
+import { failuresOf, jsonResponse } from './openapi.ts'
 
 export interface CacheRoutesOptions {
-  readonly cache: {
-    readonly fullness: () => Static<typeof CacheSchema>
-    /** Forgets one contact. @param id in lower case */
-    readonly delete: (id: string) => void
-    readonly clear: () => void
-  }
+  readonly cache: Pick<Contacts, 'usage' | 'delete' | 'clear'>
 }
 
 const storeSchema = (description: string) =>
   Type.Object(
     {
-      entries: count('What is remembered.'),
-      bytes: count('Memory it takes, with overhead.'),
-      maxBytes: count('Memory it may take.'),
-      evictions: count('What had to make room for others, since the start.'),
+      entries: count('The number of entries.'),
+      bytes: count('The memory that the entries take, with overhead.'),
+      maxBytes: count('The memory that the entries may take.'),
+      evictions: count('Entries removed to make room for others, since the start of the process.'),
     },
     { description },
   )
 
 const CacheSchema = Type.Object({
-  contacts: storeSchema('Presentations of contacts, for all callers.'),
-  renderings: storeSchema('What was rendered of them, which can be made again; an entry is a contact.'),
-  absences: storeSchema('Ids of which Hilos said that there is nothing.'),
-  ownAbsences: storeSchema('What is absent for callers limited to flows.'),
+  contacts: storeSchema('Contacts, shared by all callers.'),
+  renderings: storeSchema(
+    'Rendered views of contacts, which can be rendered again. An entry has all views of one contact.',
+  ),
+  absences: storeSchema('Ids that do not exist at Hilos.'),
+  ownAbsences: storeSchema('Ids that are absent for callers limited to flows.'),
 })
 
 const common = { tags: ['Cache'] }
-/** Whoever sends one may believe that it limits what is forgotten. */
+/** A query is rejected, because an operator may expect that it limits what is deleted. */
 const noQuery = Type.Object({}, { additionalProperties: false })
-const forgotten = { 204: { description: 'It is forgotten, if there was anything.', type: 'null' } }
+const deleted = { 204: { description: 'Deleted, or nothing was cached.', type: 'null' } }
 
-const fullnessSchema = {
+const usageSchema = {
   ...common,
   operationId: 'getCache',
   summary: 'How full the cache is',
-  response: {
-    200: { description: 'By store.', content: { 'application/json': { schema: CacheSchema } } },
-    ...failuresOf('/cache'),
-  },
+  response: { 200: jsonResponse('The usage of each store.', CacheSchema), ...failuresOf('/cache') },
 }
 
 const deleteSchema = {
   ...common,
   operationId: 'deleteCachedExecutionContact',
-  summary: 'Forget one contact',
+  summary: 'Delete one contact from the cache',
   description:
-    'For everybody, with what was rendered of it, its absence and its failure. A load under way answers those who wait ' +
-    'and is not stored; the next request asks Hilos.',
+    'Deletes the contact, its rendered views, its absence and its last error, for all callers. A load in flight still ' +
+    'answers the requests that wait for it, but its result is not stored. The next request calls Hilos.',
   params: Type.Object({ id: executionContactId }),
   querystring: noQuery,
-  response: { ...forgotten, ...failuresOf('/cache/execution-contacts/x', 'invalid_id', 'invalid_query') },
+  response: { ...deleted, ...failuresOf('/cache/execution-contacts/x', 'invalid_id', 'invalid_query') },
 }
 
 const clearSchema = {
   ...common,
   operationId: 'clearCache',
-  summary: 'Forget everything',
+  summary: 'Delete everything from the cache',
   description:
-    'In the same way. Until it has filled again, every contact costs a call to Hilos, and these are rationed.',
+    'Deletes all contacts in the same way. Until the cache has filled again, the first request for each contact needs a call ' +
+    'to Hilos, and `HILOS_MAX_RPS` limits these calls.',
   querystring: noQuery,
-  response: { ...forgotten, ...failuresOf('/cache', 'invalid_query') },
+  response: { ...deleted, ...failuresOf('/cache', 'invalid_query') },
 }
 
-/** `GET /cache`, and `DELETE` for all of it or for one contact. */
+/** `GET /cache`, and `DELETE` for the whole cache or for one contact. */
 export function cacheRoutes(app: FastifyInstance, { cache }: CacheRoutesOptions): void {
-  app.get('/cache', { schema: fullnessSchema }, (_request, reply) => reply.send(cache.fullness()))
+  app.get('/cache', { schema: usageSchema }, (_request, reply) => reply.send(cache.usage()))
   app.delete('/cache', { schema: clearSchema, preHandler: refuseBody }, (request, reply) => {
     cache.clear()
     request.log.warn('an operator has emptied the cache')
@@ -86,7 +82,7 @@ export function cacheRoutes(app: FastifyInstance, { cache }: CacheRoutesOptions)
     })
 }
 
-/** For the reason that queries are. */
+/** A body is rejected for the same reason as a query. */
 function refuseBody({ body }: FastifyRequest, _reply: FastifyReply, done: (failure?: Failure) => void) {
   done(body === undefined ? undefined : new Failure('malformed_request'))
 }

@@ -1,45 +1,38 @@
 import type { FastifyInstance } from 'fastify'
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { flag, nullable, oneOf } from '../common/schema.ts'
-import { failuresOf } from './openapi.ts'
+import type { LifecycleState } from '../lifecycle/lifecycle.ts'
+import type { Readings } from '../telemetry/gauges.ts'
+import { failuresOf, jsonResponse } from './openapi.ts'
 
 export interface HealthRoutesOptions {
-  /** Where the service is on its way. */
-  readonly state: () => Readiness['state']
-  /** How each part is that can be well or not while the service runs; null where the settings do not ask for it. */
-  readonly parts: () => Readonly<Record<string, PartStatus | null>>
-}
-
-/** How one part of the service is: facts without values that must not be seen. */
-export interface PartStatus {
-  readonly ok: boolean
-  readonly [fact: string]: unknown
+  readonly state: () => LifecycleState
+  /** The status of each part. It is shown with all its properties, so it must not contain a secret. */
+  readonly parts: Readings['parts']
 }
 
 const PartStatusSchema = Type.Object(
-  { ok: flag('Whether it is as the settings ask, and works; if not, the service goes on with what it has.') },
+  { ok: flag('Whether the part works as the settings say. If not, the service continues with what it has.') },
   { additionalProperties: true },
 )
 
 const ReadinessSchema = Type.Object({
-  ready: flag('Whether new work is welcome.'),
-  state: oneOf(['starting', 'serving', 'draining'], 'Only what is serving is ready.'),
+  ready: flag('Whether the service accepts new requests.'),
+  state: oneOf(['starting', 'serving', 'draining'], 'The service is ready only in the state `serving`.'),
   parts: Type.Record(Type.String(), nullable(PartStatusSchema), {
     description:
-      'Told, but no reason to take the service out: an outage of Hilos would take out every replica. Null is a part that ' +
-      'the settings do not ask for.',
+      'The status of each part. It does not affect `ready`, because an outage of Hilos would then make every replica ' +
+      'unready. A part that is not configured is null.',
   }),
 })
-
-type Readiness = Static<typeof ReadinessSchema>
 
 const livenessSchema = {
   operationId: 'getLiveness',
   tags: ['Health'],
-  summary: 'Whether the event loop turns',
-  description: 'Whoever gets this answer knows. It says nothing of Hilos, nor of anything else.',
+  summary: 'Whether the process works',
+  description: 'A response shows that the event loop runs. It does not depend on Hilos or any other service.',
   response: {
-    200: { description: 'It does.', content: { 'text/plain': { schema: { type: 'string' } } } },
+    200: { description: 'The process works.', content: { 'text/plain': { schema: { type: 'string' } } } },
     ...failuresOf('/livez'),
   },
 }
@@ -47,17 +40,13 @@ const livenessSchema = {
 const readinessSchema = {
   operationId: 'getReadiness',
   tags: ['Health'],
-  summary: 'Whether the service is fit for traffic',
-  description: 'It is from when the callers’ listener is open until the end begins.',
+  summary: 'Whether the service accepts new requests',
+  description: 'The service is ready from the moment its listeners are open until its shutdown begins.',
   response: {
-    200: { description: 'New work is welcome.', ...contentOf() },
-    503: { description: 'Send new work elsewhere.', ...contentOf() },
+    200: jsonResponse('The service accepts new requests.', ReadinessSchema),
+    503: jsonResponse('Send new requests to another replica.', ReadinessSchema),
     ...failuresOf('/readyz'),
   },
-}
-
-function contentOf() {
-  return { content: { 'application/json': { schema: ReadinessSchema } } }
 }
 
 /** `GET /livez` and `GET /readyz`, for the probes of an orchestrator. */

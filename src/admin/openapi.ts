@@ -1,11 +1,18 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
+import type { TSchema } from 'typebox'
 import { version } from '../common/version.ts'
 import type { FailureCode } from '../failures/failure-kinds.ts'
-import { ProblemSchema } from '../failures/problem.ts'
-import { problemResponses } from '../presentation/problem-responses.ts'
+import { ProblemSchema, problemResponses } from '../failures/problem.ts'
 
-/** The responses part of a route's schema for what can happen to any request, and for these failures. */
+export function jsonResponse(description: string, schema: TSchema) {
+  return { description, content: { 'application/json': { schema } } }
+}
+
+/**
+ * The responses of a route for these failures, and for those that every request can meet.
+ * @param path the path in the examples
+ */
 export function failuresOf(path: string, ...codes: readonly FailureCode[]) {
   return problemResponses([...codes, 'malformed_request', 'internal_error'], path)
 }
@@ -19,17 +26,17 @@ export async function publishOperatorsOpenApi(app: FastifyInstance): Promise<voi
       info: {
         title: 'hilos-bff, for operators',
         version,
-        summary: 'Health, metrics, and what is remembered.',
+        summary: 'Health, metrics and the cache.',
         description:
-          'Served on `ADMIN_HOST:ADMIN_PORT`, to whoever reaches it: keep it on a network that callers do not reach.',
+          'Served at `ADMIN_HOST:ADMIN_PORT` without authentication: keep it on a network that callers cannot reach.',
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/', description: 'The operators’ listener' }],
       tags: [
-        { name: 'Health', description: 'For probes.' },
-        { name: 'Reports', description: 'What is running, and how it fares.' },
-        { name: 'Cache', description: 'What is remembered, and how to forget it.' },
-        { name: 'Problems', description: 'What failures mean.' },
+        { name: 'Health', description: 'Probes of an orchestrator.' },
+        { name: 'Reports', description: 'The running version, its metrics, and deviations from the contract.' },
+        { name: 'Cache', description: 'The usage of the cache, and how to delete from it.' },
+        { name: 'Problems', description: 'The meaning of failures.' },
       ],
     },
     refResolver: { buildLocalReference: (schema) => String(schema.$id) },

@@ -1,14 +1,16 @@
 import type { FastifyInstance } from 'fastify'
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { count, nullableText, oneOf, text } from '../common/schema.ts'
+import type { Readings } from '../telemetry/gauges.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { failuresOf } from './openapi.ts'
+import { failuresOf, jsonResponse } from './openapi.ts'
 
-export interface ReportRoutesOptions {
+export interface ReportRoutesOptions extends Pick<Readings, 'drift'> {
   readonly metrics: Pick<Metrics, 'exposition' | 'contentType'>
-  /** Most frequent first. */
-  readonly drift: () => Static<typeof ContractSchema>['drift']
-  readonly build: Static<typeof VersionSchema>
+  readonly build: Readings['build'] & {
+    /** When the process started, in the format of RFC 3339. */
+    readonly startedAt: string
+  }
 }
 
 const ContractSchema = Type.Object({
@@ -17,31 +19,27 @@ const ContractSchema = Type.Object({
     Type.Object({
       kind: oneOf(
         ['unknown_field', 'wrong_type', 'unknown_value'],
-        'A field nobody announced, a value of another type, or a word outside its list.',
+        'A field that the contract does not have, a value of another type, or a value that the contract does not list.',
       ),
-      path: text('Where in a document, for example `execution_steps[].step.new_field`. Never a value.'),
-      count: count('How often it was seen.'),
+      path: text('The place in the document, for example `execution_steps[].step.new_field`. It contains no values.'),
+      count: count('How often the deviation occurred.'),
     }),
-    { description: 'Most frequent first. Empty while all documents are as the contract has them.' },
+    { description: 'The deviations, most frequent first. Empty while all documents match the contract.' },
   ),
 })
 
 const VersionSchema = Type.Object({
-  version: text('Of this service, by Semantic Versioning.'),
-  commit: nullableText('What it was built from; null where nobody said so.'),
+  version: text('The version of this service, by Semantic Versioning.'),
+  commit: nullableText('The commit of the build; null when it is unknown.'),
   node: text('The version of Node.js.'),
   startedAt: Type.String({ format: 'date-time', description: 'When this process started, UTC.' }),
 })
-
-function json(path: string, description: string, schema: typeof ContractSchema | typeof VersionSchema) {
-  return { 200: { description, content: { 'application/json': { schema } } }, ...failuresOf(path) }
-}
 
 const metricsSchema = {
   operationId: 'getMetrics',
   tags: ['Reports'],
   summary: 'Metrics',
-  description: 'In the text format of Prometheus.',
+  description: 'All metrics in the text format of Prometheus.',
   response: {
     200: { description: 'All metrics.', content: { 'text/plain': { schema: { type: 'string' } } } },
     ...failuresOf('/metrics'),
@@ -51,16 +49,22 @@ const metricsSchema = {
 const contractSchema = {
   operationId: 'getContract',
   tags: ['Reports'],
-  summary: 'How Hilos strays from its contract',
-  description: 'All of it is served all the same, without what could not be read.',
-  response: json('/contract', 'What was seen since the start.', ContractSchema),
+  summary: 'How documents of Hilos deviate from the contract',
+  description: 'Documents that deviate are still served, without the parts that could not be read.',
+  response: {
+    200: jsonResponse('The deviations since the start of the process.', ContractSchema),
+    ...failuresOf('/contract'),
+  },
 }
 
 const versionSchema = {
   operationId: 'getVersion',
   tags: ['Reports'],
-  summary: 'What is running',
-  response: json('/version', 'And since when.', VersionSchema),
+  summary: 'The running version',
+  response: {
+    200: jsonResponse('The version, and the start of the process.', VersionSchema),
+    ...failuresOf('/version'),
+  },
 }
 
 /** `GET /metrics`, `GET /contract` and `GET /version`. */

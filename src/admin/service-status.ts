@@ -1,46 +1,43 @@
 import type { FastifyInstance } from 'fastify'
+import type { Clock } from '../common/clock.ts'
 import { nodeVersion, version } from '../common/version.ts'
 import type { Config } from '../config/config.ts'
 import type { Contacts } from '../contacts/contacts.ts'
-import type { OperatorsAppOptions } from '../http/operators-app.ts'
 import type { Lifecycle } from '../lifecycle/lifecycle.ts'
-import type { KnownCallers } from '../rotation/reloaded-callers.ts'
-import type { TokensInUse } from '../rotation/reloaded-tokens.ts'
-import type { Readings } from '../telemetry/gauges.ts'
+import type { ReloadedCallers } from '../rotation/reloaded-callers.ts'
+import type { ReloadedTokens } from '../rotation/reloaded-tokens.ts'
 import type { DriftTally } from '../upstream/document/drift.ts'
 import type { Hilos } from '../upstream/hilos.ts'
 
-/** The parts that are reported on. */
-export interface ReportOptions {
+/** The parts of the service that report their status. */
+export interface ServiceParts {
   readonly config: Config
   readonly lifecycle: Lifecycle
   readonly callers: FastifyInstance
   readonly hilos: Hilos
   readonly contacts: Contacts
   readonly drift: DriftTally
-  readonly tokens: TokensInUse
-  readonly known: KnownCallers
-  /** Milliseconds since 1970 UTC. */
-  readonly now: () => number
+  readonly reloadedTokens: ReloadedTokens
+  readonly reloadedCallers: ReloadedCallers
+  readonly clock: Pick<Clock, 'now'>
 }
 
-/** How the service is, for operators and for the metrics. */
-export interface Report extends Omit<OperatorsAppOptions, 'metrics'> {
-  readonly readings: Readings
-}
-
-export function createReport(options: ReportOptions): Report {
-  const { lifecycle, callers, hilos, contacts, drift, tokens, known, now } = options
+/** The status of the service, for the routes for operators and for the metrics. */
+export function createServiceStatus(service: ServiceParts) {
+  const { config, lifecycle, callers, hilos, contacts, drift, reloadedTokens, reloadedCallers, clock } = service
   const { state, requestsInFlight } = lifecycle
-  const { reads } = contacts
-  const build = { version, commit: options.config.sourceCommit, node: nodeVersion }
-  const parts = () => ({ hilosToken: tokens.status(), callersFile: known.status(), hilos: statusOf(hilos) })
+  const build = { version, commit: config.sourceCommit, node: nodeVersion }
+  const parts = () => ({
+    hilosToken: reloadedTokens.status(),
+    callersFile: reloadedCallers.status(),
+    hilos: statusOf(hilos),
+  })
   return {
     state,
     parts,
     drift: drift.counts,
-    build: { ...build, startedAt: new Date(now()).toISOString() },
-    cache: { fullness: contacts.fullness, delete: reads.delete, clear: reads.clear },
+    build: { ...build, startedAt: new Date(clock.now()).toISOString() },
+    cache: contacts,
     readings: {
       build,
       isReady: () => state() === 'serving',
@@ -48,15 +45,15 @@ export function createReport(options: ReportOptions): Report {
       requestsInFlight,
       connections: () => connectionsOf(callers),
       hilos: hilos.health,
-      cache: () => ({ ...contacts.fullness() }),
+      cache: () => ({ ...contacts.usage() }),
       drift: drift.counts,
-      tokenAgeMs: () => now() - tokens.tokens.inUseSince(),
+      tokenAgeMs: () => clock.now() - reloadedTokens.tokens.inUseSince(),
       parts,
     },
   }
 }
 
-/** An outage of Hilos is its own, and what is remembered is served meanwhile. */
+/** While Hilos is down, this service still serves what it has stored. */
 function statusOf({ health }: Hilos) {
   const { circuitBreaker, ...rest } = health()
   return { ok: circuitBreaker === 'closed', circuitBreaker, ...rest }

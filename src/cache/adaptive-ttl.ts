@@ -1,46 +1,37 @@
-/** How much longer answers must stay fresh, so that those who watch can be served within a budget of loads. */
-export interface Stretch {
-  /**
-   * Something remembered was loaded again.
-   * @param keptMs how long it had been kept, in milliseconds
-   * @param unstretchedMs how long it would have been fresh without stretching
-   */
-  readonly count: (keptMs: number, unstretchedMs: number) => void
-  /** What to multiply freshness by; at least 1. */
-  readonly factor: () => number
-}
+import type { Clock } from '../common/clock.ts'
 
-export interface StretchOptions {
-  /** The budget; 0 for none, and then nothing is stretched. */
-  readonly maxLoadsPerSecond: number
-  /** Milliseconds of a clock that is never set back. */
-  readonly elapsed: () => number
-}
-
-/** Of the budget that refreshing may take; the other half is for what nobody has looked at yet. */
-const shareForRefreshing = 0.5
-/** Time constant of the average: a longer one is slower to notice, a shorter one swings. */
-const memoryMs = 30_000
+/** The share of the budget that refreshes may take. The other half is for keys without an entry. */
+const refreshShare = 0.5
+/** Time constant of the moving average: a longer one reacts late, a shorter one oscillates. */
+const averagingMs = 30_000
 const maxFactor = 20
 
 /**
- * A moving average of refreshes a second as they would be without stretching: what was kept for twice as long as it would
- * have been fresh stands for two. Where that exceeds the share of the budget, lifetimes grow by as much.
+ * Lengthens freshness when refreshing all watched keys would exceed the budget of loads. It keeps a moving average of
+ * refreshes a second as they would be with factor 1: an entry that was kept for twice its base lifetime counts as two
+ * refreshes. The factor is that average divided by the share of the budget.
+ * @param maxLoadsPerSecond the budget; 0 means no budget, and the factor is always 1
  */
-export function createStretch({ maxLoadsPerSecond, elapsed }: StretchOptions): Stretch {
-  const target = maxLoadsPerSecond * shareForRefreshing
+export function createAdaptiveTtl(maxLoadsPerSecond: number, clock: Pick<Clock, 'elapsed'>) {
+  const target = maxLoadsPerSecond * refreshShare
   let refreshesPerSecond = 0
-  let countedAt = elapsed()
+  let recordedAt = clock.elapsed()
 
-  const faded = () => refreshesPerSecond * Math.exp((countedAt - elapsed()) / memoryMs)
-  const factor = () => (target === 0 ? 1 : Math.min(Math.max(faded() / target, 1), maxFactor))
+  const decayed = () => refreshesPerSecond * Math.exp((recordedAt - clock.elapsed()) / averagingMs)
+  const factor = () => (target === 0 ? 1 : Math.min(Math.max(decayed() / target, 1), maxFactor))
 
   return {
-    count: (keptMs, unstretchedMs) => {
-      const standsFor = unstretchedMs > 0 ? Math.min(Math.max(keptMs / unstretchedMs, 1), factor()) : 1
-      refreshesPerSecond = faded() + standsFor / (memoryMs / 1000)
-      countedAt = elapsed()
+    /**
+     * Counts one refresh: the load of a key that had a stored entry.
+     * @param keptMs how long the entry had been stored, in milliseconds
+     * @param baseMs its freshness lifetime with factor 1, in milliseconds
+     */
+    recordRefresh: (keptMs: number, baseMs: number) => {
+      const countsAs = baseMs > 0 ? Math.min(Math.max(keptMs / baseMs, 1), factor()) : 1
+      refreshesPerSecond = decayed() + countsAs / (averagingMs / 1000)
+      recordedAt = clock.elapsed()
     },
+    /** The number by which freshness lifetimes are multiplied; at least 1. */
     factor,
   }
 }

@@ -1,51 +1,44 @@
-import type { Forwarding } from './decision.ts'
 import { ageMs, type Entry, remainingMs } from './entry.ts'
-import type { Answer, Handling } from './read-through.ts'
+import type { CacheAnswer, Handling } from './read-through.ts'
 
-/** `Age` in whole seconds (RFC 9111 section 5.1). */
-export function ageSeconds(entry: Entry<unknown>, now: number): number {
-  return Math.max(0, Math.floor(ageMs(entry, now) / 1000))
-}
-
-/** What the cache did for a request, for the log and the metrics. */
-export interface CacheUse {
-  readonly word: CacheWord
-  /** Why the answer was a stale one; null where it was not. */
-  readonly detail: Handling['detail']
-  /** How long ago the origin had answered, in milliseconds. */
+/** What the cache did for one request, for the log, the metrics and the record of disclosure. */
+export interface CacheUse extends Handling {
+  /** Milliseconds since the origin answered. */
   readonly ageMs: number
-  /** How long the request waited for the origin, in milliseconds; 0 where it did not. */
+  /** Milliseconds that the request waited for the origin; 0 for a hit. */
   readonly waitedMs: number
 }
 
 /** `hit`, or why the origin was asked (RFC 9211 sections 2.1 and 2.2). */
-export type CacheWord = 'hit' | Forwarding
+export function cacheWord({ fwd }: Handling): string {
+  return fwd ?? 'hit'
+}
 
-export function cacheUseOf({ entry, handling }: Answer<unknown>, waitedMs: number, now: number): CacheUse {
-  return { word: handling.hit ? 'hit' : handling.fwd, detail: handling.detail, ageMs: ageMs(entry, now), waitedMs }
+/** The value of `Age` in whole seconds (RFC 9111 section 5.1). */
+export function ageSeconds(entry: Entry<unknown>, now: number): number {
+  return Math.max(0, Math.floor(ageMs(entry, now) / 1000))
 }
 
 /**
- * What the cache did, as the value of a `Cache-Status` field (RFC 9211 section 2).
- * @param name of the cache
+ * The value of `Cache-Status` (RFC 9211 section 2).
+ * @param name the name of the cache
  */
-export function formatCacheStatus(name: string, { entry, handling }: Answer<unknown>, now: number): string {
-  const detail = handling.detail === null ? '' : `; detail=${handling.detail}`
-  const ttl = `ttl=${awayFromZero(remainingMs(entry, now) / 1000)}`
-  if (handling.hit) return `${name}; hit; ${ttl}${detail}`
-  const fate = handling.collapsed ? '; collapsed' : handling.stored ? '; stored' : ''
-  return `${name}; fwd=${handling.fwd}; ${ttl}${fate}${detail}`
+export function formatCacheStatus(name: string, { entry, handling }: CacheAnswer<unknown>, now: number): string {
+  const { fwd, stored, collapsed, detail } = handling
+  const ttl = `ttl=${roundAwayFromZero(remainingMs(entry, now) / 1000)}`
+  const fate = collapsed ? '; collapsed' : stored ? '; stored' : ''
+  return `${name}; ${fwd === null ? 'hit' : `fwd=${fwd}`}; ${ttl}${fate}${detail === null ? '' : `; detail=${detail}`}`
 }
 
-/** What is stale by part of a second says so, and what is still fresh does not say 0. */
-function awayFromZero(seconds: number): number {
+/** So that an entry that has been stale for part of a second has a negative ttl, and a fresh one never a ttl of 0. */
+function roundAwayFromZero(seconds: number): number {
   return seconds > 0 ? Math.ceil(seconds) : Math.floor(seconds)
 }
 
 /**
- * Whether the caller has this representation already (RFC 9110 section 13.1.2, weak comparison).
- * @param header value of `If-None-Match`
- * @param etag strong, with its quotes
+ * Whether the caller already has this representation (RFC 9110 section 13.1.2, weak comparison).
+ * @param header the value of `If-None-Match`
+ * @param etag a strong entity tag, with its quotes
  */
 export function matchesIfNoneMatch(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false

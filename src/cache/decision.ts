@@ -1,38 +1,42 @@
 import { ageMs, type Entry, usabilityOf } from './entry.ts'
-import type { Demand } from './request-directives.ts'
+import type { RequestDirectives } from './request-directives.ts'
 
-/** Why a request is forwarded to the origin, in the words of RFC 9211 section 2.2. */
-export type Forwarding = 'uri-miss' | 'stale' | 'request'
+/** Why a request is forwarded to the origin: the `fwd` parameter of RFC 9211 section 2.2. */
+export type ForwardReason = 'uri-miss' | 'stale' | 'request'
 
 /** What to do about one request. */
 export type Decision =
-  /** Answer with what is remembered; when `revalidating`, refresh it behind. */
+  /** Answer with the stored entry. With `revalidating`, also refresh it in the background. */
   | { readonly reply: 'entry'; readonly detail: 'revalidating' | 'backing-off' | null }
-  /** Answer with the failure that is remembered. */
+  /** Answer with the error of the last load. */
   | { readonly reply: 'failure' }
-  /** There is nothing to answer with, and the caller forbids asking. */
+  /** No stored entry is usable, and the request forbids a load. */
   | { readonly reply: 'nothing' }
-  /** Ask the origin, and wait; with a stand-in, what is stale goes out when the origin fails or is slow. */
-  | { readonly reply: 'load'; readonly fwd: Forwarding; readonly standIn: boolean }
+  /** Load, and wait for it. With `staleFallback`, the stale entry is served when the origin fails or is slow. */
+  | { readonly reply: 'load'; readonly fwd: ForwardReason; readonly staleFallback: boolean }
 
 /**
- * The freshness machine. Nothing is done here, only decided.
- * @param entry what is remembered under the key, if anything
- * @param failed whether the last load of the key failed a moment ago
+ * The freshness machine: it decides, and changes nothing.
+ * @param entry the stored entry of the key
+ * @param hasFailed whether the last load of the key failed a moment ago
  */
-export function decide(entry: Entry<unknown> | undefined, demand: Demand, failed: boolean, now: number): Decision {
-  const usability = entry === undefined ? 'over' : usabilityOf(entry, now)
-  const anyAgeWillDo = demand.maxAgeMs === Number.POSITIVE_INFINITY
-
-  if (entry !== undefined && usability === 'fresh' && ageMs(entry, now) <= demand.maxAgeMs)
+export function decide(
+  entry: Entry<unknown> | undefined,
+  { maxAgeMs, onlyIfCached }: RequestDirectives,
+  hasFailed: boolean,
+  now: number,
+): Decision {
+  const usability = entry === undefined ? 'expired' : usabilityOf(entry, now)
+  if (entry !== undefined && usability === 'fresh' && ageMs(entry, now) <= maxAgeMs)
     return { reply: 'entry', detail: null }
 
-  const stale = usability === 'stale-while-revalidate' || usability === 'stale-if-error'
-  const revalidatable = anyAgeWillDo && usability === 'stale-while-revalidate'
-  const standIn = anyAgeWillDo && stale
+  const acceptsStale = maxAgeMs === Number.POSITIVE_INFINITY
+  const isStale = usability === 'stale-while-revalidate' || usability === 'stale-if-error'
+  const mayRevalidate = acceptsStale && usability === 'stale-while-revalidate'
+  const staleFallback = acceptsStale && isStale
 
-  if (demand.onlyIfCached) return revalidatable ? { reply: 'entry', detail: null } : { reply: 'nothing' }
-  if (failed) return standIn ? { reply: 'entry', detail: 'backing-off' } : { reply: 'failure' }
-  if (revalidatable) return { reply: 'entry', detail: 'revalidating' }
-  return { reply: 'load', fwd: usability === 'fresh' ? 'request' : stale ? 'stale' : 'uri-miss', standIn }
+  if (onlyIfCached) return mayRevalidate ? { reply: 'entry', detail: null } : { reply: 'nothing' }
+  if (hasFailed) return staleFallback ? { reply: 'entry', detail: 'backing-off' } : { reply: 'failure' }
+  if (mayRevalidate) return { reply: 'entry', detail: 'revalidating' }
+  return { reply: 'load', fwd: usability === 'fresh' ? 'request' : isStale ? 'stale' : 'uri-miss', staleFallback }
 }

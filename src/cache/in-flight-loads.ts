@@ -1,116 +1,97 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { type Clock, sleep } from '../common/clock.ts'
 import type { Entry } from './entry.ts'
 
 /**
- * Asks the origin. Resolves to a value or an absence; rejects when the origin could not say.
- * @param isAwaited whether somebody waits for it by now, or it only refreshes what is served meanwhile
+ * Asks the origin. It resolves to a value or an absence, and rejects when the origin gave neither.
+ * @param isAwaited whether a caller waits for the result by now; false while it is a background refresh
  */
-export type Load<V> = (key: string, isAwaited: () => boolean) => Promise<Entry<V>>
+export type Load<V> = (isAwaited: () => boolean) => Promise<Entry<V>>
 
-/** How a load ended. */
-export type Landing<V> =
-  | { readonly outcome: 'landed'; readonly entry: Entry<V>; readonly stored: boolean }
+export type LoadResult<V> =
+  | { readonly outcome: 'loaded'; readonly entry: Entry<V>; readonly stored: boolean }
   | { readonly outcome: 'failed'; readonly error: unknown }
 
-export interface Slow {
-  readonly outcome: 'slow'
-}
+export type SlowOrigin = { readonly outcome: 'slow' }
 
-/** A load under way. */
-export interface Flight<V> {
-  /** Milliseconds since 1970 UTC. */
+/** A load in progress. */
+export interface InFlightLoad<V> {
+  /** In milliseconds since 1970 UTC. */
   readonly startedAt: number
-  /** Another one was under way when it began. */
-  readonly overtakes: boolean
-  /** Never rejects: a refresh behind has nobody to tell. */
-  readonly landing: Promise<Landing<V>>
-  /** Somebody waits for it from now on. */
-  readonly await: () => void
-  /** Resolves when the load has been under way for too long, counted from its start: who comes late waits less. */
-  readonly slowness: () => Promise<Slow>
+  /** Whether another load of the key was in flight when this one started. */
+  readonly supersedes: boolean
+  /** It never rejects, because no caller may be waiting for a background refresh. */
+  readonly result: Promise<LoadResult<V>>
+  /** A caller waits for the result from now on. */
+  readonly markAwaited: () => void
+  /** Resolves when the load counts as slow. The time is counted from its start, so a caller who joins late waits less. */
+  readonly slow: () => Promise<SlowOrigin>
 }
 
-export interface SingleFlight<V> {
-  readonly underWay: (key: string) => Flight<V> | undefined
-  /** Begins a load; one under way is overtaken. */
-  readonly takeOff: (key: string) => Flight<V>
-  /** Lets a load under way answer those who wait for it, and nothing else. */
-  readonly delete: (key: string) => void
-  /** Of the loads under way. */
-  readonly keys: () => Iterable<string>
-  readonly clear: () => void
-}
-
-export interface SingleFlightOptions<V> {
-  readonly load: Load<V>
-  /** Told of each load that was not deleted, and behind which no later one has landed. @returns whether the entry is stored */
-  readonly onLanded: (key: string, entry: Entry<V>) => boolean
-  /** Told likewise. */
+export interface InFlightLoadsOptions<V> {
+  /** Called for each loaded entry, unless its key was deleted or a newer load has ended. Returns whether it was stored. */
+  readonly onLoaded: (key: string, entry: Entry<V>) => boolean
+  /** Called for each failure, with the same exceptions. */
   readonly onFailed: (key: string, error: unknown) => void
-  /** When a load begins to count as slow. */
+  /** How long after its start a load counts as slow. */
   readonly slowMs: number
-  /** Milliseconds since 1970 UTC. */
-  readonly now: () => number
-  /** Timers by default. */
-  readonly after?: (ms: number) => Promise<unknown>
+  readonly clock: Pick<Clock, 'now' | 'schedule'>
 }
 
-/** The loads of one key that are under way, of which the newest is to be joined. When that has landed, the others come too late. */
-interface Flights<V> {
-  newest: Flight<V>
-}
+/**
+ * Keeps one load per key in flight, and a second one only when it supersedes the first. A load that is deleted still answers
+ * the callers who wait for it, but its result is not stored.
+ */
+export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: InFlightLoadsOptions<V>) {
+  /** All loads of each key that are in flight. Once the newest has ended, the results of the older ones no longer count. */
+  const loads = new Map<string, { newest: InFlightLoad<V> }>()
 
-/** One load per key at a time, besides one that was overtaken. */
-export function createSingleFlight<V>(options: SingleFlightOptions<V>): SingleFlight<V> {
-  const { load, onLanded, onFailed, slowMs, now } = options
-  const { after = (ms) => sleep(ms, undefined, { ref: false }) } = options
-  const flights = new Map<string, Flights<V>>()
+  /** Starts a load. It supersedes a load of the key that is in flight. */
+  function start(key: string, load: Load<V>): InFlightLoad<V> {
+    let isAwaited = false
+    let slow: Promise<SlowOrigin> | undefined
+    const startedAt = clock.now()
+    const superseded = loads.get(key)
 
-  function takeOff(key: string): Flight<V> {
-    let awaited = false
-    let slow: Promise<Slow> | undefined
-    const startedAt = now()
-    const overtaken = flights.get(key)
-
-    async function land(): Promise<Landing<V>> {
-      const landing = await load(key, () => awaited).then(
-        (entry) => ({ outcome: 'landed', entry, stored: counts() && onLanded(key, entry) }) as const,
+    async function run(): Promise<LoadResult<V>> {
+      const result = await load(() => isAwaited).then(
+        (entry) => ({ outcome: 'loaded', entry, stored: counts() && onLoaded(key, entry) }) as const,
         (error: unknown) => {
           if (counts()) onFailed(key, error)
           return { outcome: 'failed', error } as const
         },
       )
-      if (counts() && ours.newest === flight) flights.delete(key)
-      return landing
+      if (counts() && keyLoads.newest === inFlight) loads.delete(key)
+      return result
     }
 
-    /** Neither deleted, nor behind one that took off later and has landed. */
-    const counts = () => flights.get(key) === ours
+    /** False when the key was deleted, or when a load that started later has ended. */
+    const counts = () => loads.get(key) === keyLoads
 
-    const flight: Flight<V> = {
+    const inFlight: InFlightLoad<V> = {
       startedAt,
-      overtakes: overtaken !== undefined,
-      // Not before the flight is known: a load may fail, or ask who waits for it, at once.
-      landing: Promise.resolve().then(land),
-      await: () => {
-        awaited = true
+      supersedes: superseded !== undefined,
+      // Not before the load is registered, because it may fail, or ask whether it is awaited, immediately.
+      result: Promise.resolve().then(run),
+      markAwaited: () => {
+        isAwaited = true
       },
-      slowness: () => {
-        slow ??= after(Math.max(0, startedAt + slowMs - now())).then(() => ({ outcome: 'slow' }))
+      slow: () => {
+        slow ??= sleep(clock, Math.max(0, startedAt + slowMs - clock.now())).then(() => ({ outcome: 'slow' }))
         return slow
       },
     }
-    const ours = overtaken ?? { newest: flight }
-    ours.newest = flight
-    flights.set(key, ours)
-    return flight
+    const keyLoads = superseded ?? { newest: inFlight }
+    keyLoads.newest = inFlight
+    loads.set(key, keyLoads)
+    return inFlight
   }
 
   return {
-    underWay: (key) => flights.get(key)?.newest,
-    takeOff,
-    delete: (key) => void flights.delete(key),
-    keys: () => flights.keys(),
-    clear: () => flights.clear(),
+    /** The newest load of the key, which further callers join. */
+    current: (key: string) => loads.get(key)?.newest,
+    start,
+    delete: (key: string) => void loads.delete(key),
+    keys: () => loads.keys(),
+    clear: () => loads.clear(),
   }
 }

@@ -1,133 +1,138 @@
-import { type Decision, decide, type Forwarding } from './decision.ts'
+import type { Clock } from '../common/clock.ts'
+import { type Decision, decide, type ForwardReason } from './decision.ts'
 import { type Entry, freshOnly, usabilityOf } from './entry.ts'
-import { createSingleFlight, type Landing, type Load, type Slow } from './in-flight-loads.ts'
-import type { Store } from './lru-store.ts'
-import type { Setbacks } from './recent-failures.ts'
-import { type Demand, noDemand } from './request-directives.ts'
+import { createInFlightLoads, type Load, type LoadResult, type SlowOrigin } from './in-flight-loads.ts'
+import type { RecentFailures } from './recent-failures.ts'
+import { noDirectives, type RequestDirectives } from './request-directives.ts'
+import type { Store } from './store.ts'
 
-/** What the cache did for one request, in the words of RFC 9211. */
-export type Handling =
-  /** Answered at once from what is remembered. */
-  | { readonly hit: true; readonly detail: 'revalidating' | 'backing-off' | null }
-  /** The origin was asked, for this request or (`collapsed`) for another one that was already under way. */
-  | {
-      readonly hit: false
-      readonly fwd: Forwarding
-      readonly stored: boolean
-      readonly collapsed: boolean
-      /** Why the answer is a stale one all the same. */
-      readonly detail: 'origin-failed' | 'origin-slow' | null
-    }
+/** What the cache did for one request, in the terms of RFC 9211. */
+export interface Handling {
+  /** Why the origin was asked; null for a hit. */
+  readonly fwd: ForwardReason | null
+  /** Whether the answer of the origin was stored. */
+  readonly stored: boolean
+  /** Whether the request joined a load that another request had started. */
+  readonly collapsed: boolean
+  /** Why the answer is a stale entry; null for any other answer. */
+  readonly detail: 'revalidating' | 'backing-off' | 'origin-failed' | 'origin-slow' | null
+}
 
-export interface Answer<V> {
+export interface CacheAnswer<V> {
   readonly entry: Entry<V>
   readonly handling: Handling
 }
 
 export interface ReadThrough<V> {
   /**
-   * What is under the key, remembered or loaded; at once when nobody has to be waited for. Null when nothing is
-   * remembered that would do, and the demand forbids asking.
-   * Throws, or rejects with, what the load rejected with, now or a moment ago.
+   * Returns the entry of the key, stored or loaded. It returns a promise only when the request has to wait, and null when
+   * no stored entry is usable and the directives forbid a load. It throws, or rejects with, the error of the load, which
+   * may be the error of a moment ago.
    */
-  readonly get: (key: string, demand?: Demand) => Answer<V> | null | Promise<Answer<V>>
-  /** Forgets one key. A load under way still answers those who wait for it, but is not remembered. */
+  readonly get: (
+    key: string,
+    load: Load<V>,
+    directives?: RequestDirectives,
+  ) => CacheAnswer<V> | null | Promise<CacheAnswer<V>>
+  /** Removes all that is stored of a key. A load in flight still answers its callers, but its result is not stored. */
   readonly delete: (key: string) => void
-  /** Forgets each key that matches, in the same way. */
+  /** Does the same for each key that matches. */
   readonly deleteEach: (matches: (key: string) => boolean) => void
-  /** Forgets everything, in the same way. */
+  /** Does the same for all keys. */
   readonly clear: () => void
 }
 
 export interface ReadThroughOptions<V> {
-  readonly load: Load<V>
   readonly values: Store<V>
-  /** A store of their own, so that a flood of unknown keys evicts no value. */
+  /** Absences have a store of their own, so that a flood of unknown keys evicts no value. */
   readonly absences: Store<V>
-  readonly setbacks: Setbacks
-  /** Whether what was true before may stand in for an answer that failed so. What may not also ends the stale windows. */
+  readonly failures: RecentFailures
+  /** Whether a stale entry may replace this error. An error for which it returns false ends the stale windows. */
   readonly isTransient: (error: unknown) => boolean
-  /** How long a caller waits for the origin where something stale could go out instead. */
+  /** How long a request waits for the origin while a stale entry could be served. */
   readonly slowMs: number
-  /** Milliseconds since 1970 UTC. */
-  readonly now: () => number
-  /** Timers by default. */
-  readonly after?: (ms: number) => Promise<unknown>
+  readonly clock: Pick<Clock, 'now' | 'schedule'>
 }
 
+const hit: Handling = { fwd: null, stored: false, collapsed: false, detail: null }
+
 /**
- * A read-through cache with one load per key at a time, besides those that a stricter demand has overtaken. {@link decide} says what to do about a request; this does it.
- * A caller who stops waiting changes nothing for the others, because nobody's signal reaches the load.
+ * A read-through cache. {@link decide} decides what to do about a request; this does it, with one load per key at a time,
+ * and a second one only for a request that the first is too old for. A caller who stops waiting does not abort the load.
  */
 export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThrough<V> {
-  const { values, absences, setbacks, isTransient, now } = options
-  const flights = createSingleFlight<V>({ ...options, onLanded: remember, onFailed: rememberFailure })
+  const { values, absences, failures, isTransient, clock } = options
+  const loads = createInFlightLoads<V>({ ...options, onLoaded: store, onFailed: rememberFailure })
 
-  function get(key: string, demand: Demand = noDemand): Answer<V> | null | Promise<Answer<V>> {
+  function get(key: string, load: Load<V>, directives: RequestDirectives = noDirectives) {
     const entry = values.get(key) ?? absences.get(key)
-    const setback = setbacks.get(key)
-    const decision = decide(entry, demand, setback !== undefined, now())
+    const failure = failures.get(key)
+    const decision = decide(entry, directives, failure !== undefined, clock.now())
     switch (decision.reply) {
       case 'entry':
-        if (decision.detail === 'revalidating') flights.underWay(key) ?? flights.takeOff(key)
-        return { entry: entry as Entry<V>, handling: { hit: true, detail: decision.detail } }
+        if (decision.detail === 'revalidating') loads.current(key) ?? loads.start(key, load)
+        return { entry: entry as Entry<V>, handling: { ...hit, detail: decision.detail } }
       case 'failure':
-        throw setback?.error
+        throw failure?.error
       case 'nothing':
         return null
       case 'load':
-        return wait(key, demand, decision)
+        return wait(key, load, directives, decision)
     }
   }
 
-  async function wait(key: string, { maxAgeMs }: Demand, decision: Decision & { reply: 'load' }): Promise<Answer<V>> {
-    const underWay = flights.underWay(key)
-    // A load that began before the oldest moment that will do may have been answered before it, too: then it is
-    // overtaken, once, so that a slow origin is not asked about one key by everybody.
-    const young = underWay !== undefined && underWay.startedAt >= now() - maxAgeMs
-    const collapsed = underWay !== undefined && (young || underWay.overtakes)
-    const flight = collapsed ? underWay : flights.takeOff(key)
-    flight.await()
-    const forwarded = { hit: false, fwd: decision.fwd, collapsed } as const
+  async function wait(
+    key: string,
+    load: Load<V>,
+    { maxAgeMs }: RequestDirectives,
+    { fwd, staleFallback }: Decision & { reply: 'load' },
+  ): Promise<CacheAnswer<V>> {
+    const current = loads.current(key)
+    // The origin may have answered a load that started earlier than `maxAgeMs` ago too early for this request. Such a load
+    // is superseded, but only once, so that a slow origin does not get one load per request.
+    const isYoung = current !== undefined && current.startedAt >= clock.now() - maxAgeMs
+    const collapsed = current !== undefined && (isYoung || current.supersedes)
+    const inFlight = collapsed ? current : loads.start(key, load)
+    inFlight.markAwaited()
 
-    if (decision.standIn) {
-      const first = await Promise.race([flight.landing, flight.slowness()])
-      const entry = standInFor(key, first)
+    if (staleFallback) {
+      const first = await Promise.race([inFlight.result, inFlight.slow()])
+      const entry = staleFallbackFor(key, first)
       const detail = first.outcome === 'slow' ? 'origin-slow' : 'origin-failed'
-      if (entry !== undefined) return { entry, handling: { ...forwarded, stored: false, detail } }
+      if (entry !== undefined) return { entry, handling: { fwd, stored: false, collapsed, detail } }
     }
-    const landing = await flight.landing
-    if (landing.outcome === 'failed') throw landing.error
-    return { entry: landing.entry, handling: { ...forwarded, stored: landing.stored && !collapsed, detail: null } }
+    const result = await inFlight.result
+    if (result.outcome === 'failed') throw result.error
+    return { entry: result.entry, handling: { fwd, stored: result.stored && !collapsed, collapsed, detail: null } }
   }
 
-  /** What may go out instead: still remembered by now, and within its windows. */
-  function standInFor(key: string, first: Landing<V> | Slow): Entry<V> | undefined {
-    const missed = first.outcome === 'slow' || (first.outcome === 'failed' && isTransient(first.error))
-    const entry = missed ? values.get(key) : undefined
-    return entry !== undefined && usabilityOf(entry, now()) !== 'over' ? entry : undefined
+  /** The stale entry that replaces a missing answer, if one is still stored and not expired. */
+  function staleFallbackFor(key: string, first: LoadResult<V> | SlowOrigin): Entry<V> | undefined {
+    const isMissing = first.outcome === 'slow' || (first.outcome === 'failed' && isTransient(first.error))
+    const entry = isMissing ? values.get(key) : undefined
+    return entry !== undefined && usabilityOf(entry, clock.now()) !== 'expired' ? entry : undefined
   }
 
-  function remember(key: string, entry: Entry<V>): boolean {
-    const [home, other] = entry.value === null ? [absences, values] : [values, absences]
+  function store(key: string, entry: Entry<V>): boolean {
+    const [target, other] = entry.value === null ? [absences, values] : [values, absences]
     other.delete(key)
-    setbacks.delete(key)
-    return home.set(key, entry)
+    failures.delete(key)
+    return target.set(key, entry)
   }
 
   function rememberFailure(key: string, error: unknown): void {
-    setbacks.set(key, error)
+    failures.set(key, error)
     const entry = values.get(key)
     if (entry !== undefined && !isTransient(error)) values.set(key, freshOnly(entry))
   }
 
   function deleteOne(key: string): void {
-    for (const part of [values, absences, setbacks, flights]) part.delete(key)
+    for (const part of [values, absences, failures, loads]) part.delete(key)
   }
 
   function deleteEach(matches: (key: string) => boolean): void {
-    const stored = [values, absences].flatMap((store) => Array.from(store.entries(), ([key]) => key))
-    for (const key of [...stored, ...setbacks.keys(), ...flights.keys()]) if (matches(key)) deleteOne(key)
+    const stored = [values, absences].flatMap((each) => Array.from(each.entries(), ([key]) => key))
+    for (const key of [...stored, ...failures.keys(), ...loads.keys()]) if (matches(key)) deleteOne(key)
   }
 
   return {
@@ -135,7 +140,7 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
     delete: deleteOne,
     deleteEach,
     clear: () => {
-      for (const part of [values, absences, setbacks, flights]) part.clear()
+      for (const part of [values, absences, failures, loads]) part.clear()
     },
   }
 }

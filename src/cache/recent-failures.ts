@@ -1,35 +1,27 @@
 import { LRUCache } from 'lru-cache'
+import type { Clock } from '../common/clock.ts'
 
-/** Failures of a moment ago by key, so that an outage is not a herd of loads that will all fail. */
-export interface Setbacks {
-  readonly get: (key: string) => { readonly error: unknown } | undefined
-  readonly set: (key: string, error: unknown) => void
-  readonly delete: (key: string) => void
-  readonly keys: () => Iterable<string>
-  readonly clear: () => void
+/** A negative cache of errors: the error of a failed load is kept per key for a moment, to avoid a thundering herd. */
+export type RecentFailures = Readonly<ReturnType<typeof createRecentFailures>>
+
+export interface RecentFailuresOptions {
+  /** Each error is kept for 1 to 2 times this, at random, so that retries do not coincide. 0 keeps none. */
+  readonly ttlMs: number
+  /** Most errors at once. The least recently used one is dropped first. */
+  readonly maxEntries: number
+  readonly clock: Pick<Clock, 'now' | 'random'>
 }
 
-export interface SetbacksOptions {
-  /** Each is remembered for this long and up to twice as long, so that retries do not meet; 0 remembers none. */
-  readonly atLeastMs: number
-  /** The least recently used go first: it is memory for a storm, not a record. */
-  readonly maxCount: number
-  /** Milliseconds since 1970 UTC. */
-  readonly now: () => number
-  /** From 0 to, and not, 1. */
-  readonly random: () => number
-}
-
-export function createSetbacks({ atLeastMs, maxCount, now, random }: SetbacksOptions): Setbacks {
-  const cache = new LRUCache<string, { readonly error: unknown }>({ max: maxCount, perf: { now }, ttlResolution: 0 })
+export function createRecentFailures({ ttlMs, maxEntries, clock }: RecentFailuresOptions) {
+  const cache = new LRUCache<string, { readonly error: unknown }>({ max: maxEntries, perf: clock, ttlResolution: 0 })
   return {
-    get: (key) => cache.get(key),
-    set: (key, error) => {
-      const ttl = atLeastMs * (1 + random())
-      // lru-cache takes a ttl of 0 for "never expires".
+    get: (key: string) => cache.get(key),
+    set: (key: string, error: unknown) => {
+      const ttl = ttlMs * (1 + clock.random())
+      // lru-cache reads a ttl of 0 as "never expires".
       if (ttl > 0) cache.set(key, { error }, { ttl })
     },
-    delete: (key) => void cache.delete(key),
+    delete: (key: string) => void cache.delete(key),
     keys: () => cache.keys(),
     clear: () => cache.clear(),
   }

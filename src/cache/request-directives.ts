@@ -1,30 +1,33 @@
-/** What a caller asks of the cache, by the `Cache-Control` of a request (RFC 9111 section 5.2.1). */
-export interface Demand {
-  /** The oldest answer that will do; infinite when the caller leaves that to the cache. Anything less also rules out what is stale. */
+/** The cache directives of a request (`Cache-Control`, RFC 9111 section 5.2.1). */
+export interface RequestDirectives {
+  /**
+   * The largest acceptable age of an answer, in milliseconds. Infinity means that the request has no such directive. Any
+   * smaller value also excludes stale answers.
+   */
   readonly maxAgeMs: number
-  /** Answer from what is remembered, or not at all. */
+  /** Whether the answer must come from the cache, without a request to the origin. */
   readonly onlyIfCached: boolean
 }
 
-/** Of a caller who leaves everything to the cache. */
-export const noDemand: Demand = { maxAgeMs: Number.POSITIVE_INFINITY, onlyIfCached: false }
+/** The directives of a request without `Cache-Control`. */
+export const noDirectives: RequestDirectives = { maxAgeMs: Number.POSITIVE_INFINITY, onlyIfCached: false }
 
 /**
- * Reads `no-cache`, `max-age` and `only-if-cached`; other directives, and what cannot be read, ask for nothing.
- * @param header value of the request's `Cache-Control`
- * @param floorMs the freshest answer that can be asked for: within it, nobody makes the origin answer again
+ * Reads `no-cache`, `max-age` and `only-if-cached`. Other directives, and those that cannot be parsed, are ignored.
+ * @param header the value of `Cache-Control`
+ * @param minAgeMs the smallest `maxAgeMs` that a request can demand, so that callers cannot force a load each time
  */
-export function demandOf(header: string | undefined, floorMs: number): Demand {
-  if (header === undefined) return noDemand
+export function requestDirectivesOf(header: string | undefined, minAgeMs: number): RequestDirectives {
+  if (header === undefined) return noDirectives
   const directives = header.split(',').map((directive) => directive.trim().toLowerCase())
   const ages = directives.flatMap((directive) => maxAgeOf(directive) ?? [])
   return {
-    maxAgeMs: Math.max(floorMs, Math.min(...ages)),
+    maxAgeMs: Math.max(minAgeMs, Math.min(...ages)),
     onlyIfCached: directives.includes('only-if-cached'),
   }
 }
 
-/** A quoted number is read too, as RFC 9111 section 5.2 asks of recipients. */
+/** RFC 9111 section 5.2 asks recipients to accept a quoted number as well. */
 function maxAgeOf(directive: string): number | undefined {
   if (directive === 'no-cache') return 0
   const seconds = /^max-age=(?:(\d+)|"(\d+)")$/.exec(directive)

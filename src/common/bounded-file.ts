@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** What a small file says, or why it cannot be used: the end of a sentence that names neither path nor content. */
+/** The text of a file, or the problem with it as part of a sentence, without the path and the content. */
 export type FileContent = { readonly text: string } | { readonly problem: string }
 
 /**
- * Reads a file, without the line breaks that editors leave at its end.
- * @param maxBytes a larger one is a problem, and is not read any further
+ * Reads a file. Line breaks at its end, which editors add, are left out. An empty file is a problem.
+ * @param maxBytes a larger file is a problem; no more than this and one byte is read
  */
 export function readBoundedFile(path: string, maxBytes: number): FileContent {
   try {

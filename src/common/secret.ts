@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 
 const shown = '[redacted]'
 
-/** A text that must not be seen: whatever prints, serializes or inspects it gets `[redacted]`. */
+/** A text that must not be shown. Printing, serializing or inspecting it gives `[redacted]`. */
 export class Secret {
   readonly #text: string
 
@@ -11,12 +11,12 @@ export class Secret {
     this.#text = text
   }
 
-  /** The text itself. Call it only in the line that sends or uses it, and keep no copy. */
+  /** The text itself. Call this only where the text is used, and do not keep the result. */
   reveal(): string {
     return this.#text
   }
 
-  /** The first 8 hexadecimal digits of its SHA-256: for logs, to tell one token from another. */
+  /** The first 8 hexadecimal digits of its SHA-256. They identify a token in the log. */
   fingerprint(): string {
     return hash('sha256', this.#text).slice(0, 8)
   }

@@ -3,8 +3,8 @@ import { version as node } from 'node:process'
 
 const manifest = new URL('../../package.json', import.meta.url)
 
-/** The version of this service, from its package.json, which lies beside both `src` and `dist`. */
+/** The version of this service, from package.json. The path holds for `src` and for `dist`. */
 export const version: string = JSON.parse(readFileSync(manifest, 'utf8')).version
 
-/** The version of the Node.js that runs it, for example `v24.21.0`. */
+/** The version of Node.js, for example `v24.21.0`. */
 export const nodeVersion: string = node

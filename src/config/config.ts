@@ -1,109 +1,25 @@
 import { randomBytes } from 'node:crypto'
-import type { CallerEntry } from '../access/caller-entry.ts'
-import { readCallers } from '../access/callers-file.ts'
+import { parseCallers } from '../access/callers-file.ts'
 import { readBoundedFile } from '../common/bounded-file.ts'
 import { Secret } from '../common/secret.ts'
 import { checkSettings, warningsFor } from './checks.ts'
 import {
-  absenceShare,
   accessLimits,
   cacheLimits,
+  cacheShares,
   hilosLimits,
-  type Limits,
-  longestLingerMs,
-  ownAbsenceShare,
-  renderingsShare,
+  longestIdleGraceMs,
   serverLimits,
   sheddingLimits,
 } from './limits.ts'
 import { type Environment, listed, readSettings, type Settings } from './settings.ts'
 
-/** What the environment tells this service, checked and frozen. */
-export interface Config {
-  readonly hilos: {
-    readonly token: Secret
-    /** The file the token was read from, to be watched; null when it was given as itself. */
-    readonly tokenFile: string | null
-    /** To be tried when Hilos refuses the token. */
-    readonly nextToken: Secret | null
-    readonly nextTokenFile: string | null
-    /** Without a trailing slash; `/flow-execution-contact/{id}` is appended. */
-    readonly baseUrl: string
-    /** For one whole call, from waiting for its turn to the last byte, its retry included. */
-    readonly timeoutMs: number
-    /** Calls begun in any one second; 0 for no limit. */
-    readonly maxCallsPerSecond: number
-    /** How long a call may wait for its turn. */
-    readonly maxWaitMs: number
-    /** Of a body, as it comes and decoded. */
-    readonly maxBodyBytes: number
-  } & typeof hilosLimits
-  /** The callers' listener. Port 0 lets the system choose. */
-  readonly callers: Listener
-  /** The operators' listener; null when turned off. */
-  readonly operators: Listener | null
-  readonly access: {
-    /** The callers' file, what it said at the start, and the keys in it; null without one. */
-    readonly callersFile: {
-      readonly path: string
-      readonly text: string
-      readonly entries: readonly CallerEntry[]
-    } | null
-    /** The issuer whose access tokens are taken; null for none. */
-    readonly tokens: { readonly issuer: string; readonly audience: string; readonly jwksUrl: string } | null
-    /** Whether whoever sends no credential is answered, with everything. */
-    readonly allowAnonymous: boolean
-    /** Requests of one caller in a second, or of one address where the caller is not known; 0 for no limit. */
-    readonly maxRequestsPerSecond: number
-  } & typeof accessLimits
-  /** Origins whose pages may read answers; none but the service's own by default. */
-  readonly corsOrigins: readonly string[]
-  readonly cache: {
-    /** For remembered presentations. */
-    readonly documentsMaxBytes: number
-    /** For remembered representations of them, which can be made again. */
-    readonly renderingsMaxBytes: number
-    /** For remembered absences, a kibibyte each. */
-    readonly absencesMaxBytes: number
-    /** For what is absent as far as callers limited to flows may know, a kibibyte and more each. */
-    readonly ownAbsencesMaxBytes: number
-    /** Multiplies every lifetime and window; 0 means that nothing is remembered. */
-    readonly lifetimeScale: number
-  } & typeof cacheLimits
-  readonly contact: {
-    /** Key of the pseudonym `contact.ref`. */
-    readonly refKey: Secret
-    /** Keys of `contact.meta` that may leave. */
-    readonly metaKeys: readonly string[]
-  }
-  readonly logLevel: Settings['LOG_LEVEL']
-  /** Of the record of disclosure, which has one of its own so that a quiet log does not end it. */
-  readonly disclosureLogLevel: Settings['DISCLOSURE_LOG_LEVEL']
-  /** Of the source this was built from; null when nobody said. */
-  readonly sourceCommit: string | null
-  readonly shutdown: {
-    /** How long new work is still taken after SIGTERM, so that load balancers notice; 0 for not at all. */
-    readonly drainDelayMs: number
-    /** How long a connection may carry nothing before it is closed. */
-    readonly lingerMs: number
-    /** For all of it, counted from the signal. Requests still in flight then are cut. */
-    readonly timeoutMs: number
-  }
-  readonly limits: Limits
-  readonly shedding: {
-    /** What this process may have before it is killed; null when nobody says so. */
-    readonly memoryLimitBytes: number | null
-  } & typeof sheddingLimits
-  /** What the operator should know about these settings, a sentence each. */
-  readonly warnings: readonly string[]
-}
+/** The configuration of the service, checked and frozen. */
+export type Config = Readonly<ReturnType<typeof configOf>>
+export type Limits = Readonly<Config['limits']>
+export type SheddingSettings = Readonly<Config['shedding']>
 
-export interface Listener {
-  readonly host: string
-  readonly port: number
-}
-
-/** The settings do not add up. The message names every problem and no value. */
+/** The settings are invalid. The message names every problem and no value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
@@ -118,7 +34,7 @@ export class ConfigError extends Error {
 /**
  * Reads the settings. An empty value counts as unset.
  * @param env the environment of the process
- * @param constrainedMemoryBytes as `process.constrainedMemory()` has it: 0, or more than anybody has, for no limit
+ * @param constrainedMemoryBytes the value of `process.constrainedMemory()`: 0, or an impossibly large one, for no limit
  * @throws ConfigError with all problems at once
  */
 export function loadConfig(env: Environment, constrainedMemoryBytes = 0): Config {
@@ -131,16 +47,13 @@ export function loadConfig(env: Environment, constrainedMemoryBytes = 0): Config
   if (settings === null || problems.length > 0) throw new ConfigError(problems)
   const memoryLimitBytes = memoryLimitOf(constrainedMemoryBytes)
   warnings.push(...warningsFor(given, memoryLimitBytes))
-  return frozen({
-    ...configOf(settings, given, callersFile),
-    shedding: { memoryLimitBytes, ...sheddingLimits },
-    warnings,
-  })
+  return frozen(configOf(settings, given, callersFile, memoryLimitBytes, warnings))
 }
 
-function readCallersFile(path: string, problems: string[]): Config['access']['callersFile'] {
+/** Returns the callers file with its text and its entries at the start. Problems are added to `problems`. */
+function readCallersFile(path: string, problems: string[]) {
   const content = readBoundedFile(path, accessLimits.maxCallersFileBytes)
-  const file = 'text' in content ? readCallers(content.text) : { problems: [content.problem] }
+  const file = 'text' in content ? parseCallers(content.text) : { problems: [content.problem] }
   if ('problems' in file) problems.push(...file.problems.map((problem) => `CALLERS_FILE: ${problem}`))
   return 'text' in content && 'callers' in file ? { path, text: content.text, entries: file.callers } : null
 }
@@ -148,80 +61,106 @@ function readCallersFile(path: string, problems: string[]): Config['access']['ca
 function configOf(
   settings: Settings,
   given: Environment,
-  callersFile: Config['access']['callersFile'],
-): Omit<Config, 'shedding' | 'warnings'> {
-  const absencesMaxBytes = Math.floor(settings.CACHE_MAX_BYTES * absenceShare)
-  const ownAbsencesMaxBytes = Math.floor(settings.CACHE_MAX_BYTES * ownAbsenceShare)
-  const renderingsMaxBytes = Math.floor(settings.CACHE_MAX_BYTES * renderingsShare)
+  callersFile: ReturnType<typeof readCallersFile>,
+  memoryLimitBytes: number | null,
+  warnings: readonly string[],
+) {
+  const cacheBytes = (share: number) => Math.floor(settings.CACHE_MAX_BYTES * share)
+  const absencesMaxBytes = cacheBytes(cacheShares.absences)
+  const ownAbsencesMaxBytes = cacheBytes(cacheShares.ownAbsences)
+  const renderingsMaxBytes = cacheBytes(cacheShares.renderings)
   return {
     hilos: {
       token: new Secret(settings.HILOS_TOKEN),
+      /** The file that holds the token, to be watched; null when the token itself was given. */
       tokenFile: given.HILOS_TOKEN_FILE ?? null,
+      /** The token to try when Hilos refuses the first. */
       nextToken: settings.HILOS_TOKEN_NEXT === undefined ? null : new Secret(settings.HILOS_TOKEN_NEXT),
       nextTokenFile: given.HILOS_TOKEN_NEXT_FILE ?? null,
       baseUrl: new URL(settings.HILOS_BASE_URL).href.replace(/\/+$/, ''),
       timeoutMs: settings.HILOS_TIMEOUT_MS,
       maxCallsPerSecond: settings.HILOS_MAX_RPS,
-      // A call that got its turn has at least as long for itself.
+      // A call that got a slot has at least the same time for itself.
       maxWaitMs: settings.HILOS_TIMEOUT_MS / 2,
       maxBodyBytes: settings.HILOS_MAX_BODY_BYTES,
       ...hilosLimits,
     },
+    /** The callers' listener. With port 0 the system chooses one. */
     callers: { host: oneAddress(settings.HOST), port: settings.PORT },
+    /** The operators' listener; null when it is turned off. */
     operators: settings.ADMIN_PORT === 0 ? null : { host: settings.ADMIN_HOST, port: settings.ADMIN_PORT },
     access: {
+      /** Null without a callers file. */
       callersFile,
+      /** The issuer of the access tokens that are accepted; null for none. */
       tokens: tokensOf(settings),
+      /** Whether a request without a credential is served, with the profile `full`. */
       allowAnonymous: settings.DANGEROUSLY_ALLOW_ANONYMOUS,
+      /** Requests of one caller per second, or of one address when callers are anonymous; 0 for no limit. */
       maxRequestsPerSecond: settings.CALLER_MAX_RPS,
       ...accessLimits,
     },
+    /** The origins of the pages that may read responses, besides the service's own. */
     corsOrigins: listed(settings.CORS_ORIGINS),
     cache: {
+      /** For stored contacts. */
       documentsMaxBytes: settings.CACHE_MAX_BYTES - renderingsMaxBytes - absencesMaxBytes - ownAbsencesMaxBytes,
+      /** For rendered views, which can be rendered again. */
       renderingsMaxBytes,
+      /** For ids that do not exist at Hilos, about a kibibyte each. */
       absencesMaxBytes,
+      /** For ids that are absent for callers limited to flows, more than a kibibyte each. */
       ownAbsencesMaxBytes,
+      /** Multiplies every lifetime and window; with 0 nothing is stored. */
       lifetimeScale: settings.CACHE_LIFETIME_SCALE,
       ...cacheLimits,
     },
     contact: {
+      /** The key of the pseudonym `contact.ref`. */
       refKey: new Secret(settings.CONTACT_REF_KEY ?? randomBytes(32).toString('base64url')),
+      /** The keys of `contact.meta` that are published. */
       metaKeys: listed(settings.CONTACT_META_KEYS),
     },
     logLevel: settings.LOG_LEVEL,
+    /** Of the record of disclosure, which must not depend on the level of the log. */
     disclosureLogLevel: settings.DISCLOSURE_LOG_LEVEL,
+    /** The commit of the build; null when it is unknown. */
     sourceCommit: settings.SOURCE_COMMIT ?? null,
-    shutdown: shutdownOf(settings),
+    shutdown: {
+      drainDelayMs: settings.DRAIN_DELAY_MS,
+      // Idle connections are closed in time even when the shutdown is short.
+      idleGraceMs: Math.min(longestIdleGraceMs, (settings.SHUTDOWN_TIMEOUT_MS - settings.DRAIN_DELAY_MS) / 4),
+      timeoutMs: settings.SHUTDOWN_TIMEOUT_MS,
+    },
     limits: {
       ...serverLimits,
+      /** A connection that is idle for this long between two requests is closed. */
       keepAliveMs: settings.KEEP_ALIVE_TIMEOUT_MS,
+      /** A socket that is silent for this long during a request or response is closed. */
       silentSocketMs: settings.HILOS_TIMEOUT_MS + 10_000,
     },
+    shedding: {
+      /** The memory that the process may have before it is killed; null when the system sets no limit. */
+      memoryLimitBytes,
+      ...sheddingLimits,
+    },
+    /** Sentences for the operator about valid but questionable settings. */
+    warnings,
   }
 }
 
-function shutdownOf({ DRAIN_DELAY_MS, SHUTDOWN_TIMEOUT_MS }: Settings): Config['shutdown'] {
-  return {
-    drainDelayMs: DRAIN_DELAY_MS,
-    // However little time there is, what lingers is closed within it.
-    lingerMs: Math.min(longestLingerMs, (SHUTDOWN_TIMEOUT_MS - DRAIN_DELAY_MS) / 4),
-    timeoutMs: SHUTDOWN_TIMEOUT_MS,
-  }
-}
-
-/** Without a limit, Linux names one of eight exbibytes or more, which is no whole number to JavaScript. */
+/** Without a limit, Linux reports eight exbibytes or more, which is not a safe integer in JavaScript. */
 function memoryLimitOf(constrainedMemoryBytes: number): number | null {
   return constrainedMemoryBytes > 0 && Number.isSafeInteger(constrainedMemoryBytes) ? constrainedMemoryBytes : null
 }
 
-/** For `localhost` Fastify opens a second server, which nothing here would know of. */
+/** For `localhost` Fastify would open a second server, for IPv6, without the listeners of the first. */
 function oneAddress(host: string): string {
   return host === 'localhost' ? '127.0.0.1' : host
 }
 
-/** All three are given, or none. */
-function tokensOf({ JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL }: Settings): Config['access']['tokens'] {
+/** Either all three settings are given or none. */
+function tokensOf({ JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL }: Settings) {
   return JWT_ISSUER && JWT_AUDIENCE && JWT_JWKS_URL
     ? { issuer: JWT_ISSUER, audience: JWT_AUDIENCE, jwksUrl: JWT_JWKS_URL }
     : null

@@ -1,96 +1,83 @@
-/** Bounds of an HTTP server; all but one are nothing that anybody should need to set. */
-export interface Limits {
-  /** The request line and headers must have arrived by then. */
-  readonly headersTimeoutMs: number
-  /** The whole request must have arrived by then. */
-  readonly requestTimeoutMs: number
-  /** How often the two above are looked at. */
-  readonly timeoutCheckMs: number
-  /** A socket that carries nothing for so long in the middle of an exchange is closed. */
-  readonly silentSocketMs: number
-  /** A connection that is idle for so long between two requests is closed. */
-  readonly keepAliveMs: number
-  /** Open at once; further ones are closed as they come. */
-  readonly maxConnections: number
-  readonly maxHeaderBytes: number
-  readonly maxUrlLength: number
-}
+import type { HilosSettings } from '../upstream/hilos-settings.ts'
 
-/** Bounds of the calls to Hilos that nobody should need to set. */
-export const hilosLimits = {
-  connectTimeoutMs: 1000,
-  /** At once; further calls wait for their turn. */
-  maxConnections: 16,
-  /** Calls that may wait for their turn, at most; with a rate, as many as can have it in time. */
-  maxQueuedCalls: 100,
-  /** Steps and messages in one document. */
-  maxElements: 10_000,
-  /** One per call, a tenth of the calls in the long run, five in a burst; after some part of the delay, at random. */
-  retries: { share: 0.1, reserve: 5, longestDelayMs: 100 },
-  /** When Hilos is left alone, and for how long: up to twice as long, after a refusal of our key exactly. */
-  circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000 },
-}
+/*
+ * The limits that operators cannot set. Those that they can set are in settings.ts.
+ */
 
-/** Bounds of what is taken from callers that nobody should need to set. */
-export const accessLimits = {
-  maxCallersFileBytes: 1024 * 1024,
-  /** Credentials of one address that are nobody's, in a window. */
-  guesses: { max: 60, windowMs: 60_000 },
-  /** Access tokens whose verdict is remembered. */
-  maxRememberedTokens: 10_000,
-  /**
-   * "There is none", said to a caller limited to flows, leaves at multiples of this after its request came. Longer than
-   * Hilos usually takes for a document, so that what it takes does not tell one from nothing.
-   */
-  concealmentGridMs: 1000,
-}
-
-/** Times and bounds of what is remembered that nobody should need to set. */
-export const cacheLimits = {
-  /** However fresh a caller wants it: within this time Hilos is not made to answer again. */
-  reloadFloorMs: 1000,
-  /** How long a caller waits for Hilos where something stale could go out instead. */
-  slowMs: 400,
-  /** How long a failure is remembered per contact, and up to twice as long. */
-  setbackMs: 1000,
-  /** Contacts whose failure is remembered at once. */
-  maxSetbacks: 1000,
-  /** How often what is past its last window is looked for. */
-  sweepMs: 10_000,
-}
-
-/** Of the cache's budget, enough to remember thousands of absences. */
-export const absenceShare = 1 / 32
-export const ownAbsenceShare = 1 / 32
-/** Of the cache's budget, less than the documents have: only what is asked for is rendered. */
-export const renderingsShare = 6 / 16
-
-/** More than a request takes from a caller to here. */
-export const longestLingerMs = 500
-
-/** Those that no setting has a part in. */
+/** Limits of an HTTP server. */
 export const serverLimits = {
+  /** The request line and the headers must arrive within this time. */
   headersTimeoutMs: 5000,
+  /** The whole request must arrive within this time. */
   requestTimeoutMs: 10_000,
+  /** The interval at which Node.js checks the two timeouts above. */
   timeoutCheckMs: 1000,
+  /** Further connections are closed immediately. */
   maxConnections: 4096,
   maxHeaderBytes: 8192,
   maxUrlLength: 2048,
 }
 
-/** When callers are turned away because this process is short of time or memory. */
+export const hilosLimits = {
+  connectTimeoutMs: 1000,
+  maxConnections: 16,
+  maxQueuedCalls: 100,
+  maxElements: 10_000,
+  retries: { share: 0.1, reserve: 5, longestDelayMs: 100 },
+  circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000 },
+} satisfies Partial<HilosSettings>
+
+export const accessLimits = {
+  maxCallersFileBytes: 1024 * 1024,
+  /** Credentials from one address that belong to no caller, per window. */
+  guesses: { max: 60, windowMs: 60_000 },
+  /** Most verified access tokens that are cached. */
+  maxCachedTokens: 10_000,
+  /**
+   * A not-found response to a caller limited to flows is sent a multiple of this after the request. It is longer than
+   * Hilos usually takes, so that the time does not tell whether there is a document.
+   */
+  notFoundStepMs: 1000,
+}
+
+export const cacheLimits = {
+  /** The smallest age that a caller can demand, so that no caller can make every request a call to Hilos. */
+  minAgeMs: 1000,
+  /** How long a request waits for Hilos before a stale response is sent instead. */
+  slowMs: 400,
+  /** The error of a failed load is cached for 1 to 2 times this. */
+  failureTtlMs: 1000,
+  /** Most contacts with a cached error. */
+  maxRecentFailures: 1000,
+  /** The interval at which expired entries are removed. */
+  sweepMs: 10_000,
+}
+
+/** The shares of `CACHE_MAX_BYTES`. Stored contacts get the rest. */
+export const cacheShares = {
+  /** Enough for thousands of absences. */
+  absences: 1 / 32,
+  ownAbsences: 1 / 32,
+  /** Less than for contacts, because only requested views are rendered. */
+  renderings: 6 / 16,
+}
+
+/** A request takes less than this from a caller to the service. */
+export const longestIdleGraceMs = 500
+
+/** When requests are rejected because the process is short of time or memory. */
 export const sheddingLimits = {
-  /** How often both are looked at. */
+  /** The interval at which the event loop and the memory are sampled. A sample holds until the next one. */
   sampleMs: 1000,
   /**
-   * How late the event loop may come round, on average over a sample: more than a full house of cheap requests makes it, and
-   * not to be reached in a sample that has one hostile document in it, which holds the process for 400 ms.
+   * The largest mean delay of the event loop in a sample; 0 for no limit. Thousands of cheap requests cause less. A sample
+   * with one hostile document, which takes 400 ms, stays below it.
    */
   maxEventLoopDelayMs: 250,
-  /** Of the memory limit. */
+  /** The share of the memory limit beyond which memory is short. */
   memoryShare: 0.9,
-  /** For so long, in one go, because of memory. */
-  longestMemorySpellMs: 5000,
-  /** A spell is over, for the log, when nobody was turned away for so long. */
+  /** How long requests are rejected without a pause because memory is short. */
+  longestMemoryBurstMs: 5000,
+  /** A burst of rejections ends, for the log, when none has occurred for this long. */
   quietMs: 10_000,
 }

@@ -11,25 +11,28 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 const wholeNumber = (minimum: number, maximum: number, fallback: number) =>
   Type.Integer({ minimum, maximum, default: fallback, description: `a whole number from ${minimum} to ${maximum}` })
 
-const visible = '^[\\x21-\\x7e]{1,2048}$'
+const optional = (description: string, form: { readonly pattern?: string; readonly minLength?: number } = {}) =>
+  Type.Optional(Type.String({ ...form, description }))
+
+const visibleText = (what: string) =>
+  optional(`${what}, in visible ASCII without spaces`, { pattern: '^[\\x21-\\x7e]{1,2048}$' })
 
 const logLevel = Type.Enum([...logLevels], { default: 'info', description: `one of ${logLevels.join(', ')}` })
 
 const host = (fallback: string) =>
   Type.String({ default: fallback, pattern: '^[A-Za-z0-9.:_-]+$', description: 'a host name or an IP address' })
 
-/** What can be sent as a Hilos API key. */
+/** The form of a Hilos API key. */
 export const hilosTokenForm = /^[\x21-\x7e]{1,4096}$/
 
-/** Every setting this version reads, spelt as in the environment. */
+/** All settings that this version reads, with their names in the environment. */
 export const SettingsSchema = Type.Object({
   HILOS_TOKEN: Type.String({
     pattern: hilosTokenForm.source,
-    description: 'the Hilos API key, as HILOS_TOKEN or in the file named by HILOS_TOKEN_FILE: visible ASCII, no spaces',
+    description:
+      'the Hilos API key, in HILOS_TOKEN or in the file that HILOS_TOKEN_FILE names, in visible ASCII without spaces',
   }),
-  HILOS_TOKEN_NEXT: Type.Optional(
-    Type.String({ pattern: hilosTokenForm.source, description: 'a Hilos API key: visible ASCII, no spaces' }),
-  ),
+  HILOS_TOKEN_NEXT: optional('a Hilos API key in visible ASCII without spaces', { pattern: hilosTokenForm.source }),
   HILOS_BASE_URL: Type.String({
     default: 'https://api.hilos.io/channel/whatsapp',
     description: 'an https URL (plain http only to this machine) without user, query or fragment',
@@ -42,74 +45,61 @@ export const SettingsSchema = Type.Object({
   KEEP_ALIVE_TIMEOUT_MS: wholeNumber(1000, 3_600_000, 72_000),
   ADMIN_HOST: host('127.0.0.1'),
   ADMIN_PORT: wholeNumber(0, 65_535, 3001),
-  CALLERS_FILE: Type.Optional(Type.String({ description: 'the path of a file' })),
-  JWT_ISSUER: Type.Optional(
-    Type.String({
-      pattern: visible,
-      description: 'the issuer as its tokens name it in `iss`: visible ASCII, no spaces',
-    }),
-  ),
-  JWT_AUDIENCE: Type.Optional(
-    Type.String({ pattern: visible, description: 'the audience as tokens name it in `aud`: visible ASCII, no spaces' }),
-  ),
-  JWT_JWKS_URL: Type.Optional(
-    Type.String({ description: 'an https URL (plain http only to this machine) without user or fragment' }),
-  ),
+  CALLERS_FILE: optional('the path of a file'),
+  JWT_ISSUER: visibleText('the token issuer as in the claim `iss`'),
+  JWT_AUDIENCE: visibleText('the audience as in the claim `aud`'),
+  JWT_JWKS_URL: optional('an https URL (plain http only to this machine) without user or fragment'),
   DANGEROUSLY_ALLOW_ANONYMOUS: Type.Boolean({ default: false, description: 'true or false' }),
   CORS_ORIGINS: Type.String({
     default: '',
     description:
-      'origins such as https://support.example separated by commas, as browsers send them: lower case, no path, no wildcard',
+      'origins such as https://support.example, separated by commas, in lower case, without path and wildcard',
   }),
   CALLER_MAX_RPS: wholeNumber(0, 100_000, 50),
   CACHE_MAX_BYTES: wholeNumber(mebibyte, 64 * 1024 * mebibyte, 64 * mebibyte),
   CACHE_LIFETIME_SCALE: Type.Number({ minimum: 0, maximum: 100, default: 1, description: 'a number from 0 to 100' }),
-  CONTACT_REF_KEY: Type.Optional(Type.String({ minLength: 16, description: 'a secret of at least 16 characters' })),
+  CONTACT_REF_KEY: optional('a secret of at least 16 characters', { minLength: 16 }),
   CONTACT_META_KEYS: Type.String({ default: '', description: 'names separated by commas' }),
   LOG_LEVEL: logLevel,
   DISCLOSURE_LOG_LEVEL: logLevel,
   DRAIN_DELAY_MS: wholeNumber(0, 300_000, 0),
   SHUTDOWN_TIMEOUT_MS: wholeNumber(100, 600_000, 10_000),
-  SOURCE_COMMIT: Type.Optional(
-    Type.String({ pattern: '^[0-9a-f]{7,64}$', description: '7 to 64 lower-case hexadecimal digits' }),
-  ),
+  SOURCE_COMMIT: optional('7 to 64 lower-case hexadecimal digits', { pattern: '^[0-9a-f]{7,64}$' }),
 })
 
 export type Settings = Static<typeof SettingsSchema>
 
-/** These may be given as `NAME_FILE`, the path of a file that holds the value. */
+/** Each of these may be set as `NAME_FILE` instead, to the path of a file with the value. */
 export const secretNames = ['HILOS_TOKEN', 'HILOS_TOKEN_NEXT', 'CONTACT_REF_KEY'] as const
-/** The settings that do so. */
 export const fileNames = secretNames.map((name) => `${name}_FILE`)
 export const largestSecretBytes = 8192
 
+/** A copy, since env-schema writes into it. It is compiled at the first reading and kept, so it must stay the same object. */
+const ownSchema = structuredClone(SettingsSchema)
+
 /**
- * Reads the environment into typed settings, adding a sentence to `problems` for whatever is wrong, without its value,
- * and to `warnings` for what can be done without. Null when a setting is missing or malformed.
+ * Reads typed settings from the environment. It adds a sentence without a value to `problems` for each error, and to
+ * `warnings` for each optional value that is missing. Returns null when a setting is missing or malformed.
  */
 export function readSettings(env: Environment, problems: string[], warnings: string[]): Settings | null {
   const given = withSecretsFromFiles(env, problems, warnings)
   try {
-    return envSchema<Settings>({ env: false, schema: structuredClone(SettingsSchema), data: given })
+    return envSchema<Settings>({ env: false, schema: ownSchema, data: given })
   } catch (error) {
     problems.push(...schemaProblems(error))
     return null
   }
 }
 
-function withSecretsFromFiles(
-  env: Environment,
-  problems: string[],
-  warnings: string[],
-): Record<string, string | undefined> {
-  const given = { ...env }
+function withSecretsFromFiles(env: Environment, problems: string[], warnings: string[]) {
+  const given: Record<string, string | undefined> = { ...env }
   for (const name of secretNames) {
-    // Between two rotations there is no next token, and its file may be empty or not be there.
+    // Between two rotations there is no next token, and its file may be empty or missing.
     const report = name === 'HILOS_TOKEN_NEXT' ? warnings : problems
     const path = env[`${name}_FILE`]
     if (path === undefined) continue
     if (given[name] !== undefined) {
-      problems.push(`${name}: is given twice, as itself and as ${name}_FILE`)
+      problems.push(`${name}: must not be set together with ${name}_FILE`)
       continue
     }
     const content = readBoundedFile(path, largestSecretBytes)
@@ -130,13 +120,13 @@ function schemaProblems(error: unknown): string[] {
   return [...new Set(names)].map((name) => mustBe(name as keyof Settings))
 }
 
-/** The sentence that says what a setting has to be. */
+/** The problem of a setting that is missing or malformed. */
 export function mustBe(name: keyof Settings): string {
   const { description } = SettingsSchema.properties[name] as { description?: string }
   return `${name}: must be ${description}`
 }
 
-/** What a setting lists, separated by commas. */
+/** The items of a setting that is a list, separated by commas. */
 export function listed(setting: string): string[] {
   return setting
     .split(',')

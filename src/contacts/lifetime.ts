@@ -1,3 +1,4 @@
+import type { Lifetime } from '../cache/entry.ts'
 import type { ExecutionContact } from '../presentation/contact/execution-contact.ts'
 import { earliestOf } from '../presentation/contact/instant.ts'
 
@@ -6,22 +7,12 @@ const minute = 60 * second
 const hour = 60 * minute
 const day = 24 * hour
 
-/** For how long a presentation may be used, in whole milliseconds. */
-export interface Lifetime {
-  /** From when Hilos answered. */
-  readonly freshMs: number
-  /** From the end of freshness, while it is refreshed behind. */
-  readonly staleWhileRevalidateMs: number
-  /** From the end of freshness, when Hilos fails or is slow. */
-  readonly staleIfErrorMs: number
-}
-
 export interface LifetimeOptions {
-  /** Multiplies every lifetime and window; 0 remembers nothing. */
+  /** Multiplies every lifetime and window; with 0 nothing is stored. */
   readonly scale: number
-  /** Multiplies the freshness of contacts, up to a minute, when more are watched than may be asked about; at least 1. */
-  readonly stretch: number
-  /** From 0 to, and not, 1; moves freshness by a tenth at most, so that what was loaded together does not expire together. */
+  /** The factor of the adaptive TTL, at least 1. It lengthens freshness lifetimes below a minute, to a minute at most. */
+  readonly ttlFactor: number
+  /** In [0, 1). It changes freshness by a tenth at most, so that contacts loaded together do not expire together. */
   readonly random: number
 }
 
@@ -31,33 +22,33 @@ const lifetime = (freshMs: number, staleWhileRevalidateMs: number, staleIfErrorM
   staleIfErrorMs,
 })
 
-/** "There is none" has no stale windows: what appears meanwhile must not wait, and what was erased must not come back. */
+/** An absence has no stale windows: a new contact must appear soon, and an erased one must not come back. */
 const absenceLifetime = lifetime(10 * second, 0, 0)
 
-/** Of the time since the last change that a running contact stays fresh (RFC 9111 section 4.2.2 suggests a tenth). */
+/** A running contact stays fresh for this part of the time since its last change (a tenth: RFC 9111 section 4.2.2). */
 const heuristicFraction = 0.1
 const shortestRunningMs = 3 * second
 const longestRunningMs = minute
 
-/** What Hilos may take to act on a deadline. */
+/** The time that Hilos needs to act on a deadline. */
 const deadlineGraceMs = second
 
-/** The furthest that stretching goes. */
-const longestStretchedMs = minute
+/** The adaptive TTL lengthens freshness to this at most. */
+const longestAdaptedMs = minute
 const jitterFraction = 0.1
 
 /**
- * For how long the presentation of an execution contact may be used.
+ * How long an answer about an execution contact may be used, in whole milliseconds.
  * @param contact null for an absence
  * @param now milliseconds since 1970 UTC
  */
 export function lifetimeOf(contact: ExecutionContact | null, now: number, options: LifetimeOptions): Lifetime {
-  const { scale, stretch, random } = options
+  const { scale, ttlFactor, random } = options
   const { freshMs, staleWhileRevalidateMs, staleIfErrorMs } = contact ? contactLifetime(contact, now) : absenceLifetime
-  const stretchedMs = contact ? Math.max(freshMs, Math.min(freshMs * stretch, longestStretchedMs)) : freshMs
+  const adaptedMs = contact ? Math.max(freshMs, Math.min(freshMs * ttlFactor, longestAdaptedMs)) : freshMs
   const jitter = 1 - jitterFraction + 2 * jitterFraction * random
   return {
-    freshMs: Math.round(Math.min(stretchedMs * scale * jitter, untilNextDeadlineMs(contact, now) + deadlineGraceMs)),
+    freshMs: Math.round(Math.min(adaptedMs * scale * jitter, untilNextDeadlineMs(contact, now) + deadlineGraceMs)),
     staleWhileRevalidateMs: Math.round(staleWhileRevalidateMs * scale),
     staleIfErrorMs: Math.round(staleIfErrorMs * scale),
   }
@@ -86,7 +77,7 @@ function runningMs({ lastActivityAt }: ExecutionContact, now: number): number {
   return Math.min(Math.max(heuristicFraction * unchangedMs, shortestRunningMs), longestRunningMs)
 }
 
-/** Infinite without one, and for what is not running. One that is over, Hilos's moment to act on it included, says nothing about what comes next. */
+/** Infinity when the contact is not running or has no deadline ahead. A deadline counts until Hilos has had time to act on it. */
 function untilNextDeadlineMs(contact: ExecutionContact | null, now: number): number {
   const steps = contact?.status === 'RUNNING' ? contact.steps.filter(isOpen) : []
   const deadlines = steps.flatMap(({ expiresAt, delayUntil }) => [expiresAt, delayUntil])
@@ -98,9 +89,9 @@ function isOpen({ status }: ExecutionContact['steps'][number]): boolean {
   return status === 'RUNNING' || status === 'WAITING_TO_START' || status === 'UNKNOWN'
 }
 
-/** Delivery ticks still arrive after the end, and contacts can be erased later: so longer and longer, but never for ever. */
+/** The lifetime grows with the time since the end, but stays finite: delivery ticks still arrive, and contacts are erased. */
 function endedLifetime({ endedAt, lastActivityAt }: ExecutionContact, now: number): Lifetime {
-  // The earlier version of Hilos's contract does not say when a run ended.
+  // The earlier version of the contract of Hilos does not say when a run ended.
   const end = endedAt ?? lastActivityAt
   const sinceEndMs = end === null ? 0 : now - Date.parse(end)
   if (sinceEndMs < 15 * minute) return lifetime(30 * second, 2 * minute, hour)

@@ -1,19 +1,22 @@
 import type { ExecutionContact } from '../presentation/contact/execution-contact.ts'
-import { packContact } from '../presentation/views/view.ts'
+import { serializeContact } from '../presentation/views/view.ts'
 
-/** What is remembered of an execution contact. */
-export interface RememberedContact {
-  /** The widest view, unredacted. */
-  readonly packed: Buffer
-  /** The flow it runs through, so that nothing has to be unpacked to know who may know of it. */
+/** An execution contact as the cache stores it. */
+export interface StoredContact {
+  /** A UUID in lower case. */
+  readonly id: string
+  /** The widest view, unredacted, as JSON. */
+  readonly serialized: Buffer
+  /** The flow of the run, so that access is decided without parsing; null where Hilos does not name the flow. */
   readonly flowId: string | null
 }
 
 /**
- * What to remember of a contact.
- * @param before what is remembered of it so far: the same bytes are the same revision, and keep what was rendered of it
+ * Serializes a contact for the cache.
+ * @param previous the stored contact that it replaces. If both have the same bytes, `previous` is returned, so that its
+ *   rendered views stay valid.
  */
-export function rememberContact(contact: ExecutionContact, before: RememberedContact | null): RememberedContact {
-  const packed = packContact(contact)
-  return before?.packed.equals(packed) ? before : { packed, flowId: contact.flow.id }
+export function toStoredContact(contact: ExecutionContact, previous: StoredContact | null): StoredContact {
+  const serialized = serializeContact(contact)
+  return previous?.serialized.equals(serialized) ? previous : { id: contact.id, serialized, flowId: contact.flow.id }
 }

@@ -1,132 +1,147 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Caller, mayKnowOf } from '../access/caller.ts'
+import { type Caller, maySee } from '../access/caller.ts'
 import type { Entry, Lifetime } from '../cache/entry.ts'
-import { type Answer, createReadThrough, type ReadThrough, type ReadThroughOptions } from '../cache/read-through.ts'
-import { type Demand, noDemand } from '../cache/request-directives.ts'
+import { type CacheAnswer, createReadThrough, type ReadThroughOptions } from '../cache/read-through.ts'
+import type { RecentFailures } from '../cache/recent-failures.ts'
+import { noDirectives, type RequestDirectives } from '../cache/request-directives.ts'
+import type { Store } from '../cache/store.ts'
+import { type Clock, sleep } from '../common/clock.ts'
+import type { LoadContact } from './load-contact.ts'
+import type { StoredContact } from './stored-contact.ts'
 
-/** What is remembered, as far as access is concerned. */
-export interface OfFlow {
-  /** Null where Hilos does not say which flow it is. */
-  readonly flowId: string | null
-}
+type ContactAnswer = CacheAnswer<StoredContact>
 
-export interface EntitledReads<V> {
+export interface VisibleContacts {
   /**
-   * What is under the key as far as the caller may know: like `ReadThrough.get`, but what lies outside their flows is
-   * absent, and nothing tells it from what does not exist: not the answer, not its time, not what the next one says.
+   * Returns a contact as far as the caller may see it. For a caller limited to flows, a run of another flow is absent, and
+   * no property of the answers distinguishes it from a contact that does not exist: neither bytes, nor header fields, nor
+   * time, nor later answers. Returns and throws as `ReadThrough.get` does.
    */
-  readonly get: (caller: Caller, key: string, demand?: Demand) => Answer<V> | null | Promise<Answer<V> | null>
-  /** Forgets one key, for everybody. A load under way still answers those who wait for it, but is not remembered. */
-  readonly delete: (key: string) => void
-  /** Forgets everything, in the same way. */
+  readonly get: (
+    caller: Caller,
+    id: string,
+    directives?: RequestDirectives,
+  ) => ContactAnswer | null | Promise<ContactAnswer | null>
+  /** Removes all that is stored of one contact, for all callers. A load in flight answers its callers and is not stored. */
+  readonly delete: (id: string) => void
+  /** Does the same for all contacts. */
   readonly clear: () => void
 }
 
-export interface EntitledReadsOptions<V> extends ReadThroughOptions<V> {
-  /** For those who may know of every flow, and for what is known to be of the caller's. */
-  readonly remembered: ReadThrough<V>
-  /** Of an absence that is none but for this caller. */
+/** The absences and failures that one group of callers has met. */
+export interface NegativeCache {
+  readonly absences: Store<StoredContact>
+  readonly failures: RecentFailures
+}
+
+export interface VisibleContactsOptions extends Omit<ReadThroughOptions<StoredContact>, keyof NegativeCache> {
+  readonly load: LoadContact
+  /** Shared by the callers who may see every flow. */
+  readonly unlimited: NegativeCache
+  /** Of the callers limited to flows, by contact and flows. */
+  readonly limited: NegativeCache
+  /** How long a run of another flow stays absent for a limited caller. */
   readonly absenceLifetime: () => Lifetime
-  /** To a caller limited to flows, an absence that had to be asked for is told at a multiple of this after the question. */
-  readonly gridMs: number
-  /** Milliseconds of a clock that is never set back. */
-  readonly elapsed: () => number
-  /** Timers by default. */
-  readonly pause?: (ms: number) => Promise<unknown>
+  /** A not-found answer to a limited caller is sent a multiple of this, in milliseconds, after the request. */
+  readonly notFoundStepMs: number
+  readonly clock: Pick<Clock, 'now' | 'elapsed' | 'schedule'>
 }
 
 /**
- * Reads for callers, some of whom may know of some flows only. What these do not already see is asked for, failed at and
- * found absent for them alone, and for others limited in the same way: what anybody else has asked, or has been told,
- * plays no part in it, because it would say that there is something to be told.
- * @param options `absences` and `setbacks` are those of callers limited to flows, `values` are everybody's
+ * Reads contacts for callers. Some callers are limited to flows. All callers share the stored contacts. A limited caller
+ * who cannot see a stored contact gets a load, a failure and an absence that only callers with the same flows share:
+ * those of other callers would reveal that the contact exists.
  */
-export function createEntitledReads<V extends OfFlow>(options: EntitledReadsOptions<V>): EntitledReads<V> {
-  const { remembered, values, load, absenceLifetime, gridMs, elapsed, pause = sleep } = options
-  const asked = createReadThrough<V>({
+export function createVisibleContacts(options: VisibleContactsOptions): VisibleContacts {
+  const { values, load, absenceLifetime, notFoundStepMs, clock } = options
+  const unlimited = createReadThrough<StoredContact>({ ...options, ...options.unlimited })
+  // Its keys are a contact's id and the caller's flows. A contact that it loads is stored by its id, for all callers.
+  const limited = createReadThrough<StoredContact>({
     ...options,
-    load: loadAsFarAsKnown,
-    // What is found is everybody's, and read where it may be known.
+    ...options.limited,
     values: {
       ...values,
-      set: (place, entry) => values.set(keyOf(place), entry),
+      get: () => undefined,
+      set: (_key, entry) => entry.value !== null && values.set(entry.value.id, entry),
       delete: () => {},
       entries: () => [],
     },
   })
-  /** How often something was forgotten on request. */
-  let purges = 0
-  const scopeOf = createScopes()
+  const textOf = createFlowTexts()
+  /** How often contacts were deleted by request: a load that started before must not store its contact. */
+  let deletions = 0
 
-  function get(caller: Caller, key: string, demand: Demand = noDemand): ReturnType<EntitledReads<V>['get']> {
-    if (caller.flows === null) return remembered.get(key, demand)
-    const known = values.get(key)?.value
-    const isSeen = known ? mayKnowOf(caller.flows, known.flowId) : false
-    return isSeen ? getSeen(caller, key, demand) : getUnseen(caller.flows, key, demand)
+  function get(caller: Caller, id: string, directives = noDirectives): ReturnType<VisibleContacts['get']> {
+    if (caller.flows === null) return unlimited.get(id, (isAwaited) => load(id, isAwaited), directives)
+    const stored = values.get(id)?.value
+    const isVisible = stored ? maySee(caller.flows, stored.flowId) : false
+    return isVisible ? getVisible(caller, id, directives) : getHidden(caller.flows, id, directives)
   }
 
-  function getSeen(caller: Caller, key: string, demand: Demand) {
-    const answer = remembered.get(key, demand)
+  function getVisible(caller: Caller, id: string, directives: RequestDirectives): ReturnType<VisibleContacts['get']> {
+    const answer = unlimited.get(id, (isAwaited) => load(id, isAwaited), directives)
     if (!(answer instanceof Promise)) return answer
-    // It may have gone to another flow meanwhile.
-    return answer.then((landed) =>
-      landed.entry.value === null || mayKnowOf(caller.flows, landed.entry.value.flowId)
-        ? landed
-        : get(caller, key, demand),
+    // The run may have moved to another flow in the meantime.
+    return answer.then((loaded) =>
+      loaded.entry.value === null || maySee(caller.flows, loaded.entry.value.flowId)
+        ? loaded
+        : get(caller, id, directives),
     )
   }
 
-  function getUnseen(flows: ReadonlySet<string>, key: string, demand: Demand) {
-    const askedAt = elapsed()
-    const answer = asked.get(`${key} ${scopeOf(flows)}`, demand)
-    return answer instanceof Promise ? answer.then((landed) => onGrid(landed, askedAt)) : answer
+  function getHidden(flows: ReadonlySet<string>, id: string, directives: RequestDirectives) {
+    const askedAt = clock.elapsed()
+    const key = keyOf(id, textOf(flows))
+    const answer = limited.get(key, (isAwaited) => loadFor(flows, id, key.length, isAwaited), directives)
+    return answer instanceof Promise ? answer.then((loaded) => padNotFound(loaded, askedAt)) : answer
   }
 
-  async function loadAsFarAsKnown(place: string, isAwaited: () => boolean): Promise<Entry<V>> {
-    const key = keyOf(place)
-    const purgesBefore = purges
-    const entry = await load(key, isAwaited)
-    // Both kinds of absence take the same room.
-    const nothing = { value: null, bytes: place.length, fetchedAt: entry.fetchedAt }
+  async function loadFor(
+    flows: ReadonlySet<string>,
+    id: string,
+    keyBytes: number,
+    isAwaited: () => boolean,
+  ): Promise<Entry<StoredContact>> {
+    const deletionsBefore = deletions
+    const entry = await load(id, isAwaited)
+    // The absence of a hidden contact takes as much memory as a real one.
+    const absence = { value: null, bytes: keyBytes, fetchedAt: entry.fetchedAt }
     if (entry.value === null) {
-      values.delete(key)
-      return { ...entry, ...nothing }
+      values.delete(id)
+      return { ...entry, ...absence }
     }
-    if (mayKnowOf(flowsOf(place), entry.value.flowId)) return entry
-    if (purges === purgesBefore) values.set(key, entry)
-    return { ...nothing, ...absenceLifetime() }
+    if (maySee(flows, entry.value.flowId)) return entry
+    if (deletions === deletionsBefore) values.set(id, entry)
+    return { ...absence, ...absenceLifetime() }
   }
 
-  async function onGrid(landed: Answer<V>, askedAt: number): Promise<Answer<V>> {
-    if (landed.entry.value === null) await pause(gridMs - ((elapsed() - askedAt) % gridMs))
-    return landed
+  async function padNotFound(answer: ContactAnswer, askedAt: number): Promise<ContactAnswer> {
+    if (answer.entry.value === null) await sleep(clock, notFoundStepMs - ((clock.elapsed() - askedAt) % notFoundStepMs))
+    return answer
   }
 
   return {
     get,
-    delete: (key) => {
-      purges += 1
-      remembered.delete(key)
-      asked.deleteEach((place) => keyOf(place) === key)
+    delete: (id) => {
+      deletions += 1
+      unlimited.delete(id)
+      limited.deleteEach((key) => key.startsWith(keyOf(id, '')))
     },
     clear: () => {
-      purges += 1
-      remembered.clear()
-      asked.clear()
+      deletions += 1
+      unlimited.clear()
+      limited.clear()
     },
   }
 }
 
-/** A place is a key, which has no space in it, and the flows for which it is asked, as JSON. */
-const keyOf = (place: string) => place.slice(0, place.indexOf(' '))
-const flowsOf = (place: string): ReadonlySet<string> => new Set(JSON.parse(place.slice(place.indexOf(' '))))
+const keyOf = (id: string, flows: string) => `${id} ${flows}`
 
-/** The flows as a text, the same for the same flows. */
-function createScopes(): (flows: ReadonlySet<string>) => string {
-  const scopes = new WeakMap<ReadonlySet<string>, string>()
+/** Writes flows as a text that is the same for the same flows. */
+function createFlowTexts(): (flows: ReadonlySet<string>) => string {
+  const texts = new WeakMap<ReadonlySet<string>, string>()
   return (flows) => {
-    const scope = scopes.get(flows) ?? JSON.stringify([...flows].sort())
-    scopes.set(flows, scope)
-    return scope
+    const text = texts.get(flows) ?? JSON.stringify([...flows].sort())
+    texts.set(flows, text)
+    return text
   }
 }

@@ -1,32 +1,39 @@
 import type { Secret } from '../common/secret.ts'
 import type { Failure } from '../failures/failure.ts'
-import { otherBaseUrls } from './base-urls.ts'
 import { sentenceOf } from './failure-sentences.ts'
 import { type Finding, fail, note, ok, warn } from './findings.ts'
-import { type Consultation, hasAnswered, isRefusal, isSame, isWrongAddress, type Tokens } from './probes.ts'
+import {
+  hasAnswered,
+  isRefusal,
+  isSame,
+  isWrongAddress,
+  otherBaseUrls,
+  type ProbeResults,
+  type Tokens,
+} from './probes.ts'
 
-/** What came of asking Hilos, for people. */
-export function hilosFindings(tokens: Tokens, consultation: Consultation): Finding[] {
-  return [...currentFindings(tokens, consultation), ...nextFindings(tokens, consultation)]
+/** The results of the calls to Hilos. */
+export function hilosFindings(tokens: Tokens, results: ProbeResults): Finding[] {
+  return [...currentFindings(tokens, results), ...nextFindings(tokens, results)]
 }
 
-function currentFindings({ baseUrl, token }: Tokens, { current, next, others }: Consultation): Finding[] {
+function currentFindings({ baseUrl, token }: Tokens, { current, next, others }: ProbeResults): Finding[] {
   if (hasAnswered(current)) return [answeredFinding(baseUrl, token, current)]
   if (isWrongAddress(current)) return wrongAddressFindings(current, baseUrl, others)
   const sentence = sentenceOf(current, baseUrl)
   if (!isRefusal(current)) return [fail('Hilos', sentence)]
-  // The service sends the other token when one is refused.
+  // The service sends the next token when Hilos refuses the current one.
   return [next !== null && hasAnswered(next) ? warn('HILOS_TOKEN', sentence) : fail('HILOS_TOKEN', sentence)]
 }
 
 function answeredFinding(baseUrl: string, token: Secret, outcome: 'absent' | 'present'): Finding {
-  const answered = `Hilos answers at ${baseUrl} and takes the token with the fingerprint ${token.fingerprint()}`
+  const answered = `Hilos answers at ${baseUrl} and accepts the token with the fingerprint ${token.fingerprint()}`
   return outcome === 'absent'
     ? ok('Hilos', `${answered}.`)
-    : note('Hilos', `${answered}, but says that it knows an execution contact made up just now, which is odd.`)
+    : note('Hilos', `${answered}, but it returned an execution contact for a random id, which is odd.`)
 }
 
-function wrongAddressFindings(failure: Failure, baseUrl: string, others: Consultation['others']): Finding[] {
+function wrongAddressFindings(failure: Failure, baseUrl: string, others: ProbeResults['others']): Finding[] {
   const subject = 'HILOS_BASE_URL'
   const wrong = sentenceOf(failure, baseUrl).slice(0, -1)
   const right = others.find(({ outcome }) => hasAnswered(outcome))
@@ -38,9 +45,9 @@ function wrongAddressFindings(failure: Failure, baseUrl: string, others: Consult
   return [
     fail(
       subject,
-      `${wrong}, and nothing better is at ${tried.join(' or ')}: ask Hilos for the base URL of your account.`,
+      `${wrong}, and Hilos was not found at ${tried.join(' or ')}: ask Hilos for the base URL of your account.`,
     ),
-    ...(unknown === null ? [] : [note(subject, `${unknown} was not tried, because ACCOUNT is not known here.`)]),
+    ...(unknown === null ? [] : [note(subject, `${unknown} was not tried, because ACCOUNT is unknown.`)]),
   ]
 }
 
@@ -48,14 +55,14 @@ function briefly({ code, facts: { upstreamStatus, reason = code } }: Failure): s
   return upstreamStatus === undefined ? String(reason) : `status ${upstreamStatus}`
 }
 
-function nextFindings({ baseUrl, token, nextToken }: Tokens, { current, next }: Consultation): Finding[] {
+function nextFindings({ baseUrl, token, nextToken }: Tokens, { current, next }: ProbeResults): Finding[] {
   const subject = 'HILOS_TOKEN_NEXT'
   if (nextToken === null) return []
   if (isSame(token, nextToken)) return [warn(subject, 'This is the same token as HILOS_TOKEN.')]
-  if (next === null) return [note(subject, 'This token was not checked, because Hilos could not be asked.')]
+  if (next === null) return [note(subject, 'This token was not checked, because the call with HILOS_TOKEN failed.')]
   if (hasAnswered(next)) {
-    const role = hasAnswered(current) ? 'too' : 'which the service goes on with'
-    return [ok(subject, `Hilos takes the token with the fingerprint ${nextToken.fingerprint()}, ${role}.`)]
+    const role = hasAnswered(current) ? 'too' : 'and the service uses it'
+    return [ok(subject, `Hilos accepts the token with the fingerprint ${nextToken.fingerprint()}, ${role}.`)]
   }
   const sentence = sentenceOf(next, baseUrl)
   return [hasAnswered(current) ? warn(subject, sentence) : fail(subject, sentence)]

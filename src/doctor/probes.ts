@@ -1,18 +1,17 @@
 import type { Secret } from '../common/secret.ts'
 import type { Failure } from '../failures/failure.ts'
-import { otherBaseUrls } from './base-urls.ts'
 
-/** How one question to Hilos about a made-up id ended. */
+/** How one call to Hilos for a random id ended. */
 export type Outcome = 'absent' | 'present' | Failure
 
-export type AskHilos = (baseUrl: string, token: Secret) => Promise<Outcome>
+export type ProbeHilos = (baseUrl: string, token: Secret) => Promise<Outcome>
 
-/** What came of asking Hilos. */
-export interface Consultation {
+export interface ProbeResults {
+  /** With the current token. */
   readonly current: Outcome
-  /** Of the next token, asked for by itself; null where that would say nothing about it. */
+  /** With the next token; null when it was not tried, because the result would say nothing about the token. */
   readonly next: Outcome | null
-  /** At the other documented addresses, where the configured one is wrong: up to the first that answers. */
+  /** At other documented base URLs when the configured one is wrong, up to the first that answers. */
   readonly others: readonly { readonly baseUrl: string; readonly outcome: Outcome }[]
 }
 
@@ -22,19 +21,19 @@ export interface Tokens {
   readonly nextToken: Secret | null
 }
 
-/** Asks with each token, and at other addresses when the configured one turns out to be wrong; one question at a time. */
-export async function consultHilos({ baseUrl, token, nextToken }: Tokens, ask: AskHilos): Promise<Consultation> {
-  const current = await ask(baseUrl, token)
+/** Calls Hilos with each token, and at other base URLs when the configured one is wrong, one call after the other. */
+export async function probeTokens({ baseUrl, token, nextToken }: Tokens, probe: ProbeHilos): Promise<ProbeResults> {
+  const current = await probe(baseUrl, token)
   const isReached = hasAnswered(current) || isRefusal(current)
-  const next = isReached && nextToken !== null && !isSame(token, nextToken) ? await ask(baseUrl, nextToken) : null
-  const others = isWrongAddress(current) ? await askElsewhere(otherBaseUrls(baseUrl).urls, token, ask) : []
+  const next = isReached && nextToken !== null && !isSame(token, nextToken) ? await probe(baseUrl, nextToken) : null
+  const others = isWrongAddress(current) ? await probeOthers(otherBaseUrls(baseUrl).urls, token, probe) : []
   return { current, next, others }
 }
 
-async function askElsewhere(urls: readonly string[], token: Secret, ask: AskHilos): Promise<Consultation['others']> {
+async function probeOthers(urls: readonly string[], token: Secret, probe: ProbeHilos): Promise<ProbeResults['others']> {
   const others: { baseUrl: string; outcome: Outcome }[] = []
   for (const baseUrl of urls) {
-    const outcome = await ask(baseUrl, token)
+    const outcome = await probe(baseUrl, token)
     others.push({ baseUrl, outcome })
     if (hasAnswered(outcome)) break
   }
@@ -53,7 +52,30 @@ export function isWrongAddress(outcome: Outcome): outcome is Failure {
   return !hasAnswered(outcome) && outcome.code === 'upstream_misconfigured'
 }
 
-/** By the digits that are printed: nobody gives two tokens that differ in all but these. */
+/** Whether two tokens are the same, by their fingerprints. */
 export function isSame(token: Secret, other: Secret): boolean {
   return token.fingerprint() === other.fingerprint()
+}
+
+/** The base URLs for accounts of Hilos are at this origin. Those of ActiveCampaign are at an origin per account. */
+const hilosOrigin = 'https://api.hilos.io'
+const hilosPaths = ['/channel/whatsapp', '/api'] as const
+const accountPath = '/api/3/channel/whatsapp'
+const accountOrigin = /^https:\/\/[a-z0-9-]+\.api-us1\.com$/
+
+/**
+ * The documented base URLs besides the configured one. The token is sent only to the configured origin, except that it may
+ * go from one documented host of Hilos to another. Returns the URLs to try, in this order, and one that cannot be tried,
+ * because the name of the account is unknown.
+ */
+export function otherBaseUrls(configured: string) {
+  const { origin } = new URL(configured)
+  const atHilos = hilosPaths.map((path) => `${hilosOrigin}${path}`)
+  const isOther = (url: string) => url !== configured
+  if (origin === hilosOrigin)
+    return { urls: atHilos.filter(isOther), unknown: `https://ACCOUNT.api-us1.com${accountPath}` }
+  const here = accountOrigin.test(origin)
+    ? [`${origin}${accountPath}`, ...atHilos]
+    : [...hilosPaths, accountPath].map((path) => `${origin}${path}`)
+  return { urls: here.filter(isOther), unknown: null }
 }

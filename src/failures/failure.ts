@@ -1,27 +1,29 @@
-import { type FailureCode, failureKinds } from './failure-kinds.ts'
+import { type FailureCode, type FailureKind, failureKinds } from './failure-kinds.ts'
 
-/** What may be logged about a failure: numbers, words of ours; never a text that came from outside. */
+/** The details of a failure for the log: numbers and words of this service, never text from outside. */
 export type FailureFacts = Readonly<Record<string, string | number | boolean>>
 
 export interface FailureOptions {
-  /** For the log. Never shown to a caller. */
+  /** Never shown to callers; none by default. */
   readonly facts?: FailureFacts
-  /** Seconds, instead of the kind's own. */
+  /** Seconds to wait before the next try; that of the kind by default. */
   readonly retryAfterSeconds?: number
   readonly cause?: Error
 }
 
-/** A failure we know by name. It carries scalars only, because loggers print whatever an error carries. */
+/** A failure of a known kind. Its properties are scalars, because loggers print all properties of an error. */
 export class Failure extends Error {
   override readonly name = 'Failure'
   readonly code: FailureCode
   readonly facts: FailureFacts
+  /** Seconds to wait before the next try; null if waiting does not help. */
   readonly retryAfterSeconds: number | null
 
   constructor(code: FailureCode, { facts = {}, retryAfterSeconds, cause }: FailureOptions = {}) {
-    super(failureKinds[code].title, cause && { cause })
+    const kind: FailureKind = failureKinds[code]
+    super(kind.title, cause && { cause })
     this.code = code
     this.facts = facts
-    this.retryAfterSeconds = retryAfterSeconds ?? failureKinds[code].retryAfterSeconds
+    this.retryAfterSeconds = retryAfterSeconds ?? kind.retryAfterSeconds ?? null
   }
 }

@@ -1,26 +1,30 @@
 import { type Static, Type } from 'typebox'
-import { nullable } from '../common/schema.ts'
-import type { Failure } from './failure.ts'
-import { type FailureCode, failureKinds } from './failure-kinds.ts'
+import { nullable, refTo } from '../common/schema.ts'
+import { Failure } from './failure.ts'
+import { type FailureCode, failureCodes, failureKinds } from './failure-kinds.ts'
 
-const codes = Object.keys(failureKinds) as FailureCode[]
+const requestIdDescription = 'The id of this request in the log.'
 
 /** Problem details, RFC 9457. */
 export const ProblemSchema = Type.Object(
   {
-    type: Type.String({ format: 'uri-reference', description: 'A page about this kind of failure.' }),
+    type: Type.String({ format: 'uri-reference', description: 'The path of a page about this kind of failure.' }),
     title: Type.String({ description: 'The kind of failure in a few words.' }),
-    status: Type.Integer({ description: 'The HTTP status again.' }),
-    code: Type.Unsafe<FailureCode>({ type: 'string', enum: codes, description: 'The kind of failure, for programs.' }),
+    status: Type.Integer({ description: 'The HTTP status of the response.' }),
+    code: Type.Unsafe<FailureCode>({
+      type: 'string',
+      enum: [...failureCodes],
+      description: 'The kind of failure, for programs to branch on.',
+    }),
     detail: Type.String({ description: 'What happened.' }),
-    instance: Type.String({ format: 'uri-reference', description: 'The path that was asked for.' }),
-    requestId: Type.String({ description: 'Names this request in the log.' }),
+    instance: Type.String({ format: 'uri-reference', description: 'The path of the request.' }),
+    requestId: Type.String({ description: requestIdDescription }),
     retryable: Type.Boolean({ description: 'Whether the same request can succeed later.' }),
     retryAfterSeconds: nullable(
-      Type.Integer({ minimum: 1, description: 'How long to wait first; null when waiting is not the cure.' }),
+      Type.Integer({ minimum: 1, description: 'Seconds to wait before the next try; null if waiting does not help.' }),
     ),
   },
-  { $id: 'Problem', description: 'What went wrong (RFC 9457).' },
+  { $id: 'Problem', description: 'A failure as problem details (RFC 9457).' },
 )
 
 export type Problem = Static<typeof ProblemSchema>
@@ -28,10 +32,60 @@ export type Problem = Static<typeof ProblemSchema>
 export const problemMediaType = 'application/problem+json'
 
 /**
- * What a caller is told of a failure.
- * @param instance the path that was asked for, without the query
+ * Returns the problem details of a failure.
+ * @param instance the path of the request, without the query
  */
 export function presentProblem({ code, retryAfterSeconds }: Failure, instance: string, requestId: string): Problem {
-  const { title, status, detail, retryable } = failureKinds[code]
+  const { title, status, detail } = failureKinds[code]
+  const retryable = retryAfterSeconds !== null
   return { type: `/problems/${code}`, title, status, code, detail, instance, requestId, retryable, retryAfterSeconds }
+}
+
+/** How many requests the caller may send. */
+export const rateLimitHeaders = {
+  'RateLimit-Policy': {
+    type: 'string',
+    description:
+      'How many requests (`q`) a caller may send in how many seconds (`w`), for example `"caller";q=50;w=1`.',
+  },
+  RateLimit: {
+    type: 'string',
+    description: 'How many requests are left (`r`) for the next `t` seconds, for example `"caller";r=49;t=1`.',
+  },
+}
+
+export const requestIdHeader = { 'X-Request-Id': { type: 'string', description: requestIdDescription } }
+
+/**
+ * Returns the responses of a route's schema for these failures: one for each status, with an example for each code.
+ * @param instance the path in the examples
+ */
+export function problemResponses(codes: readonly FailureCode[], instance: string) {
+  const byStatus = Map.groupBy(codes, (code) => failureKinds[code].status)
+  return Object.fromEntries([...byStatus].map(([status, group]) => [status, responseOf(group, instance)]))
+}
+
+function responseOf(codes: readonly FailureCode[], instance: string) {
+  const examples = codes.map((code) => {
+    const { title, advice } = failureKinds[code]
+    const value = presentProblem(new Failure(code), instance, '0b9e5f0e-6a54-4f0b-9a3a-1f6f0c8f6f55')
+    return [code, { summary: title, description: advice, value }]
+  })
+  return {
+    description: codes.map((code) => `\`${code}\`: ${failureKinds[code].detail}`).join('\n\n'),
+    headers: {
+      ...requestIdHeader,
+      ...(codes.some((code) => [401, 403].includes(failureKinds[code].status)) && {
+        'WWW-Authenticate': {
+          type: 'string',
+          description: 'The credential to send, and the problem with the one that was sent (RFC 6750).',
+        },
+      }),
+      ...(codes.includes('caller_rate_limited') && rateLimitHeaders),
+      ...(codes.some((code) => 'retryAfterSeconds' in failureKinds[code]) && {
+        'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds to wait before the next try.' },
+      }),
+    },
+    content: { [problemMediaType]: { schema: refTo(ProblemSchema), examples: Object.fromEntries(examples) } },
+  }
 }

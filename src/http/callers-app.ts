@@ -1,23 +1,22 @@
-import accepts from '@fastify/accepts'
-import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Authenticate } from '../access/authentication.ts'
+import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Contacts } from '../contacts/contacts.ts'
-import { type Drain, drainable } from '../lifecycle/drain.ts'
+import { createDrain } from '../lifecycle/drain.ts'
 import type { Lifecycle } from '../lifecycle/lifecycle.ts'
-import { callerOf, identifyCallers } from '../plugins/caller-auth.ts'
+import { authenticateCallers } from '../plugins/caller-auth.ts'
 import { limitCallers } from '../plugins/caller-limits.ts'
 import { allowOrigins } from '../plugins/cross-origin.ts'
 import { shedLoad } from '../plugins/load-shedding.ts'
 import { publishOpenApi } from '../plugins/openapi.ts'
 import { answerWithProblems } from '../plugins/problems.ts'
-import { refuseWhatNoRouteAnswers } from '../plugins/request-checks.ts'
+import { checkRequests } from '../plugins/request-checks.ts'
 import { logRequests } from '../plugins/request-log.ts'
 import { useBaseHeaders } from '../plugins/security-headers.ts'
 import { executionContactRoutes } from '../routes/execution-contacts.ts'
 import { problemRoutes } from '../routes/problems.ts'
-import { createSpells } from '../telemetry/bursts.ts'
+import { createBurstLog } from '../telemetry/bursts.ts'
 import { createDisclosureRecord } from '../telemetry/disclosures.ts'
 import type { Metrics, ShedReason } from '../telemetry/metrics.ts'
 import { createServer } from './server.ts'
@@ -27,65 +26,48 @@ export interface CallersAppOptions {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly lifecycle: Lifecycle
-  readonly contacts: Pick<Contacts, 'reads' | 'renderings'>
+  readonly contacts: Pick<Contacts, 'read'>
   readonly authenticate: Authenticate
-  /** Milliseconds since 1970 UTC. */
-  readonly now: () => number
-  /** Milliseconds of a clock that is never set back. */
-  readonly elapsed: () => number
+  readonly clock: Clock
 }
 
-export interface CallersApp {
-  readonly callers: FastifyInstance
-  readonly drain: Drain
-}
-
-/** The callers' listener: all that a request meets, in the order in which it does. */
-export async function createCallersApp(options: CallersAppOptions): Promise<CallersApp> {
-  const { config, logger, metrics, lifecycle, contacts, authenticate, now, elapsed } = options
-  const { onDrop, onShed } = createTurnedAway(options)
+/** Creates the callers' app. A request passes the plugins in the order of the lines. */
+export async function createCallersApp(options: CallersAppOptions) {
+  const { config, logger, metrics, lifecycle, contacts, authenticate, clock } = options
+  const { onDrop, onShed } = createRejectionLog(options)
 
   const callers = createServer(config.limits, logger, {
     onRequestOver: metrics.requestOver,
-    onUnreadable: metrics.unreadable,
+    onMalformed: metrics.malformedRequest,
   })
   callers.server.on('drop', onDrop)
-  const drain = drainable(callers, lifecycle)
+  const drain = createDrain(callers, lifecycle)
   logRequests(callers, metrics.requestOver)
   answerWithProblems(callers)
   useBaseHeaders(callers)
   await allowOrigins(callers, config.corsOrigins)
-  await shedLoad(callers, { ...config.shedding, elapsed, onShed })
-  refuseWhatNoRouteAnswers(callers, config.limits)
+  shedLoad(callers, { ...config.shedding, clock, onShed })
+  checkRequests(callers, config.limits)
   await publishOpenApi(callers)
-  await callers.register(accepts)
   const { countRequest, countGuess } = await limitCallers(callers, config.access)
-  const identify = identifyCallers(callers, { authenticate, onGuess: countGuess })
   executionContactRoutes(callers, {
-    ...contacts,
-    guards: [identify, countRequest],
-    callerOf,
-    onAnswer: (request, use) => {
-      request.cacheUse = use
-    },
-    onDisclosure: createDisclosureRecord(logger, config.disclosureLogLevel, config.contact.refKey),
-    reloadFloorMs: config.cache.reloadFloorMs,
-    now,
+    guards: [authenticateCallers(callers, authenticate, countGuess), countRequest],
+    readContact: contacts.read,
+    recordDisclosure: createDisclosureRecord(logger, config.disclosureLogLevel, config.contact.refKey),
+    minAgeMs: config.cache.minAgeMs,
   })
   problemRoutes(callers)
   await callers.ready()
   return { callers, drain }
 }
 
-/** Who is turned away before anything is done for them is counted, and a line in the log for each spell of it. */
-function createTurnedAway({ config, logger, metrics }: CallersAppOptions) {
+/** Counts the connections and requests that are rejected before any work is done, and logs each burst of them. */
+function createRejectionLog({ config, logger, metrics, clock }: CallersAppOptions) {
   const { quietMs } = config.shedding
-  const dropped = createSpells(logger, {
-    begins: 'connections are dropped',
-    ends: 'connections are taken again',
-    quietMs,
-  })
-  const shed = createSpells(logger, { begins: 'requests are shed', ends: 'requests are taken again', quietMs })
+  const burstLog = (startMessage: string, endMessage: string) =>
+    createBurstLog(logger, { startMessage, endMessage, quietMs, clock })
+  const dropped = burstLog('dropping connections', 'no longer dropping connections')
+  const shed = burstLog('shedding requests', 'no longer shedding requests')
   return {
     onDrop: () => {
       metrics.connectionDropped()

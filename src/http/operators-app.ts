@@ -3,17 +3,18 @@ import { type CacheRoutesOptions, cacheRoutes } from '../admin/cache.ts'
 import { type HealthRoutesOptions, healthRoutes } from '../admin/health.ts'
 import { publishOperatorsOpenApi } from '../admin/openapi.ts'
 import { type ReportRoutesOptions, reportRoutes } from '../admin/reports.ts'
-import type { Limits } from '../config/limits.ts'
+import type { Limits } from '../config/config.ts'
 import { answerWithProblems } from '../plugins/problems.ts'
-import { refuseWhatNoRouteAnswers } from '../plugins/request-checks.ts'
+import { checkRequests } from '../plugins/request-checks.ts'
 import { useBaseHeaders } from '../plugins/security-headers.ts'
+import { problemRoutes } from '../routes/problems.ts'
 import { createServer } from './server.ts'
 
 export type OperatorsAppOptions = HealthRoutesOptions & ReportRoutesOptions & CacheRoutesOptions
 
 /**
- * The operators' listener: an application of its own, so that what callers do to theirs (limits, load, closing) leaves it
- * alone. It asks nobody who they are, and its requests are not logged; what changes something is.
+ * The operators' listener. It is an application of its own, so that limits, load and shutdown of the callers' listener do
+ * not affect it. It authenticates no one, and logs only requests that change something.
  */
 export async function createOperatorsApp(
   limits: Limits,
@@ -23,16 +24,17 @@ export async function createOperatorsApp(
   const app = createServer(limits, logger, { closesAtOnce: true })
   answerWithProblems(app)
   useBaseHeaders(app)
-  refuseWhatNoRouteAnswers(app, limits)
+  checkRequests(app, limits)
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
   })
   app.addHook('onResponse', async ({ failure, log }) => {
-    if (failure?.code === 'internal_error') log.error({ err: failure }, 'the operators’ listener failed')
+    if (failure?.code === 'internal_error') log.error({ err: failure }, 'request of an operator failed')
   })
   await publishOperatorsOpenApi(app)
   healthRoutes(app, options)
   reportRoutes(app, options)
   cacheRoutes(app, options)
+  problemRoutes(app)
   return app
 }

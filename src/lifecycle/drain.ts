@@ -1,101 +1,94 @@
 import type { ServerResponse } from 'node:http'
 import { Server, type Socket } from 'node:net'
-import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as immediate } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
+import { type Clock, sleep, systemClock } from '../common/clock.ts'
 import type { Lifecycle } from './lifecycle.ts'
 
 export interface DrainOptions {
-  /** Until it resolves, new work is taken as before, on new connections as well. */
+  /** Until it resolves, requests and new connections are accepted as before. */
   readonly delay: Promise<unknown>
   /**
-   * A connection that waits for no answer is closed when it has carried nothing for so long after the delay: a request
-   * may be on its way to it. 0 for at once, whatever it has carried.
+   * A connection without a request in flight is closed when it has been silent for this long after the delay, because a
+   * request may be on its way. 0 closes it immediately.
    */
-  readonly lingerMs: number
+  readonly idleGraceMs: number
 }
 
-/**
- * Ends the work for callers, and resolves when every answer has left and every connection is closed. From the call on,
- * answers say that they are the last on their connection, so that callers open another one, elsewhere.
- */
-export type Drain = (options: DrainOptions) => Promise<void>
-
 interface Connection {
-  /** Those under way, in the order of their requests. */
-  readonly answers: Set<ServerResponse>
-  /** What it had carried when it was last looked at; -1 when it never was. */
+  /** The responses in flight, in the order of their requests. */
+  readonly responses: Set<ServerResponse>
+  /** Bytes it had received at the last check; -1 before the first. */
   bytesSeen: number
 }
 
-/** How often connections are looked at where none may linger: an answer begun before the end can leave one open. */
-const lookMs = 50
+/** The interval of the checks without a grace: a response that began before the drain can leave its connection open. */
+const checkMs = 50
 
 /**
- * Counts the requests in flight, and lets the server be drained. Node's own `close` would cut answers that a slow reader
- * has not taken yet, and wait for connections that were never used.
- * @param after timers by default, for which no process is kept alive
+ * Counts the requests in flight, and returns the function that drains the server. `close` of Node.js would cut responses to
+ * slow readers, and would wait for connections that never sent a request.
  */
-export function drainable(
-  app: FastifyInstance,
-  lifecycle: Lifecycle,
-  after: (ms: number) => Promise<unknown> = (ms) => sleep(ms, undefined, { ref: false }),
-): Drain {
+export function createDrain(app: FastifyInstance, lifecycle: Lifecycle, clock: Pick<Clock, 'schedule'> = systemClock) {
   const connections = new Map<Socket, Connection>()
 
   app.server.on('connection', (socket) => {
-    connections.set(socket, { answers: new Set(), bytesSeen: -1 })
+    connections.set(socket, { responses: new Set(), bytesSeen: -1 })
     socket.once('close', () => connections.delete(socket))
   })
-  // Before Fastify, which may answer at once, and for all that it would answer without its hooks.
-  app.server.prependListener('request', ({ socket }, answer) => {
-    const { answers } = connections.get(socket) as Connection
-    answers.add(answer)
+  // Before the listener of Fastify, which may respond immediately, and sometimes does so without running hooks.
+  app.server.prependListener('request', ({ socket }, response) => {
+    const { responses } = connections.get(socket) as Connection
+    responses.add(response)
     lifecycle.requestBegan()
-    if (lifecycle.state() === 'draining') closeAfterLast(answers)
-    // Emitted when the answer has left, and when the caller has.
-    answer.once('close', () => {
-      answers.delete(answer)
+    if (lifecycle.state() === 'draining') closeAfterLast(responses)
+    // `close` is emitted when the response was sent, and when the caller has disconnected.
+    response.once('close', () => {
+      responses.delete(response)
       lifecycle.requestEnded()
     })
   })
 
-  function look(mayLinger: boolean): void {
+  function closeIdle(hasGrace: boolean): void {
     for (const [socket, connection] of connections) {
       const isSilent = socket.bytesRead === connection.bytesSeen
       connection.bytesSeen = socket.bytesRead
-      if (connection.answers.size === 0 && (isSilent || !mayLinger)) socket.destroy()
+      if (connection.responses.size === 0 && (isSilent || !hasGrace)) socket.destroy()
     }
   }
 
-  return async ({ delay, lingerMs }) => {
+  /**
+   * Drains the server. It resolves when every response is sent and every connection is closed. From the call on, responses
+   * say `Connection: close`, so that callers open their next connection to another replica.
+   */
+  return async ({ delay, idleGraceMs }: DrainOptions) => {
     lifecycle.drain()
-    for (const { answers } of connections.values()) closeAfterLast(answers)
+    for (const { responses } of connections.values()) closeAfterLast(responses)
     await delay
     const closed = stopListening(app).then(() => true)
-    const mayLinger = lingerMs > 0
-    for (let isOver = false; !isOver; isOver = await Promise.race([closed, nextLook(lingerMs || lookMs)]))
-      look(mayLinger)
+    for (let isOver = false; !isOver; isOver = await Promise.race([closed, nextCheck(idleGraceMs || checkMs)]))
+      closeIdle(idleGraceMs > 0)
   }
 
-  async function nextLook(ms: number): Promise<false> {
-    await after(ms)
-    // What has arrived meanwhile is read first.
+  async function nextCheck(ms: number): Promise<false> {
+    await sleep(clock, ms)
+    // Data that has arrived in the meantime is read first.
     await immediate()
     return false
   }
 }
 
 /**
- * Closes a connection after the last of its answers. After an earlier one, those behind it would be lost
+ * Closes a connection after the last of its responses in flight. After an earlier one, those behind it would be lost
  * (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
  */
-function closeAfterLast(answers: ReadonlySet<ServerResponse>): void {
-  const unsent = [...answers].filter(({ headersSent }) => !headersSent)
-  for (const answer of unsent) answer.removeHeader('connection')
+function closeAfterLast(responses: ReadonlySet<ServerResponse>): void {
+  const unsent = [...responses].filter(({ headersSent }) => !headersSent)
+  for (const response of unsent) response.removeHeader('connection')
   unsent.at(-1)?.setHeader('connection', 'close')
 }
 
-/** Takes no further connections; resolves when the last one is closed. The HTTP server's `close` would do more. */
+/** Accepts no new connections, and resolves when the last one is closed. `close` of the HTTP server would do more. */
 function stopListening(app: FastifyInstance): Promise<void> {
   return new Promise((resolve) => Server.prototype.close.call(app.server, () => resolve()))
 }

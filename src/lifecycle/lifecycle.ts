@@ -1,29 +1,22 @@
-/** Where the service is on its way: not listening yet, taking work, or on its way out. */
+/** The phase of the process: not listening yet, accepting requests, or ending. */
 export type LifecycleState = 'starting' | 'serving' | 'draining'
 
-/** What readiness, the metrics and the end of the process read, so that all of them tell the same. */
-export interface Lifecycle {
-  readonly state: () => LifecycleState
-  /** Requests of callers whose answer has not left yet, and neither has the caller. */
-  readonly requestsInFlight: () => number
-  /** Both listeners are open. Changes nothing when the end has begun meanwhile. */
-  readonly serve: () => void
-  /** The end begins; nothing leads back. */
-  readonly drain: () => void
-  readonly requestBegan: () => void
-  readonly requestEnded: () => void
-}
+/** The state of the process, which readiness, metrics and shutdown share. */
+export type Lifecycle = Readonly<ReturnType<typeof createLifecycle>>
 
-/** One process's way from `starting` to `draining`, which may leave out what is in between. */
-export function createLifecycle(): Lifecycle {
+/** Creates a lifecycle in the state `starting`. A process that is stopped in this state never serves. */
+export function createLifecycle() {
   let state: LifecycleState = 'starting'
   let inFlight = 0
   return {
     state: () => state,
+    /** Requests of callers in flight: the response is not complete, and the caller is still connected. */
     requestsInFlight: () => inFlight,
+    /** Call this when both listeners are open. It has no effect while draining. */
     serve: () => {
       if (state === 'starting') state = 'serving'
     },
+    /** Call this when the shutdown begins. It cannot be undone. */
     drain: () => {
       state = 'draining'
     },

@@ -1,74 +1,72 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { type Clock, sleep, systemClock } from '../common/clock.ts'
 import type { DrainOptions } from './drain.ts'
 import type { Lifecycle } from './lifecycle.ts'
 
-export interface StopOptions {
+export interface ShutdownOptions {
+  /** How long requests are still accepted after SIGTERM, so that load balancers notice; 0 for not at all. */
+  readonly drainDelayMs: number
+  /** How long a connection may be idle after the delay before it is closed. */
+  readonly idleGraceMs: number
+  /** For the whole shutdown, counted from the signal. Requests that are still in flight then are cut. */
+  readonly timeoutMs: number
   readonly logger: Logger
   readonly lifecycle: Lifecycle
-  /** How long new work is still taken after SIGTERM. */
-  readonly drainDelayMs: number
-  /** How long, after SIGTERM, a connection may carry nothing before it is closed. */
-  readonly lingerMs: number
-  /** For all of it, counted from the signal or the error. */
-  readonly timeoutMs: number
-  /** Ends the service; called once. */
+  /** Closes the service. It is called once. */
   readonly close: (drain: DrainOptions) => Promise<void>
-  /** Timers by default, for which no process is kept alive. */
-  readonly after?: (ms: number) => Promise<unknown>
+  readonly clock?: Pick<Clock, 'schedule'>
 }
 
-/** With a person at a terminal behind them, or none any more. */
-const hastySignals = ['SIGINT', 'SIGHUP'] as const
+/** Signals of a terminal, not of an orchestrator. */
+const interactiveSignals = ['SIGINT', 'SIGHUP'] as const
 
 /**
- * Ends the process in good order on a signal, and on an error that nobody caught: exit status 0, or 1 after an error or
- * when requests had to be cut. Only SIGTERM comes from where load balancers are, so only it waits for them. Signals that
- * follow change nothing: npm passes Ctrl-C on to a process that the terminal has told already, and orchestrators repeat
- * themselves. An error that follows ends the delay, and nothing else: the requests in flight are not its fault.
+ * Shuts the process down on a signal or an uncaught error. The exit status is 0, or 1 after an error and when requests had
+ * to be cut. Only SIGTERM waits for load balancers, because only an orchestrator sends it. Later signals have no effect:
+ * npm forwards a Ctrl-C that the terminal has already sent, and orchestrators repeat signals. A later error ends the delay
+ * but not the drain, because it is no fault of the requests in flight.
  */
-export function stopOnSignals(process: Pick<NodeJS.Process, 'on' | 'exit'>, options: StopOptions): void {
-  const { logger, lifecycle, timeoutMs, close } = options
-  const { after = (ms) => sleep(ms, undefined, { ref: false }) } = options
-  const hurry = Promise.withResolvers<void>()
+export function shutDownOnSignals(process: Pick<NodeJS.Process, 'on' | 'exit'>, options: ShutdownOptions): void {
+  const { logger, lifecycle, timeoutMs, close, clock = systemClock } = options
+  const skipDelay = Promise.withResolvers<void>()
   let [isStopping, hasFailed] = [false, false]
 
-  async function stop(delayMs: number, lingerMs: number): Promise<void> {
+  async function stop(delayMs: number, idleGraceMs: number): Promise<void> {
     isStopping = true
     lifecycle.drain()
-    void after(timeoutMs).then(() => {
+    clock.schedule(() => {
       logger.error({ cut: lifecycle.requestsInFlight() }, 'stopped')
       process.exit(1)
-    })
-    const delay = delayMs > 0 ? Promise.race([after(delayMs), hurry.promise]) : Promise.resolve()
+    }, timeoutMs)
+    const delay = delayMs > 0 ? Promise.race([sleep(clock, delayMs), skipDelay.promise]) : Promise.resolve()
     try {
-      await close({ delay, lingerMs })
+      await close({ delay, idleGraceMs })
       logger.info({ cut: 0 }, 'stopped')
     } catch (err) {
       hasFailed = true
-      logger.error({ err }, 'stopped out of order')
+      logger.error({ err }, 'shutdown failed')
     }
     process.exit(hasFailed ? 1 : 0)
   }
 
-  function onSignal(signal: string, drainDelayMs: number, lingerMs: number): void {
+  function onSignal(signal: string, drainDelayMs: number, idleGraceMs: number): void {
     if (isStopping) return
-    // Before it serves, nobody was sent here.
+    // No load balancer sends requests to a process that does not serve yet.
     const delayMs = lifecycle.state() === 'serving' ? drainDelayMs : 0
     logger.info({ signal, delayMs }, 'stopping')
-    void stop(delayMs, lingerMs)
+    void stop(delayMs, idleGraceMs)
   }
 
   function onError(err: unknown): void {
-    if (hasFailed) logger.error({ err }, 'another error nobody caught')
-    else logger.fatal({ err }, 'stopping after an error nobody caught')
+    if (hasFailed) logger.error({ err }, 'another uncaught error')
+    else logger.fatal({ err }, 'stopping after an uncaught error')
     hasFailed = true
-    hurry.resolve()
+    skipDelay.resolve()
     if (!isStopping) void stop(0, 0)
   }
 
-  process.on('SIGTERM', (signal) => onSignal(signal, options.drainDelayMs, options.lingerMs))
-  for (const hasty of hastySignals) process.on(hasty, (signal) => onSignal(signal, 0, 0))
+  process.on('SIGTERM', (signal) => onSignal(signal, options.drainDelayMs, options.idleGraceMs))
+  for (const each of interactiveSignals) process.on(each, (signal) => onSignal(signal, 0, 0))
   process.on('uncaughtException', onError)
   process.on('unhandledRejection', onError)
 }

@@ -6,49 +6,47 @@ import { Failure } from '../failures/failure.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; null until that is known. */
+    /** The authenticated caller; null before authentication. */
     caller: Caller | null
   }
 }
 
-export interface CallerAuthOptions {
-  readonly authenticate: Authenticate
-  /** Told of a credential that may be a guess; what it throws is answered instead. */
-  readonly onGuess: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
-}
-
 /**
- * A guard for routes: finds out who calls, or refuses them with a challenge (RFC 9110 section 11, RFC 6750). Nothing but
- * `Authorization` is looked at, so a browser's cookies mean nothing here.
+ * Returns a guard for routes. It authenticates the caller, or rejects the request with a challenge (RFC 9110 section 11,
+ * RFC 6750). It reads only `Authorization`, so the cookies of a browser have no effect.
+ * @param onGuess called for a credential that belongs to no caller. If its promise rejects, that error is sent instead.
  */
-export function identifyCallers(app: FastifyInstance, options: CallerAuthOptions): onRequestHookHandler {
-  const { authenticate, onGuess } = options
+export function authenticateCallers(
+  app: FastifyInstance,
+  authenticate: Authenticate,
+  onGuess: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
+): onRequestHookHandler {
   app.decorateRequest('caller', null)
 
   return (request, reply, done) => {
-    const identified = (caller: Caller) => {
+    const accept = (caller: Caller) => {
       request.caller = caller
       done()
     }
-    const refused = (failure: Error) => {
+    const reject = (failure: Error) => {
       const isGuess = failure instanceof AccessFailure && failure.isGuess
       if (isGuess) onGuess(request, reply).then(() => done(failure), done)
       else done(failure)
     }
     try {
       const caller = authenticate(request.headers.authorization)
-      // What is remembered of a credential needs no turn of the event loop.
-      if (caller instanceof Promise) caller.then(identified, refused)
-      else identified(caller)
+      // A key, and a token with a cached verification, are handled without waiting for a promise.
+      if (caller instanceof Promise) caller.then(accept, reject)
+      else accept(caller)
     } catch (failure) {
-      refused(failure as Error)
+      reject(failure as Error)
     }
   }
 }
 
 /**
- * Who asks.
- * @throws Failure `internal_error` on a route without the guard: nobody is shown anything by an oversight
+ * Returns the caller of a request.
+ * @throws Failure `internal_error` on a route without the guard, so that a forgotten guard shows no data
  */
 export function callerOf({ caller }: FastifyRequest): Caller {
   if (caller === null) throw new Failure('internal_error', { facts: { reason: 'a route without a guard' } })

@@ -1,7 +1,7 @@
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
-/** What pages on other origins may read of an answer, besides the headers that are safe for all. */
+/** The response headers that pages on other origins may read, besides those that CORS always allows. */
 const exposedHeaders = [
   'Age',
   'Cache-Control',
@@ -17,28 +17,26 @@ const exposedHeaders = [
   'X-Request-Id',
 ]
 
-/** What they may send. */
+/** The request headers that they may set. */
 const allowedHeaders = ['Accept', 'Authorization', 'Cache-Control', 'If-None-Match', 'X-Request-Id']
 
-/** For so long, in seconds, browsers need not ask again before they ask; none takes more than a day. */
-const preflightMaxAge = 7200
+/** How long browsers may cache a preflight, in seconds. */
+const maxAge = 7200
 
 /**
- * Lets pages on these origins call (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol): exactly these, and without
- * cookies, because credentials are a header that the page itself sets. Without any, nothing is added to any answer.
- * Register it before what refuses requests, so that a page can read the refusals, too.
+ * Lets pages on exactly these origins call the service (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol). It allows
+ * no cookies, because a page sets its credential in a header. Without origins it adds nothing to responses. Register it
+ * before the plugins that reject requests, so that a page can also read these responses.
  */
 export async function allowOrigins(app: FastifyInstance, origins: readonly string[]): Promise<void> {
   if (origins.length === 0) return
-  const common = { origin: [...origins], exposedHeaders, allowedHeaders, methods: ['GET', 'HEAD'] }
-  const preflight = { ...common, maxAge: preflightMaxAge }
-  const actual = { ...common, preflight: false }
+  const options = { origin: [...origins], exposedHeaders, allowedHeaders, methods: ['GET', 'HEAD'], maxAge }
   await app.register(cors, {
-    delegator: (request, done) => done(null, isPreflight(request) ? preflight : actual),
+    delegator: (request, done) => done(null, { ...options, preflight: isPreflight(request) }),
   })
 }
 
-/** Any other OPTIONS is a method like those that no route has. */
+/** Any other OPTIONS request is handled like a method that no route has. */
 function isPreflight({ method, headers }: FastifyRequest): boolean {
   return method === 'OPTIONS' && headers.origin !== undefined && 'access-control-request-method' in headers
 }

@@ -1,66 +1,83 @@
-import underPressure from '@fastify/under-pressure'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { FastifyInstance } from 'fastify'
+import type { Clock } from '../common/clock.ts'
+import { residentBytes } from '../common/memory.ts'
+import type { SheddingSettings } from '../config/config.ts'
 import { Failure } from '../failures/failure.ts'
 import type { ShedReason } from '../telemetry/metrics.ts'
-import { createMemoryBrake } from './memory-brake.ts'
 
-export interface LoadSheddingOptions {
-  /** How often the event loop and the memory are looked at; what is seen holds until the next look. */
-  readonly sampleMs: number
-  /** How late the event loop may come round, on average over a sample; 0 for no limit. */
-  readonly maxEventLoopDelayMs: number
-  /** What the process may have before it is killed; null when nobody says so. */
-  readonly memoryLimitBytes: number | null
-  /** Of that, from which on memory is short. */
-  readonly memoryShare: number
-  /** For how long requests are shed in one go because memory is short. */
-  readonly longestMemorySpellMs: number
-  /** Milliseconds of a clock that is never set back. */
-  readonly elapsed: () => number
-  /** Told of each request that is turned away. */
+export interface LoadSheddingOptions extends SheddingSettings {
+  readonly clock: Pick<Clock, 'elapsed'>
+  /** Called for each request that is rejected. */
   readonly onShed: (reason: ShedReason) => void
 }
 
+/** In milliseconds. The histogram counts how late a timer of this interval fires. */
+const resolution = 10
+
 /**
- * Turns requests away while this process is short of time or memory, with the failure `overloaded`, before anything is
- * done for them. Register it after what makes refusals readable, and never where probes ask: a process that is busy must
- * not be restarted for it.
+ * Rejects requests with `overloaded`, before any work is done for them, while the event loop is late or memory is short.
+ * Both are sampled from the moment the server listens, and a sample holds until the next one. The event loop of the first
+ * sample does not count, because a start keeps it busy. Register it after the
+ * plugins that make a rejection readable, and not where probes ask: a busy process must not be restarted.
  */
-export async function shedLoad(app: FastifyInstance, options: LoadSheddingOptions): Promise<void> {
+export function shedLoad(app: FastifyInstance, options: LoadSheddingOptions): void {
   const { sampleMs, maxEventLoopDelayMs, memoryLimitBytes, onShed } = options
-  const memory = memoryLimitBytes && {
-    // The plugin's own limit of memory would turn callers away for ever.
-    healthCheck: checkMemory(app, { ...options, memoryLimitBytes }),
-    healthCheckInterval: sampleMs,
+  const delays = monitorEventLoopDelay({ resolution })
+  const isMemoryShort = memoryLimitBytes === null ? () => false : createMemoryBrake({ ...options, memoryLimitBytes })
+  let reason: ShedReason | null = null
+  let isFirstSample = true
+
+  function sample(): void {
+    const delayMs = delays.mean / 1e6 - resolution
+    delays.reset()
+    // The mean of a histogram without values is NaN: the event loop was blocked for the whole sample.
+    const isLate = !isFirstSample && maxEventLoopDelayMs > 0 && !(delayMs <= maxEventLoopDelayMs)
+    isFirstSample = false
+    const isShort = isMemoryShort(residentBytes())
+    reason = isLate ? 'event-loop-delay' : isShort ? 'memory' : null
   }
-  let isStarting = true
+
   app.addHook('onListen', (done) => {
-    // The sample under way is of the start, in which the event loop does not come round and nobody is kept waiting.
-    setTimeout(() => {
-      isStarting = false
-    }, 2 * sampleMs).unref()
+    delays.enable()
+    const sampling = setInterval(sample, sampleMs).unref()
+    app.server.once('close', () => {
+      clearInterval(sampling)
+      delays.disable()
+    })
     done()
   })
-  await app.register(underPressure, {
-    sampleInterval: sampleMs,
-    maxEventLoopDelay: maxEventLoopDelayMs,
-    ...memory,
-    pressureHandler: (_request, _reply, type) => {
-      const reason = type === underPressure.TYPE_EVENT_LOOP_DELAY ? 'event-loop-delay' : 'memory'
-      if (isStarting && reason === 'event-loop-delay') return
-      onShed(reason)
-      throw new Failure('overloaded', { facts: { reason } })
-    },
+  app.addHook('onRequest', (_request, _reply, done) => {
+    if (reason === null) return done()
+    onShed(reason)
+    done(new Failure('overloaded', { facts: { reason } }))
   })
 }
 
-function checkMemory(app: FastifyInstance, options: LoadSheddingOptions & { readonly memoryLimitBytes: number }) {
-  const { memoryLimitBytes, memoryShare, longestMemorySpellMs, elapsed } = options
-  const isShort = createMemoryBrake({
-    limitBytes: memoryLimitBytes,
-    share: memoryShare,
-    longestMs: longestMemorySpellMs,
-    elapsed,
-  })
-  return async () => !isShort(app.memoryUsage().rssBytes)
+export interface MemoryBrakeOptions extends Pick<SheddingSettings, 'memoryShare' | 'longestMemoryBurstMs'> {
+  /** The memory that the process may have before it is killed. */
+  readonly memoryLimitBytes: number
+  readonly clock: Pick<Clock, 'elapsed'>
+}
+
+/**
+ * Says whether memory is short, given the resident set size at each sample. The resident set size rarely shrinks, because
+ * the process keeps freed memory for later use. So memory that stays in use for `longestMemoryBurstMs` while all requests
+ * are rejected counts as what the process needs, and memory is short again beyond half of the rest.
+ */
+export function createMemoryBrake(options: MemoryBrakeOptions): (rssBytes: number) => boolean {
+  const { memoryLimitBytes, memoryShare, longestMemoryBurstMs, clock } = options
+  let thresholdBytes = memoryLimitBytes * memoryShare
+  let shortSinceMs: number | null = null
+
+  return (rssBytes) => {
+    if (rssBytes > thresholdBytes) {
+      shortSinceMs ??= clock.elapsed()
+      if (clock.elapsed() - shortSinceMs < longestMemoryBurstMs) return true
+      // Beyond the limit and not killed: the limit is higher than it seems, but growth is still worth a pause.
+      thresholdBytes = Math.max(rssBytes, (rssBytes + memoryLimitBytes) / 2)
+    }
+    shortSinceMs = null
+    return false
+  }
 }

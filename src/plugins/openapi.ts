@@ -7,24 +7,25 @@ import { SummarySchema, TimelineSchema, TranscriptSchema } from '../presentation
 import { sharedSchemas } from '../presentation/views/view.ts'
 import { pagePolicy } from './security-headers.ts'
 
-/** Both are sent as `Authorization: Bearer`; a service may take one of them, both, or (told so by name) anybody. */
+/** Both are sent as `Authorization: Bearer`. A service accepts one of them or both, or, when set so, anonymous callers. */
 const securitySchemes = {
   callerKey: {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'hbff_ and 43 characters',
     description:
-      'A key that the operators gave to one caller, a server for example. It says which profile the caller has, and may be ' +
-      'limited to some flows. Keep it where no browser can read it.',
+      'A key that the operators gave to one caller, for example a server. It determines the profile of the caller, and may ' +
+      'limit the caller to some flows. Keep it where no browser can read it.',
   },
   accessToken: {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
     description:
-      'An access token of the issuer this service trusts, signed with RS256, ES256 or EdDSA. Its scope names the profile: ' +
-      '`execution-contacts:viewer`, `execution-contacts:agent` or `execution-contacts:full`; of several, the widest counts. ' +
-      'The claim `hilos_flows`, an array of flow ids, limits what it is good for.',
+      'An access token of the token issuer that this service trusts, signed with RS256, ES256 or EdDSA. Its scope names the ' +
+      'profile: ' +
+      '`execution-contacts:viewer`, `execution-contacts:agent` or `execution-contacts:full`. The widest ' +
+      'one counts. The claim `hilos_flows`, an array of flow ids, limits it to these flows.',
   },
 } as const
 
@@ -41,16 +42,18 @@ export async function publishOpenApi(app: FastifyInstance): Promise<void> {
         version,
         summary: 'One contact’s run through a WhatsApp flow, as a frontend needs it.',
         description:
-          'Status, steps, answers and messages of a Hilos flow execution contact: small, typed, remembered for ' +
-          'seconds to an hour. Poll with `If-None-Match`; an unchanged run costs a 304. How old an answer is stands in `Age` and ' +
-          '`Cache-Status`, never in the body. Failures are problems (RFC 9457) with a `code` to branch on.',
+          'Status, steps, answers and messages of a Hilos flow execution contact: small, typed, and cached for seconds to an ' +
+          'hour. Poll with a plain `fetch(url)`, with no header but `Authorization`: the browser revalidates by itself, and an ' +
+          'unchanged run costs a 304. Do not set `If-None-Match` by hand, because `fetch` then adds `Cache-Control: no-cache`, ' +
+          'which asks Hilos. The age of a response is in `Age` and `Cache-Status`, never in the body. Failures are problems ' +
+          '(RFC 9457) with a `code` for programs.',
         license: { name: 'MIT', identifier: 'MIT' },
       },
       components: { securitySchemes },
       servers: [{ url: '/', description: 'This service' }],
       tags: [
         { name: 'Execution contacts', description: 'One contact’s run through one flow.' },
-        { name: 'Problems', description: 'What failures mean.' },
+        { name: 'Problems', description: 'The meaning of failures.' },
       ],
     },
     refResolver: { buildLocalReference: (schema) => String(schema.$id) },

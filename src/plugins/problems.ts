@@ -6,16 +6,16 @@ import { presentProblem, problemMediaType } from '../failures/problem.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Why the request was not answered with what it asked for, for the log. */
+    /** Why the response is a problem; null for any other response. */
     failure: Failure | null
   }
 }
 
-/** Answers every failure of a request with a problem (RFC 9457), and keeps the failure for the log. */
+/** Answers each failed request with a problem (RFC 9457), and keeps the failure for the log. */
 export function answerWithProblems(app: FastifyInstance): void {
   app.decorateRequest('failure', null)
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(failureOf(error), request, reply))
-  // What has a route but turns out to be missing, such as a file of the documentation page.
+  // A path that has a route but no content, for example a missing file of the documentation page.
   app.setNotFoundHandler((request, reply) => sendProblem(new Failure('route_not_found'), request, reply))
 }
 
@@ -23,7 +23,7 @@ export function sendProblem(failure: Failure, request: FastifyRequest, reply: Fa
   request.failure = failure
   if (failure.retryAfterSeconds !== null) reply.header('retry-after', failure.retryAfterSeconds)
   if (failure instanceof AccessFailure) reply.header('www-authenticate', failure.challenge)
-  // Who sends something malformed and who reads it may not agree on where it ends.
+  // The client and this server may not agree on where a malformed request ends.
   if (failure.code === 'malformed_request') reply.header('connection', 'close')
   return reply
     .code(failureKinds[failure.code].status)
@@ -32,24 +32,24 @@ export function sendProblem(failure: Failure, request: FastifyRequest, reply: Fa
     .send(Buffer.from(JSON.stringify(presentProblem(failure, pathOf(request.url), request.id))))
 }
 
-/** The failure behind anything thrown on the way; what nobody foresaw is a mistake of this service. */
+/** Turns any error into a failure. An unexpected error is a bug of this service. */
 export function failureOf(error: FastifyError | Failure): Failure {
   if (error instanceof Failure) return error
   if (error.validationContext === 'params') return new Failure('invalid_id')
   if (error.validationContext === 'querystring') return new Failure('invalid_query')
   if (error.statusCode === 404) return new Failure('route_not_found')
-  const refused = error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
-  return new Failure(refused ? 'malformed_request' : 'internal_error', { cause: error })
+  const isClientError = error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
+  return new Failure(isClientError ? 'malformed_request' : 'internal_error', { cause: error })
 }
 
 /**
- * The path alone: the query, and the authority of a full URL, may hold what should not be repeated. What HTTP parsers
- * let through though no URI has it, such as `<` or `%zz`, is percent-encoded.
+ * The path of a request target. The query, and the authority of a full URL, are removed, because they may contain secrets.
+ * Characters that HTTP parsers accept but URIs exclude, such as `<` or `%zz`, are percent-encoded.
  */
 export function pathOf(url: string): string {
   const path = url.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '')
   return path.replace(/^\/*/, '/').replace(notInPaths, (given) => encodeURIComponent(given.toWellFormed()))
 }
 
-/** All but `pchar` and `/` (https://www.rfc-editor.org/rfc/rfc3986#section-3.3). */
+/** All characters except `pchar` and `/` (https://www.rfc-editor.org/rfc/rfc3986#section-3.3). */
 const notInPaths = /%(?![\da-fA-F]{2})|[^\w\-.~!$&'()*+,;=:@/%]/gu

@@ -3,12 +3,11 @@ import findMyWay, { type HTTPMethod } from 'find-my-way'
 import { Failure } from '../failures/failure.ts'
 
 /**
- * Refuses, before anything else looks at it, a request that no route could answer well: a target that is too long, a
- * Host that is missing, doubled or none (RFC 9112 section 3.2), a doubled Authorization, of which others may have read the
- * other one, another HTTP than 1.0 and 1.1, an unknown path, a method the path does not have.
- * Call it before the first route is declared.
+ * Rejects invalid requests before any other step: a target that is too long, a Host that is missing, repeated or invalid
+ * (RFC 9112 section 3.2), a repeated Authorization, of which a proxy may have read the other value, an HTTP version other
+ * than 1.0 and 1.1, an unknown path, and a method that the path does not have. Call it before the first route is declared.
  */
-export function refuseWhatNoRouteAnswers(app: FastifyInstance, { maxUrlLength }: { maxUrlLength: number }): void {
+export function checkRequests(app: FastifyInstance, { maxUrlLength }: { maxUrlLength: number }): void {
   const known = findMyWay()
   app.addHook('onRoute', ({ method, url }) => {
     for (const each of [method].flat()) known.on(each as HTTPMethod, url, () => {})
@@ -17,11 +16,11 @@ export function refuseWhatNoRouteAnswers(app: FastifyInstance, { maxUrlLength }:
   const allowedAt = (path: string) => app.supportedMethods.filter((method) => known.find(method as HTTPMethod, path))
 
   app.addHook('onRequest', (request, reply, done) => {
-    // No route reads a body, so nobody knows what stands on the connection after this request.
+    // No route reads a body, so the next bytes on the connection may be that body and not a request.
     if (announcesBody(request)) reply.header('connection', 'close')
-    // The only route for any path is that for preflights, which have been answered by now.
-    const unanswered = request.is404 || request.routeOptions.url === '*'
-    done(refusalOf(request, maxUrlLength) ?? (unanswered ? missing(request, reply) : undefined))
+    // The only route for all paths is the one for preflights, which have been answered before.
+    const isUnknown = request.is404 || request.routeOptions.url === '*'
+    done(refusalOf(request, maxUrlLength) ?? (isUnknown ? missing(request, reply) : undefined))
   })
 
   function missing(request: FastifyRequest, reply: FastifyReply): Failure {
@@ -43,20 +42,20 @@ function refusalOf({ url, raw }: FastifyRequest, maxUrlLength: number): Failure 
   if (url.length > maxUrlLength) return new Failure('uri_too_long')
   const { rawHeaders, httpVersion } = raw
   const hosts = valuesOf('host', rawHeaders)
-  const addressed = hosts.length === 1 || (hosts.length === 0 && httpVersion === '1.0')
-  const spoken = httpVersion === '1.0' || httpVersion === '1.1'
-  const one = valuesOf('authorization', rawHeaders).length <= 1
-  return addressed && hosts.every((host) => hostForm.test(host)) && spoken && one
+  const hasHost = hosts.length === 1 || (hosts.length === 0 && httpVersion === '1.0')
+  const isSupported = httpVersion === '1.0' || httpVersion === '1.1'
+  const isUnambiguous = valuesOf('authorization', rawHeaders).length <= 1
+  return hasHost && hosts.every((host) => hostForm.test(host)) && isSupported && isUnambiguous
     ? undefined
     : new Failure('malformed_request')
 }
 
 /**
- * All of them; `headers` keeps the first one only, and `headersDistinct` sorts out the others as well, at each request.
+ * Returns all values of a header. `headers` has only the first one, and `headersDistinct` would process all headers.
  * @param rawHeaders names and values in turn
  */
 function valuesOf(name: string, rawHeaders: readonly string[]): string[] {
-  // Most names differ in length, which takes less time to see.
+  // To compare lengths first is faster, because most names differ in length.
   const isNamed = (header = '') => header.length === name.length && header.toLowerCase() === name
   return rawHeaders.filter((_value, index) => index % 2 === 1 && isNamed(rawHeaders[index - 1]))
 }

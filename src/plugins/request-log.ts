@@ -1,20 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { CacheUse } from '../cache/cache-status.ts'
+import { type CacheUse, cacheWord } from '../cache/cache-status.ts'
 import { failureKinds } from '../failures/failure-kinds.ts'
-import type { RequestRecord } from '../telemetry/request-record.ts'
-import { traceIdOf } from '../telemetry/trace-context.ts'
+import { type RequestRecord, traceIdOf } from '../telemetry/request-record.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the cache did; null where that is not known, or must not be told. */
+    /** What the cache did; null when it was not asked, or when its work must stay hidden. */
     cacheUse: CacheUse | null
   }
 }
 
-/** Told of each request when its answer has left, or when the caller has. */
+/** Called for each request when its response was sent, or when the caller has disconnected. */
 export type OnRequestOver = (record: RequestRecord) => void
 
-/** One line for each request when it is over: no id, no query, no header, no body. */
+/** Logs one line per request at its end. The line has no id, query, header or body. */
 export function logRequests(app: FastifyInstance, onOver: OnRequestOver): void {
   app.decorateRequest('cacheUse', null)
   app.addHook('onRequest', (request, reply, done) => {
@@ -23,13 +22,13 @@ export function logRequests(app: FastifyInstance, onOver: OnRequestOver): void {
   })
 }
 
-/** Logs one request when it is over. */
+/** Logs one request at its end. */
 export function logWhenOver(request: FastifyRequest, reply: FastifyReply, onOver: OnRequestOver): void {
   reply.raw.once('close', () => {
     const record = recordOf(request, reply)
     request.log[levelOf(record)](
       lineOf(record),
-      record.status === null ? 'the caller left before the answer' : 'answered',
+      record.status === null ? 'caller disconnected before the response' : 'answered',
     )
     onOver(record)
   })
@@ -61,7 +60,7 @@ function lineOf({ method, route, status, caller, traceId, cache, durationMs, fai
     status,
     ...(caller && { caller: caller.name }),
     ...(traceId && { traceId }),
-    ...(cache && { cache: cache.word }),
+    ...(cache && { cache: cacheWord(cache) }),
     ...(cache?.detail && { detail: cache.detail }),
     ...(cache && cache.waitedMs > 0 && { waitedMs: tenths(cache.waitedMs) }),
     durationMs: tenths(durationMs),

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-/** For answers that are data: they may be read, never run, framed or embedded. */
+/** For responses with data: a browser may read them, but not run, frame or embed them. */
 export const dataHeaders = {
   'x-content-type-options': 'nosniff',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -8,7 +8,7 @@ export const dataHeaders = {
   'cross-origin-resource-policy': 'same-origin',
 }
 
-/** For the pages of this service: scripts, styles and requests of its own, and no other host. */
+/** For the pages of this service: they load scripts and styles, and send requests, only from and to their own origin. */
 export const pagePolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -21,12 +21,12 @@ export const pagePolicy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** Sets the headers that every answer carries. */
+/** Sets the headers that every response has. */
 export function setBaseHeaders(request: FastifyRequest, reply: FastifyReply): void {
   reply.headers(dataHeaders).header('x-request-id', request.id)
 }
 
-/** Sets them on the answers to all requests that reach a route, or none. */
+/** Sets them on the responses to all requests that pass the hooks. */
 export function useBaseHeaders(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
     setBaseHeaders(request, reply)

@@ -1,40 +1,33 @@
 import type { Logger } from 'pino'
 import { createAccessTokens } from '../access/access-tokens.ts'
-import { type Authenticate, createAuthentication } from '../access/authentication.ts'
+import { createAuthentication, createCallerKeys } from '../access/authentication.ts'
 import type { CallerEntry } from '../access/caller-entry.ts'
-import { createCallerKeys } from '../access/caller-keys.ts'
-import { readCallers } from '../access/callers-file.ts'
-import type { PartStatus } from '../admin/health.ts'
+import { parseCallers } from '../access/callers-file.ts'
+import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
-import type { Seams } from '../contacts/contacts.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { followFile, type Reading } from './reloaded-file.ts'
+import { type Parsed, reloadFile } from './reloaded-file.ts'
 
-export interface KnownCallers {
-  readonly authenticate: Authenticate
-  /** How the callers' file is; null without one. */
-  readonly status: () => PartStatus | null
-  readonly close: () => void
-}
+export type ReloadedCallers = Readonly<ReturnType<typeof createReloadedCallers>>
 
-/** All ways there are to know who calls: the keys in the callers' file, by now, and an issuer's access tokens. */
-export function createKnownCallers(
-  { callersFile, maxCallersFileBytes, tokens, maxRememberedTokens, allowAnonymous }: Config['access'],
+/** Authenticates callers by the keys in the callers file, which is reloaded when it changes, and by access tokens. */
+export function createReloadedCallers(
+  { callersFile, maxCallersFileBytes, tokens, maxCachedTokens, allowAnonymous }: Config['access'],
   logger: Logger,
   metrics: Metrics,
-  { now, elapsed }: Pick<Seams, 'now' | 'elapsed'>,
-): KnownCallers {
+  clock: Clock,
+) {
   let entries = callersFile?.entries ?? []
   let keys = createCallerKeys(entries)
-  const followed =
+  const reloaded =
     callersFile &&
-    followFile({
+    reloadFile({
       setting: 'CALLERS_FILE',
       path: callersFile.path,
       known: callersFile.text,
       maxBytes: maxCallersFileBytes,
-      read: readEntries,
-      take: (value) => {
+      parse: parseEntries,
+      use: (value) => {
         entries = value
         keys = createCallerKeys(value)
         return { keys: value.length }
@@ -42,21 +35,22 @@ export function createKnownCallers(
       logger,
       metrics,
     })
-  const onOutage = (failure: Error) => logger.warn({ err: failure }, 'the issuer of access tokens cannot be asked')
+  const onOutage = (failure: Error) => logger.warn({ err: failure }, 'token issuer is unavailable')
 
   return {
     authenticate: createAuthentication({
       keys: callersFile && (() => keys),
-      tokens: tokens && createAccessTokens({ ...tokens, now, elapsed, onOutage, maxRemembered: maxRememberedTokens }),
+      tokens: tokens && createAccessTokens({ ...tokens, clock, onOutage, maxCached: maxCachedTokens }),
       allowAnonymous,
     }),
+    /** The state of the callers file, with the number of keys in use; null without a callers file. */
     status: () =>
-      followed && { ok: followed.problems().length === 0, keys: entries.length, problems: followed.problems() },
-    close: () => followed?.close(),
+      reloaded && { ok: reloaded.problems().length === 0, keys: entries.length, problems: reloaded.problems() },
+    close: () => reloaded?.close(),
   }
 }
 
-function readEntries(text: string): Reading<readonly CallerEntry[]> {
-  const file = readCallers(text)
+function parseEntries(text: string): Parsed<readonly CallerEntry[]> {
+  const file = parseCallers(text)
   return 'problems' in file ? file : { value: file.callers }
 }

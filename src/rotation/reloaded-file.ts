@@ -3,52 +3,50 @@ import type { FileContent } from '../common/bounded-file.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { watchFile } from './watched-file.ts'
 
-export interface FollowedFileOptions<T> {
-  /** The setting that names the file, for the log. */
+export interface ReloadedFileOptions<T> {
+  /** The name of the setting that holds the path, for the log. */
   readonly setting: string
   readonly path: string
   readonly maxBytes: number
-  /** What it said when the settings were read; undefined when it said nothing of use. */
+  /** The text that was read at the start; undefined when there was none. */
   readonly known: string | undefined
-  /** Reads the whole text, or says what is wrong with it: a sentence each, without values. */
-  readonly read: (text: string) => Reading<T>
-  /** Uses what was read from now on. @returns what to say of it in the log, without values that must not be seen */
-  readonly take: (value: T) => Readonly<Record<string, unknown>>
-  /** Goes on without, where that is possible: then a file that says nothing of use is no problem. */
-  readonly doWithout?: () => void
+  /** Parses the whole text, or says what is wrong with it, one sentence each, without values. */
+  readonly parse: (text: string) => Parsed<T>
+  /** Puts the value into use. Returns fields for the log, which hold no secret. */
+  readonly use: (value: T) => Readonly<Record<string, unknown>>
+  /** Continues without a value. With it, a file that is empty or missing is not a problem. */
+  readonly useNone?: () => void
   readonly logger: Logger
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'fileChanged'>
 }
 
-export type Reading<T> = { readonly value: T } | { readonly problems: readonly string[] }
+export type Parsed<T> = { readonly value: T } | { readonly problems: readonly string[] }
 
-export interface FollowedFile {
-  readonly setting: string
-  /** What is wrong with the file as it is now; empty when it is in use. */
-  readonly problems: () => readonly string[]
-  readonly close: () => void
-}
-
-/** Takes over a file, as a whole, whenever it changes. While it cannot be used, what was read before stays. */
-export function followFile<T>(options: FollowedFileOptions<T>): FollowedFile {
-  const { setting, path, maxBytes, known, read, take, doWithout, logger, metrics } = options
+/** Reloads a file, as a whole, each time it changes. While it is invalid, the previous content stays in use. */
+export function reloadFile<T>(options: ReloadedFileOptions<T>) {
+  const { setting, path, maxBytes, known, parse, use, useNone, logger, metrics } = options
   let problems: readonly string[] = []
 
-  function follow(content: FileContent): void {
-    if ('problem' in content && doWithout) {
-      doWithout()
+  function reload(content: FileContent): void {
+    if ('problem' in content && useNone) {
+      useNone()
       problems = []
       metrics.fileChanged(setting, 'used')
-      logger.warn({ setting, problem: content.problem }, 'a changed file says nothing, and is done without')
+      logger.warn({ setting, problem: content.problem }, 'watched file is empty or missing, continuing without it')
       return
     }
-    const reading = 'text' in content ? read(content.text) : { problems: [content.problem] }
-    problems = 'problems' in reading ? reading.problems : []
-    metrics.fileChanged(setting, 'value' in reading ? 'used' : 'refused')
-    if ('value' in reading) logger.info({ setting, ...take(reading.value) }, 'a changed file is in use')
-    else logger.error({ setting, problems }, 'a changed file cannot be used: what was read before stays')
+    const parsed = 'text' in content ? parse(content.text) : { problems: [content.problem] }
+    problems = 'problems' in parsed ? parsed.problems : []
+    metrics.fileChanged(setting, 'value' in parsed ? 'used' : 'refused')
+    if ('value' in parsed) logger.info({ setting, ...use(parsed.value) }, 'watched file reloaded')
+    else logger.error({ setting, problems }, 'watched file is invalid, keeping the previous content')
   }
 
-  const { close } = watchFile(path, follow, { maxBytes, ...(known !== undefined && { known: { text: known } }) })
-  return { setting, problems: () => problems, close }
+  const { close } = watchFile(path, reload, { maxBytes, ...(known !== undefined && { known: { text: known } }) })
+  return {
+    setting,
+    /** What is wrong with the present content; empty when it is in use. */
+    problems: () => problems,
+    close,
+  }
 }

@@ -2,100 +2,85 @@ import { hash } from 'node:crypto'
 import { type FSWatcher, watch as watchWithNode } from 'node:fs'
 import { dirname } from 'node:path'
 import { type FileContent, readBoundedFile } from '../common/bounded-file.ts'
+import { type Cancel, type Clock, systemClock } from '../common/clock.ts'
 
 export interface WatchedFileOptions {
   /** A larger file is a problem. */
   readonly maxBytes: number
-  /** What is known of it already, so that only what differs is told; what it says now unless given. */
+  /** The content that the caller already knows; the present content by default. */
   readonly known?: FileContent
-  /** How long after the first sign of a change the file is read, so that a burst of writes is one change; 100 ms by default. */
+  /** How long after the first event the file is read, so that several writes count as one change; 100 ms by default. */
   readonly settleMs?: number
-  /** How often it is read without a sign; 10 s by default. */
+  /** How often the file is read without an event; 10 s by default. */
   readonly pollMs?: number
-  /** Runs something later, unless it is called off; timers that keep no process alive by default. */
-  readonly schedule?: (run: () => void, ms: number) => () => void
-  /** Node's by default. */
+  readonly clock?: Pick<Clock, 'schedule'>
+  /** `watch` of Node.js by default. */
   readonly watch?: Watch
 }
 
-type Watch = (folder: string, options: { readonly persistent: false }, onSign: () => void) => FSWatcher
-
-export interface WatchedFile {
-  /** Nothing is told any more. */
-  readonly close: () => void
-}
+type Watch = (folder: string, options: { readonly persistent: false }, onEvent: () => void) => FSWatcher
 
 /**
- * Tells when a file says something else than before, or can no longer be used, once each time.
+ * Calls `onChange` each time the content of a file differs from before, or the file can no longer be read.
  *
- * Mounted secrets change by a link that is renamed over, beside the file or above it, so the folder is watched. A bind
- * mount and a file system of the network give no sign, so the file is read from time to time as well; each time the
- * folder is watched anew, because the one of that name may be another by now.
- * @param path as given: links in it are followed each time
- * @param onChange what it throws is nobody's to catch
+ * A mounted secret changes when a link beside the file or above it is replaced, so the folder is watched. Bind mounts and
+ * network file systems send no events, so the file is also read at intervals. Each interval starts a new watch, because
+ * the folder of that name may be another one by then.
+ * @param path links in it are followed at each reading
  */
-export function watchFile(
-  path: string,
-  onChange: (content: FileContent) => void,
-  options: WatchedFileOptions,
-): WatchedFile {
-  const { maxBytes, settleMs = 100, pollMs = 10_000, schedule = scheduleTimer, watch = watchWithNode } = options
-  let told = digestOf(options.known ?? readBoundedFile(path, maxBytes))
+export function watchFile(path: string, onChange: (content: FileContent) => void, options: WatchedFileOptions) {
+  const { maxBytes, settleMs = 100, pollMs = 10_000, clock = systemClock, watch = watchWithNode } = options
+  let lastDigest = digestOf(options.known ?? readBoundedFile(path, maxBytes))
   let watcher: FSWatcher | null = null
-  let cancelLook: (() => void) | null = null
-  let cancelPoll = schedule(poll, pollMs)
+  let cancelCheck: Cancel | null = null
+  let cancelPoll = clock.schedule(poll, pollMs)
 
-  function look(): void {
-    cancelLook = null
+  function check(): void {
+    cancelCheck = null
     const content = readBoundedFile(path, maxBytes)
     const digest = digestOf(content)
-    if (digest === told) return
-    told = digest
+    if (digest === lastDigest) return
+    lastDigest = digest
     onChange(content)
   }
 
-  /** Further signs do not put it off: a folder in which there is always something going on is one that is read too. */
-  function lookSoon(): void {
-    cancelLook ??= schedule(look, settleMs)
+  /** Further events do not delay the check, so a folder that always changes is read as well. */
+  function checkSoon(): void {
+    cancelCheck ??= clock.schedule(check, settleMs)
   }
 
-  function watchAnew(): void {
+  function rewatch(): void {
     watcher?.close()
-    watcher = startWatching(dirname(path), watch, lookSoon)
-    // For what has changed before.
-    lookSoon()
+    watcher = startWatching(dirname(path), watch, checkSoon)
+    // The file may have changed before the watch began.
+    checkSoon()
   }
 
   function poll(): void {
-    cancelPoll = schedule(poll, pollMs)
-    watchAnew()
+    cancelPoll = clock.schedule(poll, pollMs)
+    rewatch()
   }
 
-  watchAnew()
+  rewatch()
   return {
     close: () => {
       cancelPoll()
-      cancelLook?.()
+      cancelCheck?.()
       watcher?.close()
     },
   }
 }
 
-/** Null where that cannot be done; then, and after an error, there is the poll. */
-function startWatching(folder: string, watch: Watch, onSign: () => void): FSWatcher | null {
+/** Returns null when the folder cannot be watched. Then, and after an error, the file is only read at intervals. */
+function startWatching(folder: string, watch: Watch, onEvent: () => void): FSWatcher | null {
   try {
-    return watch(folder, { persistent: false }, onSign).on('error', () => {})
+    return watch(folder, { persistent: false }, onEvent).on('error', () => {})
   } catch {
     return null
   }
 }
 
-/** All that is remembered of a text, which may be a secret. */
+/** Only the digest is kept, because the content may be a secret. */
 function digestOf(content: FileContent): string {
   return hash('sha256', JSON.stringify(content))
-}
-
-function scheduleTimer(run: () => void, ms: number): () => void {
-  const timer = setTimeout(run, ms).unref()
-  return () => clearTimeout(timer)
 }

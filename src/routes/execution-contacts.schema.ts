@@ -1,6 +1,8 @@
 import { Type } from 'typebox'
 import { type Profile, profiles } from '../access/profile.ts'
 import { executionContactId, oneOf, refTo } from '../common/schema.ts'
+import { type FailureCode, failureCodes } from '../failures/failure-kinds.ts'
+import { problemResponses, rateLimitHeaders, requestIdHeader } from '../failures/problem.ts'
 import { exampleContact } from '../presentation/contact/example.ts'
 import {
   type ExecutionContact,
@@ -8,7 +10,6 @@ import {
   TimelineSchema,
   TranscriptSchema,
 } from '../presentation/contact/execution-contact.ts'
-import { problemResponses, rateLimitHeaders } from '../presentation/problem-responses.ts'
 import { redact } from '../presentation/redaction/redaction.ts'
 import { type View, views } from '../presentation/views/view.ts'
 
@@ -16,65 +17,79 @@ const timelineOf = ({ messages: _messages, ...timeline }: ExecutionContact) => t
 const summaryOf = ({ messages: _messages, steps: _steps, answers: _answers, ...summary }: ExecutionContact) => summary
 
 const examples = {
-  summary: { summary: 'view=summary: where the run stands', value: summaryOf(exampleContact) },
-  timeline: { summary: 'view=timeline, the default: with steps and answers', value: timelineOf(exampleContact) },
-  transcript: { summary: 'view=transcript: with the messages', value: exampleContact },
+  summary: { summary: 'view=summary: the state of the run', value: summaryOf(exampleContact) },
+  timeline: {
+    summary: 'view=timeline, the default: also the steps and the answers',
+    value: timelineOf(exampleContact),
+  },
+  transcript: { summary: 'view=transcript: also the messages', value: exampleContact },
   agent: {
-    summary: 'view=summary&profile=agent: name shortened, number masked',
+    summary: 'view=summary&profile=agent: the name is shortened, the number is masked',
     value: summaryOf(redact(exampleContact, 'agent')),
   },
   viewer: {
-    summary: 'view=timeline&profile=viewer: nothing that says who it is, or what they wrote',
+    summary: 'view=timeline&profile=viewer: without the identity of the contact and its texts',
     value: timelineOf(redact(exampleContact, 'viewer')),
   },
 }
 
 const freshnessHeaders = {
-  ETag: { type: 'string', description: 'Strong: changes when the bytes do. Send it back in `If-None-Match`.' },
+  ETag: { type: 'string', description: 'A strong entity tag: it changes when the bytes change.' },
   'Cache-Control': {
     type: 'string',
-    description: '`private, no-cache` while the run goes on, `private, max-age=60` once it is over.',
+    description: '`private, no-cache` while the run goes on, `private, max-age=60` once it has ended.',
   },
   Age: { type: 'integer', minimum: 0, description: 'Seconds since Hilos answered.' },
   'Cache-Status': {
     type: 'string',
     description:
       'What the cache did (RFC 9211), for example `hilos-bff; hit; ttl=3` or `hilos-bff; fwd=uri-miss; ttl=5; stored`. ' +
-      'A negative `ttl` is a stale answer; `detail` says why: `revalidating`, `backing-off`, `origin-failed`, `origin-slow` (none after `only-if-cached`).',
+      'A negative `ttl` means a stale answer. `detail` then says why it was served: `revalidating`, `backing-off`, ' +
+      '`origin-failed` or `origin-slow`. An answer to `only-if-cached` has no `detail`.',
   },
   'Server-Timing': {
     type: 'string',
-    description: 'What the cache did, and the milliseconds the request had taken by then.',
+    description: 'What the cache did, and how many milliseconds the request had taken so far.',
   },
-  'Content-Encoding': { type: 'string', description: '`br` or `gzip`, when asked for and worth it.' },
+  'Content-Encoding': {
+    type: 'string',
+    description: '`br` or `gzip`, if the caller accepts it and it makes the body smaller.',
+  },
   Vary: {
     type: 'string',
-    description: '`Accept, Accept-Encoding, Authorization`, with `Origin` where other origins may call.',
+    description: '`Accept, Accept-Encoding, Authorization`, and `Origin` if other origins may call.',
   },
   ...rateLimitHeaders,
-  'X-Request-Id': { type: 'string', description: 'Names this request in the log.' },
+  ...requestIdHeader,
 }
+
+/** A known path with a known method has neither of the first two; a request that does not arrive reaches no route. */
+const codesOfOthers: readonly FailureCode[] = ['route_not_found', 'method_not_allowed', 'request_timeout']
+const codes = failureCodes.filter((code) => !codesOfOthers.includes(code))
 
 /** The contract of `GET /execution-contacts/{id}`. */
 export const executionContactSchema = {
   operationId: 'getExecutionContact',
   tags: ['Execution contacts'],
   security: [{ callerKey: [] }, { accessToken: [] }],
-  summary: 'One contact’s run through a flow',
+  summary: 'Get one contact’s run through a flow',
   description:
-    'Each view holds the one before. Every field is always there; what is not known is null. HEAD gives the same headers.',
+    'Each view contains the one before it. Every field is always there; an unknown value is null. HEAD gives the same ' +
+    'headers.\n\n' +
+    'To follow a run, poll with a plain `fetch(url)`. The browser revalidates by itself, and an unchanged run costs a 304. ' +
+    'Do not set `If-None-Match` by hand: `fetch` then adds `Cache-Control: no-cache`, which makes this service call Hilos.',
   params: Type.Object({
     id: executionContactId,
   }),
-  // Optional for callers, but never missing in the handler: the default is filled in.
+  // `view` is optional for callers, but the handler always has it, because the default is filled in.
   querystring: Type.Unsafe<{ readonly view: View; readonly profile?: Profile }>(
     Type.Object(
       {
-        view: Type.Optional({ ...oneOf(views, 'How much of it.'), default: 'timeline' }),
+        view: Type.Optional({ ...oneOf(views, 'The parts of the run to return.'), default: 'timeline' }),
         profile: Type.Optional(
           oneOf(
             profiles,
-            'Show no more than this profile may see. Yours unless given; a wider one is 403 `forbidden`.',
+            'Return only the data that this profile may see. The default is your own profile; a wider one is 403 `forbidden`.',
           ),
         ),
       },
@@ -83,19 +98,23 @@ export const executionContactSchema = {
   ),
   headers: Type.Object({
     'if-none-match': Type.Optional(
-      Type.String({ description: 'The ETag of an earlier answer: gives 304 while it is the same.' }),
+      Type.String({
+        description:
+          'The ETag of an earlier answer; the answer is 304 if it is unchanged. Only for clients without an HTTP cache: ' +
+          'browsers send it by themselves.',
+      }),
     ),
     'cache-control': Type.Optional(
       Type.String({
         description:
-          '`no-cache` or `max-age=N` for an answer that Hilos gave no more than N seconds ago (1 at least) or a failure; ' +
-          '`only-if-cached` for one that is fresh or in the first stale window, or 504 `not_cached`.',
+          '`no-cache` or `max-age=N`: return an answer that Hilos gave at most N seconds ago (at least 1), or a failure. ' +
+          '`only-if-cached`: return a cached answer that is fresh or in the first stale window, or 504 `not_cached`.',
       }),
     ),
   }),
   response: {
     200: {
-      description: 'The view asked for.',
+      description: 'The requested view.',
       headers: freshnessHeaders,
       content: {
         'application/json': {
@@ -105,39 +124,10 @@ export const executionContactSchema = {
       },
     },
     304: {
-      description: 'Unchanged since the answer with that ETag. No body.',
+      description: 'The run is unchanged since the answer with that ETag. There is no body.',
       headers: freshnessHeaders,
       type: 'null',
     },
-    ...problemResponses(
-      [
-        'invalid_id',
-        'invalid_query',
-        'malformed_request',
-        'unauthenticated',
-        'forbidden',
-        'execution_contact_not_found',
-        'not_acceptable',
-        'uri_too_long',
-        'caller_rate_limited',
-        'headers_too_large',
-        'internal_error',
-        'upstream_unauthorized',
-        'upstream_forbidden',
-        'upstream_error',
-        'upstream_invalid_response',
-        'upstream_redirect',
-        'upstream_too_large',
-        'upstream_misconfigured',
-        'upstream_untrusted',
-        'upstream_unavailable',
-        'upstream_rate_limited',
-        'overloaded',
-        'token_issuer_unavailable',
-        'upstream_timeout',
-        'not_cached',
-      ],
-      `/execution-contacts/${exampleContact.id}`,
-    ),
+    ...problemResponses(codes, `/execution-contacts/${exampleContact.id}`),
   },
 }

@@ -6,99 +6,80 @@ import type {
   onRequestAsyncHookHandler,
   onRequestHookHandler,
 } from 'fastify'
-import { forbiddenProfile } from '../access/access-failure.ts'
-import type { Caller } from '../access/caller.ts'
-import type { Disclosure } from '../access/disclosure.ts'
-import { isWider } from '../access/profile.ts'
-import { ageSeconds, type CacheUse, cacheUseOf, formatCacheStatus, matchesIfNoneMatch } from '../cache/cache-status.ts'
-import type { Answer } from '../cache/read-through.ts'
-import { demandOf } from '../cache/request-directives.ts'
-import type { RememberedContact } from '../contacts/stored-contact.ts'
-import type { EntitledReads } from '../contacts/visible-contacts.ts'
+import { type CacheUse, cacheWord, matchesIfNoneMatch } from '../cache/cache-status.ts'
+import { requestDirectivesOf } from '../cache/request-directives.ts'
+import type { ContactQuery, ContactReading, ReadContact } from '../contacts/read-contact.ts'
 import { Failure } from '../failures/failure.ts'
-import type { Renderings } from '../presentation/views/rendered-views.ts'
-import type { Representation, View } from '../presentation/views/view.ts'
-import { traceIdOf } from '../telemetry/trace-context.ts'
+import { callerOf } from '../plugins/caller-auth.ts'
+import type { Representation } from '../presentation/views/view.ts'
+import type { Disclosure } from '../telemetry/disclosures.ts'
+import { traceIdOf } from '../telemetry/request-record.ts'
 import { executionContactSchema } from './execution-contacts.schema.ts'
 import { acceptsJson, codingFor, mediaType, variesOn } from './negotiation.ts'
 
 export interface ExecutionContactRoutesOptions {
-  /** By id in lower case, as far as each caller may know of them. */
-  readonly reads: EntitledReads<RememberedContact>
-  readonly renderings: Renderings
-  /** Run in this order before anything else of a request is looked at; behind them it is known who calls. */
+  /** Hooks that run in this order before the request is validated. They authenticate the caller. */
   readonly guards: readonly (onRequestHookHandler | onRequestAsyncHookHandler)[]
-  readonly callerOf: (request: FastifyRequest) => Caller
-  /** Told what the cache did for a request, unless that would say more than its caller may know. */
-  readonly onAnswer: (request: FastifyRequest, use: CacheUse) => void
-  /** Told of each answer that tells a caller something about a contact. */
-  readonly onDisclosure: (disclosure: Disclosure) => void
-  /** However fresh a caller wants it: within this time Hilos is not made to answer again. */
-  readonly reloadFloorMs: number
-  /** Milliseconds since 1970 UTC. */
-  readonly now: () => number
+  readonly readContact: ReadContact
+  /** Called for each response that shows data of a contact. */
+  readonly recordDisclosure: (disclosure: Disclosure) => void
+  /** The smallest age that a request can demand with `Cache-Control`, in milliseconds. */
+  readonly minAgeMs: number
 }
 
-/** `GET /execution-contacts/{id}`: one contact's run through a flow, in the view asked for, as far as the caller may see. */
+/** `GET /execution-contacts/{id}`: one contact's run through a flow, as far as the caller may see it. */
 export function executionContactRoutes(app: FastifyInstance, options: ExecutionContactRoutesOptions): void {
-  const { reads, renderings, guards, callerOf, onAnswer, onDisclosure, reloadFloorMs, now } = options
+  const { guards, readContact, recordDisclosure, minAgeMs } = options
   app
     .withTypeProvider<TypeBoxTypeProvider>()
     .get(
       '/execution-contacts/:id',
-      { schema: executionContactSchema, onRequest: [tellWhatItVariesOn, ...guards, refuseOtherFormats] },
+      { schema: executionContactSchema, onRequest: [setVary, ...guards, rejectOtherFormats] },
       (request, reply) => {
-        const id = request.params.id.toLowerCase()
         const caller = callerOf(request)
         const { view, profile = caller.profile } = request.query
-        if (isWider(profile, caller.profile)) throw forbiddenProfile(profile)
-        const wish = { id, caller, view, profile }
-        const answer = reads.get(caller, id, demandOf(request.headers['cache-control'], reloadFloorMs))
-        // What is remembered goes out without a turn of the event loop.
-        if (!(answer instanceof Promise)) return render(wish, answer, 0, request, reply)
-        const askedAt = reply.elapsedTime
-        return answer.then((landed) => render(wish, landed, reply.elapsedTime - askedAt, request, reply))
+        const query = {
+          id: request.params.id.toLowerCase(),
+          caller,
+          view,
+          profile,
+          coding: codingFor(request),
+          directives: requestDirectivesOf(request.headers['cache-control'], minAgeMs),
+        }
+        const reading = readContact(query)
+        return reading instanceof Promise
+          ? reading.then((each) => respond(query, each, request, reply))
+          : respond(query, reading, request, reply)
       },
     )
 
-  function render(
-    wish: Wish,
-    answer: Answer<RememberedContact> | null,
-    waitedMs: number,
+  function respond(
+    { id, caller, view, profile }: ContactQuery,
+    { representation, cache }: ContactReading,
     request: FastifyRequest,
     reply: FastifyReply,
-  ) {
-    if (answer === null) throw new Failure('not_cached')
-    const { entry } = answer
-    const use = cacheUseOf(answer, waitedMs, now())
-    // To whom some runs are concealed, an absence says nothing of how it came about.
-    if (entry.value !== null || wish.caller.flows === null) {
-      reply.header('cache-status', formatCacheStatus('hilos-bff', answer, now()))
-      reply.header('server-timing', serverTiming(answer, reply))
-      onAnswer(request, use)
+  ): FastifyReply | Promise<FastifyReply> {
+    if (cache !== null) {
+      request.cacheUse = cache.use
+      reply.header('cache-status', cache.status).header('server-timing', serverTiming(cache.use, reply))
     }
-    if (entry.value === null) throw new Failure('execution_contact_not_found')
-    reply.header('age', ageSeconds(entry, now()))
-    const { id, view, profile } = wish
-    const send = (representation: Representation) => {
-      const status = sendRepresentation(representation, request, reply)
-      const traceId = traceIdOf(request.headers.traceparent)
-      onDisclosure({ ...wish, requestId: request.id, traceId, status, cache: use.word })
+    if (representation === null) throw new Failure('execution_contact_not_found')
+    reply.header('age', cache.age)
+    const requestId = request.id
+    const traceId = traceIdOf(request.headers.traceparent)
+    const sendAndRecord = (each: Representation) => {
+      const status = send(each, request, reply)
+      recordDisclosure({ requestId, traceId, caller, profile, view, id, status, cache: cacheWord(cache.use) })
       return reply
     }
-    const representation = renderings.of(id, entry.value.packed, { view, profile, coding: codingFor(request) })
-    return representation instanceof Promise ? representation.then(send) : send(representation)
+    return representation instanceof Promise ? representation.then(sendAndRecord) : sendAndRecord(representation)
   }
 }
 
-/** What is asked for, and by whom. */
-type Wish = Pick<Disclosure, 'id' | 'caller' | 'profile'> & { readonly view: View }
-
-/** @returns its status */
-function sendRepresentation(representation: Representation, request: FastifyRequest, reply: FastifyReply): 200 | 304 {
-  const { body, coding, etag, terminal } = representation
+/** Sends a representation, or a 304 if the caller has it already, and returns the status. */
+function send({ body, coding, etag, terminal }: Representation, request: FastifyRequest, reply: FastifyReply) {
   reply.header('etag', etag)
-  // A running contact is asked about anew each time, which costs a 304; one that is over may be kept for a minute.
+  // Callers revalidate a running contact each time, which costs a 304. They may keep an ended one for a minute.
   reply.header('cache-control', terminal ? 'private, max-age=60' : 'private, no-cache')
   const status = matchesIfNoneMatch(request.headers['if-none-match'], etag) ? 304 : 200
   reply.code(status)
@@ -108,21 +89,21 @@ function sendRepresentation(representation: Representation, request: FastifyRequ
   }
   if (coding !== 'identity') reply.header('content-encoding', coding)
   reply.header('content-type', mediaType).header('content-length', body.length)
-  // Fastify gives HEAD the length of what is sent; 0 would be wrong even of a 304 (RFC 9110 section 8.6).
+  // For HEAD, Fastify sets the length of what it is given: 0 would be wrong even in a 304 (RFC 9110 section 8.6).
   reply.send(body)
   return status
 }
 
-function tellWhatItVariesOn(_request: FastifyRequest, reply: FastifyReply, done: () => void) {
+function setVary(_request: FastifyRequest, reply: FastifyReply, done: () => void) {
   reply.header('vary', variesOn(reply.getHeader('vary')))
   done()
 }
 
-function refuseOtherFormats(request: FastifyRequest, _reply: FastifyReply, done: (failure?: Failure) => void) {
+function rejectOtherFormats(request: FastifyRequest, _reply: FastifyReply, done: (failure?: Failure) => void) {
   done(acceptsJson(request) ? undefined : new Failure('not_acceptable'))
 }
 
 /** https://www.w3.org/TR/server-timing/ */
-function serverTiming({ handling }: Answer<unknown>, reply: FastifyReply): string {
-  return `cache;desc=${handling.hit ? 'hit' : 'miss'};dur=${reply.elapsedTime.toFixed(1)}`
+function serverTiming({ fwd }: CacheUse, reply: FastifyReply): string {
+  return `cache;desc=${fwd === null ? 'hit' : 'miss'};dur=${reply.elapsedTime.toFixed(1)}`
 }

@@ -1,43 +1,58 @@
 import type { FastifyRequest } from 'fastify'
-import { type ContentCoding, preferredCoding } from '../presentation/views/content-coding.ts'
+import { LRUCache } from 'lru-cache'
+import Negotiator from 'negotiator'
+import { type ContentCoding, contentCodings } from '../presentation/views/content-coding.ts'
 
-/** The one format there is. */
+/** The only format of the service. */
 export const mediaType = 'application/json; charset=utf-8'
 
-/** The request headers that an answer depends on, besides what `Vary` names already. */
+/** Adds the request headers that a response depends on to those that `Vary` already names. */
 export function variesOn(before: unknown): string {
   const own = 'Accept, Accept-Encoding, Authorization'
   return before === undefined ? own : `${before}, ${own}`
 }
 
-/** Different values of one header that are remembered: a handful of browsers sends a handful of them. */
-const maxRemembered = 100
+/** The number of values of one header that are cached. All callers together send only a few. */
+const maxCachedValues = 100
 
-/** Whether the caller takes it (RFC 9110 section 12.5.1). */
-export const acceptsJson = rememberedBy('accept', true, (request) =>
-  Boolean(request.type([mediaType, 'application/json'])),
+/** Whether the caller accepts JSON (RFC 9110 section 12.5.1). An empty `Accept` counts as none. */
+export const acceptsJson = decidedByHeader(
+  'accept',
+  true,
+  (accept) =>
+    accept === '' || new Negotiator({ headers: { accept } }).mediaType([mediaType, 'application/json']) !== undefined,
 )
 
-/** The content coding for this caller. */
-export const codingFor = rememberedBy<ContentCoding>('accept-encoding', 'identity', ({ headers }) =>
-  preferredCoding(headers['accept-encoding']),
-)
+/**
+ * The content coding that the caller prefers; among equals the one that comes first in `contentCodings` (RFC 9110 section
+ * 12.5.3). A caller that excludes all codings still gets the plain body, and no 406.
+ */
+export const codingFor = decidedByHeader<ContentCoding>('accept-encoding', 'identity', (header) => {
+  const negotiator = new Negotiator({
+    headers: { 'accept-encoding': header.toLowerCase() },
+  }) as NegotiatorWithPreference
+  return negotiator.encoding(contentCodings, { preferred: contentCodings }) ?? 'identity'
+})
 
-/** Reading such a header takes longer than all the rest of a hit, so each value is read once. */
-function rememberedBy<T>(
+/** @types/negotiator describes version 0.6, which has no second parameter. */
+interface NegotiatorWithPreference {
+  encoding<T extends string>(available: readonly T[], options: { readonly preferred: readonly T[] }): T | undefined
+}
+
+/** Caches a decision by the value of a header, because parsing one takes longer than the rest of a cache hit. */
+function decidedByHeader<T extends boolean | string>(
   header: 'accept' | 'accept-encoding',
-  without: T,
-  decide: (request: FastifyRequest) => T,
+  withoutHeader: T,
+  decide: (value: string) => T,
 ): (request: FastifyRequest) => T {
-  const remembered = new Map<string, T>()
+  const decisions = new LRUCache<string, { readonly decision: T }>({ max: maxCachedValues })
   return (request) => {
     const value = request.headers[header]
-    if (value === undefined) return without
-    const known = remembered.get(value)
-    if (known !== undefined) return known
-    const decided = decide(request)
-    if (remembered.size >= maxRemembered) remembered.clear()
-    remembered.set(value, decided)
-    return decided
+    if (value === undefined) return withoutHeader
+    const cached = decisions.get(value)
+    if (cached !== undefined) return cached.decision
+    const decision = decide(value)
+    decisions.set(value, { decision })
+    return decision
   }
 }

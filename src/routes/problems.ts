@@ -2,20 +2,20 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { Failure } from '../failures/failure.ts'
-import { type FailureCode, failureKinds, isFailureCode } from '../failures/failure-kinds.ts'
-import { problemResponses } from '../presentation/problem-responses.ts'
+import { type FailureCode, type FailureKind, failureKinds, isFailureCode } from '../failures/failure-kinds.ts'
+import { problemResponses } from '../failures/problem.ts'
 
 const schema = {
   operationId: 'getProblem',
   tags: ['Problems'],
-  summary: 'What a kind of failure means',
-  description: 'The page a problem’s `type` points to: what happened, whether to try again, and what to do.',
+  summary: 'Explain a kind of failure',
+  description: 'The page that `type` of a problem names: what happened, whether to try again, and what to do.',
   params: Type.Object({
     code: Type.String({ description: 'The `code` of a problem.', examples: ['upstream_timeout'] }),
   }),
   response: {
     200: {
-      description: 'A page for people.',
+      description: 'A page for people to read.',
       content: { 'text/html': { schema: { type: 'string' } } },
     },
     ...problemResponses(
@@ -25,7 +25,7 @@ const schema = {
   },
 }
 
-/** `GET /problems/{code}`: a page for each kind of failure. */
+/** `GET /problems/{code}`. */
 export function problemRoutes(app: FastifyInstance): void {
   app.withTypeProvider<TypeBoxTypeProvider>().get('/problems/:code', { schema }, (request, reply) => {
     const { code } = request.params
@@ -34,11 +34,11 @@ export function problemRoutes(app: FastifyInstance): void {
   })
 }
 
-/** Nothing in it comes from a request, so nothing in it needs escaping. */
+/** The texts need no escaping, because none of them comes from a request. */
 function pageOf(code: FailureCode): string {
-  const { status, title, detail, advice, retryable, retryAfterSeconds } = failureKinds[code]
-  const retry = retryable
-    ? `Yes, after about ${retryAfterSeconds} seconds, or after what Retry-After says.`
+  const { status, title, detail, advice, retryAfterSeconds }: FailureKind = failureKinds[code]
+  const retry = retryAfterSeconds
+    ? `Yes, after the seconds in Retry-After, or after about ${retryAfterSeconds} seconds without that header.`
     : 'No. The same request will fail again until something changes.'
   return `<!doctype html>
 <html lang="en">

@@ -1,46 +1,40 @@
 import type { Logger } from 'pino'
+import type { Cancel, Clock } from '../common/clock.ts'
 
-export interface SpellsOptions {
-  /** Logged when it begins. */
-  readonly begins: string
-  /** Logged when it is over. */
-  readonly ends: string
-  /** It is over when it has not happened for so long. */
+export interface BurstLogOptions {
+  /** The message at the start of a burst. */
+  readonly startMessage: string
+  /** The message at its end. */
+  readonly endMessage: string
+  /** A burst ends when its event has not occurred for this long. */
   readonly quietMs: number
-  /** Runs something later, unless what it returns is called first; timers by default. */
-  readonly schedule?: (run: () => void, ms: number) => () => void
+  readonly clock: Pick<Clock, 'schedule'>
 }
 
-/** Something that goes on for a while for one reason. */
-interface Spell {
+interface Burst {
   times: number
-  cancelEnd: () => void
+  cancelEnd: Cancel
 }
 
-/** Logs what happens many times over with two lines for each reason: when it begins, and how often it was when it is over. */
-export function createSpells(logger: Logger, options: SpellsOptions): (reason: string) => void {
-  const { begins, ends, quietMs, schedule = scheduleTimer } = options
-  const spells = new Map<string, Spell>()
+/** Logs an event that occurs in bursts with two lines per burst and reason: at the start, and at the end with the count. */
+export function createBurstLog(logger: Logger, options: BurstLogOptions): (reason: string) => void {
+  const { startMessage, endMessage, quietMs, clock } = options
+  const bursts = new Map<string, Burst>()
 
-  function begin(reason: string): Spell {
-    logger.warn({ reason }, begins)
-    const spell = { times: 0, cancelEnd: () => {} }
-    spells.set(reason, spell)
-    return spell
+  function start(reason: string): Burst {
+    logger.warn({ reason }, startMessage)
+    const burst = { times: 0, cancelEnd: () => {} }
+    bursts.set(reason, burst)
+    return burst
   }
 
   return (reason) => {
-    const spell = spells.get(reason) ?? begin(reason)
-    spell.times += 1
-    spell.cancelEnd()
-    spell.cancelEnd = schedule(() => {
-      spells.delete(reason)
-      logger.info({ reason, times: spell.times }, ends)
+    const burst = bursts.get(reason) ?? start(reason)
+    burst.times += 1
+    burst.cancelEnd()
+    burst.cancelEnd = clock.schedule(() => {
+      bursts.delete(reason)
+      logger.info({ reason, times: burst.times }, endMessage)
     }, quietMs)
   }
-}
-
-function scheduleTimer(run: () => void, ms: number): () => void {
-  const timer = setTimeout(run, ms).unref()
-  return () => clearTimeout(timer)
 }

@@ -1,46 +1,37 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
+import type { StoreUsage } from '../cache/store.ts'
+import type { DriftCount } from '../upstream/document/drift.ts'
+import type { HilosHealth } from '../upstream/hilos.ts'
 
-/** What is not counted here but looked up at each scrape, from the parts that know it. */
+/** Values that are read from other parts of the service at each scrape. */
 export interface Readings {
   readonly build: { readonly version: string; readonly commit: string | null; readonly node: string }
   readonly isReady: () => boolean
   readonly isDraining: () => boolean
   readonly requestsInFlight: () => number
-  /** Connections of callers that are open. */
+  /** Open connections of callers. */
   readonly connections: () => Promise<number>
-  readonly hilos: () => {
-    readonly circuitBreaker: (typeof circuitStates)[number]
-    readonly callsInFlight: number
-    readonly callsQueued: number
-  }
+  readonly hilos: () => Pick<HilosHealth, 'circuitBreaker' | 'callsInFlight' | 'callsQueued'>
   /** By the name of the store. */
-  readonly cache: () => Readonly<Record<string, StoreReading>>
-  readonly drift: () => readonly { readonly kind: string; readonly path: string; readonly count: number }[]
-  /** For how long the Hilos token in use has been, in milliseconds. */
+  readonly cache: () => Readonly<Record<string, StoreUsage>>
+  readonly drift: () => readonly DriftCount[]
+  /** How long the Hilos token has been in use, in milliseconds. */
   readonly tokenAgeMs: () => number
-  /** Whether what the settings ask for is in use, by part; null where they ask for nothing. */
+  /** Whether each part works as the settings say; null for a part that is not configured. */
   readonly parts: () => Readonly<Record<string, { readonly ok: boolean } | null>>
 }
 
-export interface StoreReading {
-  readonly entries: number
-  readonly bytes: number
-  readonly maxBytes: number
-  /** Since the start. */
-  readonly evictions: number
-}
+const circuitStates: readonly HilosHealth['circuitBreaker'][] = ['closed', 'open', 'half-open']
 
-const circuitStates = ['closed', 'open', 'half-open'] as const
+type Samples = readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[]
+type MetricKind = typeof Gauge | typeof Counter
 
-type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
-type Samples = readonly Sample[]
-
-/** Registers gauges, and counters that other parts keep, whose values are looked up when somebody asks for them. */
-export function readAtEachScrape(registry: Registry, readings: Readings): void {
+/** Registers the gauges, and the counters of other parts, with values that are read at each scrape. */
+export function registerGauges(registry: Registry, readings: Readings): void {
   const { build, hilos, cache } = readings
 
   function register(
-    Kind: typeof Gauge | typeof Counter,
+    Kind: MetricKind,
     name: string,
     help: string,
     labelNames: string[],
@@ -58,39 +49,38 @@ export function readAtEachScrape(registry: Registry, readings: Readings): void {
       },
     })
   }
-  const number = (name: string, help: string, value: () => number | Promise<number>) =>
+  const gauge = (name: string, help: string, value: () => number | Promise<number>) =>
     register(Gauge, name, help, [], async () => [[{}, await value()]])
-  const byStore = (
-    Kind: typeof Gauge | typeof Counter,
-    name: string,
-    help: string,
-    figureOf: (store: StoreReading) => number,
-  ) =>
+  const byStore = (Kind: MetricKind, name: string, help: string, read: (usage: StoreUsage) => number) =>
     register(Kind, name, help, ['store'], () =>
-      Object.entries(cache()).map(([store, reading]) => [{ store }, figureOf(reading)]),
+      Object.entries(cache()).map(([store, usage]) => [{ store }, read(usage)]),
     )
 
-  register(Gauge, 'build_info', 'What is running, as labels.', ['version', 'commit', 'node'], () => [
+  register(Gauge, 'build_info', 'The running version, as labels.', ['version', 'commit', 'node'], () => [
     [{ ...build, commit: build.commit ?? 'unknown' }, 1],
   ])
-  number('ready', 'Whether new work is welcome: 1 or 0.', () => Number(readings.isReady()))
-  number('draining', 'Whether the end has begun: 1 or 0.', () => Number(readings.isDraining()))
-  number('requests_in_flight', 'Requests of callers that are not over.', readings.requestsInFlight)
-  number('connections', 'Open connections of callers.', readings.connections)
-  number('upstream_calls_in_flight', 'Calls to Hilos under way.', () => hilos().callsInFlight)
-  number('upstream_calls_queued', 'Calls to Hilos that wait for their turn.', () => hilos().callsQueued)
-  register(Gauge, 'circuit_breaker_state', 'Whether calls to Hilos are made: 1 for the present state.', ['state'], () =>
+  gauge('ready', '1 while the service accepts new requests, else 0.', () => Number(readings.isReady()))
+  gauge('draining', '1 while the service shuts down, else 0.', () => Number(readings.isDraining()))
+  gauge('requests_in_flight', 'Requests of callers that have not ended.', readings.requestsInFlight)
+  gauge('connections', 'Open connections of callers.', readings.connections)
+  gauge('upstream_calls_in_flight', 'Calls to Hilos that have not ended.', () => hilos().callsInFlight)
+  gauge('upstream_calls_queued', 'Calls to Hilos that wait for a slot.', () => hilos().callsQueued)
+  register(Gauge, 'circuit_breaker_state', '1 for the present state of the circuit breaker, else 0.', ['state'], () =>
     circuitStates.map((state) => [{ state }, Number(state === hilos().circuitBreaker)]),
   )
-  byStore(Gauge, 'cache_entries', 'What is remembered.', ({ entries }) => entries)
-  byStore(Gauge, 'cache_bytes', 'Memory it takes, with overhead.', ({ bytes }) => bytes)
-  byStore(Gauge, 'cache_max_bytes', 'Memory it may take.', ({ maxBytes }) => maxBytes)
-  byStore(Counter, 'cache_evictions_total', 'What had to make room for others.', ({ evictions }) => evictions)
-  register(Counter, 'contract_drift_total', 'How often a Hilos document strayed, by place.', ['kind', 'path'], () =>
+  byStore(Gauge, 'cache_entries', 'Entries in each store.', ({ entries }) => entries)
+  byStore(Gauge, 'cache_bytes', 'Memory that the entries take, with overhead.', ({ bytes }) => bytes)
+  byStore(Gauge, 'cache_max_bytes', 'Memory that the entries may take.', ({ maxBytes }) => maxBytes)
+  byStore(Counter, 'cache_evictions_total', 'Entries removed to make room for others.', ({ evictions }) => evictions)
+  register(Counter, 'contract_drift_total', 'Deviations of documents from the contract.', ['kind', 'path'], () =>
     readings.drift().map(({ kind, path, count }) => [{ kind, path }, count]),
   )
-  number('token_age_seconds', 'For how long this process has used its Hilos token.', () => readings.tokenAgeMs() / 1000)
-  register(Gauge, 'part_ok', 'Whether what the settings ask for is in use: 1 or 0.', ['part'], () =>
+  gauge(
+    'token_age_seconds',
+    'How long this process has used its present Hilos token.',
+    () => readings.tokenAgeMs() / 1000,
+  )
+  register(Gauge, 'part_ok', '1 for each part that works as the settings say, else 0.', ['part'], () =>
     Object.entries(readings.parts()).flatMap(([part, status]) =>
       status ? [[{ part }, Number(status.ok)] as const] : [],
     ),

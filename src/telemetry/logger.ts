@@ -1,10 +1,10 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { Failure } from '../failures/failure.ts'
 
-/** pino's number for it. */
+/** The number of the level `warn` in pino. */
 const warn = 40
 
-/** What is logged of an error: where it happened and what it is called, never what it says or carries. */
+/** What is logged about an error: its type, code and stack frames, but not its message or other properties. */
 interface ErrorRecord {
   readonly type: string
   readonly code?: string | number
@@ -13,34 +13,30 @@ interface ErrorRecord {
   readonly [fact: string]: unknown
 }
 
-/** Where lines go. */
 export interface LogOutput extends DestinationStream {
-  /** Writes what has come together so far. */
+  /** Writes the lines that wait. */
   readonly flush?: () => void
 }
 
-/** Node's stream of standard output. What sets its descriptor is there when it is a pipe, and not documented. */
+/** `process.stdout`. The function exists when it is a pipe, and is not documented. */
 export interface StandardOutput {
   readonly _handle?: { readonly setBlocking?: (blocking: boolean) => void } | null
 }
 
-/** Lines that wait while nothing can be written; those beyond are lost. */
-const maxWaitingBytes = 1024 * 1024
+/** In bytes. Lines wait in memory while they cannot be written; beyond this limit they are lost. */
+const maxLength = 1024 * 1024
 
 /**
- * Standard output, in order and in few system calls: written when some lines have come together, and after a fifth of a
- * second at the latest. Whoever ends the process calls `flushAtExit` before. Where nothing can be written, as on a full
- * disk, lines wait and then are lost, and the service goes on.
- * @param onLost told once, with Node's code, when writing begins to fail; nobody unless given
- * @param stdout Node opens it as soon as anybody pipes any stream, and makes the descriptor non-blocking by that: from then
- * on, a pipe that is full for a moment would stop the process for a tenth of a second. So it is opened first, and mended.
+ * Writes lines to standard output, in order and with few system calls: when 4 KiB have collected, and after 200 ms at the
+ * latest. `flushAtExit` must be called before the process ends. When lines cannot be written, for example to a full disk,
+ * the service continues, and the lines wait and are then lost.
+ * @param stdout is set to blocking. As soon as any stream is piped, Node.js opens it and makes its descriptor non-blocking;
+ *   then a pipe that is full for a moment would stop the process for 100 ms.
+ * @param onLost called once, with the code of Node.js, when writing begins to fail
  */
 export function createLogOutput(stdout?: StandardOutput, onLost?: (code: string | undefined) => void) {
   stdout?._handle?.setBlocking?.(true)
-  const output = pino.destination({
-    ...{ dest: 1, sync: true, minLength: 4096, periodicFlush: 200 },
-    maxLength: maxWaitingBytes,
-  })
+  const output = pino.destination({ dest: 1, sync: true, minLength: 4096, periodicFlush: 200, maxLength })
   let isBroken = false
   output.on('write', () => {
     isBroken = false
@@ -51,15 +47,15 @@ export function createLogOutput(stdout?: StandardOutput, onLost?: (code: string 
   })
   const flushAtExit = () => {
     output.flush()
-    // It would try for ever.
+    // With a broken output it would never return.
     if (!isBroken) output.flushSync()
   }
   return Object.assign(output, { flushAtExit })
 }
 
 /**
- * The log: pino, as JSON.
- * @param level pino's, from `fatal` to `trace`, or `silent`
+ * Creates the log: one JSON object per line, by pino.
+ * @param level a level of pino, from `fatal` to `trace`, or `silent`
  */
 export function createLogger(level: string, destination: LogOutput): Logger {
   return pino(
@@ -68,37 +64,40 @@ export function createLogger(level: string, destination: LogOutput): Logger {
       base: null,
       timestamp: createIsoTime(),
       hooks: {
-        // Where a library logs an error without words, pino would take the error's own.
+        // For an error without a message of ours, pino would log the message of the error.
         logMethod(args, log, severity) {
-          log.apply(this, args.length === 1 && typeof args[0] === 'object' ? [args[0], 'without words'] : args)
-          // Trouble is not kept waiting.
+          log.apply(
+            this,
+            args.length === 1 && typeof args[0] === 'object' ? [args[0], 'error without a message'] : args,
+          )
+          // Warnings and errors are written immediately.
           if (severity >= warn) destination.flush?.()
         },
       },
-      // A request or a response has headers and a body; no line of this service needs either.
+      // Requests and responses have headers, which must not be logged.
       serializers: { err: describeError, error: describeError, req: () => undefined, res: () => undefined },
     },
     destination,
   )
 }
 
-/** pino's own, but written once a millisecond: under load, that is how often a dozen lines have the same time. */
+/** As the function of pino, but it formats the time only once per millisecond. Under load, many lines have the same time. */
 function createIsoTime(): () => string {
-  let writtenAt = -1
-  let written = ''
+  let formattedAt = -1
+  let formatted = ''
   return () => {
     const now = Date.now()
-    if (now !== writtenAt) {
-      writtenAt = now
-      written = `,"time":"${new Date(now).toISOString()}"`
+    if (now !== formattedAt) {
+      formattedAt = now
+      formatted = `,"time":"${new Date(now).toISOString()}"`
     }
-    return written
+    return formatted
   }
 }
 
 /**
- * A failure known by name with its facts; of any other error its type, code and stack frames. The message of a foreign
- * error is left out: parsers and serializers quote the data they stumble over.
+ * Describes a Failure by its code and facts, and any other error by its type, code and stack frames. The message of another
+ * error is dropped, because parsers and serializers quote data in it.
  */
 export function describeError(error: unknown): ErrorRecord {
   if (!(error instanceof Error)) return { type: typeof error }
@@ -113,7 +112,7 @@ export function describeError(error: unknown): ErrorRecord {
   }
 }
 
-/** Frames only: the message stands before them, and may look like some. */
+/** The stack frames. They follow the message, which may contain lines that look like frames. */
 function framesOf({ message, stack = '' }: Error): string[] {
   return stack
     .slice(stack.indexOf(message) + message.length)

@@ -1,49 +1,25 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
-import { type Readings, readAtEachScrape } from './gauges.ts'
+import { cacheWord } from '../cache/cache-status.ts'
+import type { FailureCode } from '../failures/failure-kinds.ts'
+import type { CallOutcome } from '../upstream/observer.ts'
+import { type Readings, registerGauges } from './gauges.ts'
 import type { RequestRecord } from './request-record.ts'
 
-/** What is counted, a function for each event. Durations are given in milliseconds and exposed in seconds. */
-export interface Metrics {
-  /** A request is over. */
-  readonly requestOver: (record: RequestRecord) => void
-  /** Something was answered that could not be read as a request. */
-  readonly unreadable: (code: string) => void
-  /** A connection was not taken, because there are too many. */
-  readonly connectionDropped: () => void
-  /** A request was turned away to save the others. */
-  readonly requestShed: (reason: ShedReason) => void
-  /** A call to Hilos has got its turn. */
-  readonly turn: (waitedMs: number) => void
-  readonly turnRefused: () => void
-  /** A call to Hilos is over: `found`, `absent`, or the code of a failure. */
-  readonly call: (outcome: string, durationMs: number) => void
-  readonly retry: () => void
-  /** Calls to Hilos pause; `code` says why. */
-  readonly pause: (code: string) => void
-  /** Hilos refused a token; `code` says with what. */
-  readonly tokenRefused: (code: string) => void
-  /** A watched file changed, and its content is in use, or what was in use before still is. */
-  readonly fileChanged: (setting: string, outcome: 'used' | 'refused') => void
-  /** What is not counted but looked up, at each scrape, from now on. */
-  readonly read: (readings: Readings) => void
-  /** All of it in the text format of Prometheus. What Node.js says of itself is measured from the first time on. */
-  readonly exposition: () => Promise<string>
-  /** Media type of the exposition. */
-  readonly contentType: string
-}
+/** The metrics, with one function per event. Durations are given in milliseconds and exported in seconds. */
+export type Metrics = Readonly<ReturnType<typeof createMetrics>>
 
 const shedReasons = ['event-loop-delay', 'memory'] as const
 export type ShedReason = (typeof shedReasons)[number]
 
-/** As nginx writes down that the caller left before the answer. */
-const statusOfTheLeft = 499
+/** The status that nginx logs when the caller disconnected before the response. */
+const clientClosedRequest = 499
 const requestSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const callSeconds = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8]
 const waitSeconds = [0.001, 0.01, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4]
 const ageSeconds = [1, 3, 10, 30, 60, 300, 1800, 3600, 21_600, 86_400]
 
-/** Metrics of one service, none of them shared with another in the same process. */
-export function createMetrics(): Metrics {
+/** Creates the metrics in a registry of their own, so that two services in one process do not share them. */
+export function createMetrics() {
   const registry = new Registry()
   const registers = [registry]
   const counter = <T extends string>(name: string, help: string, ...labelNames: T[]) =>
@@ -53,67 +29,79 @@ export function createMetrics(): Metrics {
 
   const requests = counter(
     'requests_total',
-    'Requests of callers that are over; status 499 when the caller left before the answer.',
+    'Requests of callers that have ended. Status 499: the caller disconnected before the response.',
     ...['route', 'status', 'profile', 'cache'],
   )
   const requestDuration = histogram(
     'request_duration_seconds',
-    'From the headers of a request to the end of its answer.',
+    'Time from the headers of a request to the end of its response.',
     requestSeconds,
     ...['route', 'cache'],
   )
   const problems = counter('problems_total', 'Requests that were answered with a problem, by its code.', 'code')
-  const drops = counter('connections_dropped_total', 'Connections not taken because there were too many.')
-  const sheds = counter('requests_shed_total', 'Requests turned away to save the others.', 'reason')
-  const staleAnswers = counter('cache_stale_answers_total', 'Stale answers, by why they were given.', 'detail')
-  const ageAtHit = histogram('cache_age_at_hit_seconds', 'How old what was remembered was when served.', ageSeconds)
-  const calls = counter('upstream_calls_total', 'Calls to Hilos that are over: found, absent, or a failure.', 'outcome')
-  const callDuration = histogram('upstream_call_duration_seconds', 'From its turn to its last byte.', callSeconds)
-  const turnWait = histogram('upstream_turn_wait_seconds', 'How long calls to Hilos waited for a turn.', waitSeconds)
-  const turnRefusals = counter('upstream_turns_refused_total', 'Calls to Hilos that got no turn.')
-  const retries = counter('upstream_retries_total', 'Calls to Hilos that were made once more.')
-  const pauses = counter('circuit_breaker_pauses_total', 'How often calls to Hilos were stopped, by why.', 'code')
-  const tokenRefusals = counter('token_refusals_total', 'Calls whose token Hilos refused, by the code.', 'code')
+  const drops = counter('connections_dropped_total', 'Connections that were not accepted because there were too many.')
+  const sheds = counter('requests_shed_total', 'Requests rejected because the process was overloaded.', 'reason')
+  const staleAnswers = counter('cache_stale_answers_total', 'Stale responses, by the reason.', 'detail')
+  const ageAtHit = histogram('cache_age_at_hit_seconds', 'Age of cache entries when they were served.', ageSeconds)
+  const calls = counter('upstream_calls_total', 'Calls to Hilos that have ended, by outcome.', 'outcome')
+  const callDuration = histogram(
+    'upstream_call_duration_seconds',
+    'Time of a call to Hilos from its slot to the last byte.',
+    callSeconds,
+  )
+  const slotWait = histogram('upstream_slot_wait_seconds', 'Time that calls to Hilos waited for a slot.', waitSeconds)
+  const slotRefusals = counter('upstream_slots_refused_total', 'Calls to Hilos that got no slot.')
+  const retries = counter('upstream_retries_total', 'Calls to Hilos that were retried.')
+  const openings = counter('circuit_breaker_openings_total', 'Openings of the circuit breaker, by the reason.', 'code')
+  const tokenRefusals = counter('token_refusals_total', 'Calls with a token that Hilos refused, by the code.', 'code')
   const fileChanges = counter(
     'file_changes_total',
-    'Changes of a watched file, by its setting and by whether the new content is used.',
+    'Changes of watched files, by setting and by whether the new content is in use.',
     ...['setting', 'outcome'],
   )
-  // What alerts look for must be there before it first happens.
+  // An alert needs its series to exist before the first event.
   for (const code of ['upstream_unauthorized', 'upstream_forbidden']) tokenRefusals.inc({ code }, 0)
   for (const reason of shedReasons) sheds.inc({ reason }, 0)
-  let readsProcess = false
+  let collectsProcess = false
 
   function requestOver({ route, status, caller, cache, durationMs, failure }: RequestRecord): void {
-    const where = { route: route ?? 'none', cache: cache?.word ?? 'none' }
-    requests.inc({ ...where, status: status ?? statusOfTheLeft, profile: caller?.profile ?? 'none' })
-    requestDuration.observe(where, durationMs / 1000)
+    const labels = { route: route ?? 'none', cache: cache ? cacheWord(cache) : 'none' }
+    requests.inc({ ...labels, status: status ?? clientClosedRequest, profile: caller?.profile ?? 'none' })
+    requestDuration.observe(labels, durationMs / 1000)
     if (failure) problems.inc({ code: failure.code })
     if (cache?.detail) staleAnswers.inc({ detail: cache.detail })
-    if (cache?.word === 'hit') ageAtHit.observe(cache.ageMs / 1000)
+    if (cache?.fwd === null) ageAtHit.observe(cache.ageMs / 1000)
   }
 
   return {
     requestOver,
-    unreadable: (code) => problems.inc({ code }),
+    /** A malformed request was rejected. */
+    malformedRequest: (code: FailureCode) => problems.inc({ code }),
+    /** A connection was not accepted, because there are too many. */
     connectionDropped: () => drops.inc(),
-    requestShed: (reason) => sheds.inc({ reason }),
-    turn: (waitedMs) => turnWait.observe(waitedMs / 1000),
-    turnRefused: () => turnRefusals.inc(),
-    call: (outcome, durationMs) => {
+    requestShed: (reason: ShedReason) => sheds.inc({ reason }),
+    /** A call to Hilos has got a slot. */
+    slotGranted: (waitedMs: number) => slotWait.observe(waitedMs / 1000),
+    slotRefused: () => slotRefusals.inc(),
+    callEnded: (outcome: CallOutcome, durationMs: number) => {
       calls.inc({ outcome })
       callDuration.observe(durationMs / 1000)
     },
-    retry: () => retries.inc(),
-    pause: (code) => pauses.inc({ code }),
-    tokenRefused: (code) => tokenRefusals.inc({ code }),
-    fileChanged: (setting, outcome) => fileChanges.inc({ setting, outcome }),
-    read: (readings) => readAtEachScrape(registry, readings),
+    callRetried: () => retries.inc(),
+    circuitOpened: (code: FailureCode) => openings.inc({ code }),
+    /** Hilos refused a token. */
+    tokenRefused: (code: FailureCode) => tokenRefusals.inc({ code }),
+    /** A watched file changed. Its content is in use, or it is invalid and the previous content stays in use. */
+    fileChanged: (setting: string, outcome: 'used' | 'refused') => fileChanges.inc({ setting, outcome }),
+    /** From now on these readings are taken at each scrape. */
+    read: (readings: Readings) => registerGauges(registry, readings),
+    /** All metrics in the text format of Prometheus. The metrics of Node.js are collected from the first call on. */
     exposition: () => {
-      if (!readsProcess) collectDefaultMetrics({ register: registry })
-      readsProcess = true
+      if (!collectsProcess) collectDefaultMetrics({ register: registry })
+      collectsProcess = true
       return registry.metrics()
     },
+    /** The media type of the exposition. */
     contentType: registry.contentType,
   }
 }

@@ -1,14 +1,33 @@
-import { Failure } from '../failures/failure.ts'
+import { Failure, type FailureOptions } from '../failures/failure.ts'
 import { type FailureCode, failureKinds } from '../failures/failure-kinds.ts'
-import { retryAfterSeconds } from './retry-after.ts'
-import { UpstreamFailure } from './upstream-failure.ts'
 
-/** Statuses of something on the way that had no luck, and may have it the next time. */
+export interface UpstreamFailureOptions extends FailureOptions {
+  /** Whether the same call may succeed if it is repeated immediately; false by default. */
+  readonly worthRetrying?: boolean
+  /** How long all calls to Hilos must pause, in milliseconds; 0 by default. */
+  readonly pauseMs?: number
+}
+
+/** A transient failure of Hilos, or of the way to it. A stale answer may be served instead. */
+export class UpstreamFailure extends Failure {
+  readonly worthRetrying: boolean
+  readonly pauseMs: number
+
+  constructor(code: FailureCode, { worthRetrying = false, pauseMs = 0, ...options }: UpstreamFailureOptions = {}) {
+    super(code, options)
+    this.worthRetrying = worthRetrying
+    this.pauseMs = pauseMs
+  }
+}
+
+/** Statuses of gateways in front of Hilos, which are often transient. */
 const gatewayStatuses: readonly number[] = [502, 503, 504]
 
 /**
- * The failure behind a status that is neither an answer nor "there is none".
- * @param tokenFingerprint of the token that was sent: a refusal says which one it was
+ * Returns the failure for a response that is neither a document nor an absence.
+ * @param retryAfter the value of `Retry-After`
+ * @param nowMs milliseconds since 1970 UTC
+ * @param tokenFingerprint that of the token that was sent, for the log
  */
 export function statusFailure(
   upstreamStatus: number,
@@ -18,10 +37,10 @@ export function statusFailure(
 ): Failure {
   const facts = { upstreamStatus }
   const asked = retryAfterSeconds(retryAfter, nowMs)
-  const code = upstreamStatus === 503 && asked === undefined ? 'upstream_unavailable' : codeOfStatus(upstreamStatus)
+  const code = upstreamStatus === 503 && asked === undefined ? 'upstream_unavailable' : codeOf(upstreamStatus)
   if (isRefusalCode(code)) return new Failure(code, { facts: { ...facts, tokenFingerprint } })
   if (upstreamStatus !== 429 && upstreamStatus < 500) return new Failure(code, { facts })
-  // With another status it may be about one document, as on the error pages of a CDN.
+  // With another status, the Retry-After may concern only one document, as on the error pages of a CDN.
   const isForAll = upstreamStatus === 429 || upstreamStatus === 503
   if (asked !== undefined)
     return new UpstreamFailure(code, { facts, retryAfterSeconds: asked, pauseMs: isForAll ? asked * 1000 : 0 })
@@ -29,7 +48,7 @@ export function statusFailure(
   return new UpstreamFailure(code, { facts, pauseMs, worthRetrying: gatewayStatuses.includes(upstreamStatus) })
 }
 
-/** Whether Hilos refused our token, be it everywhere or about one contact. */
+/** Whether Hilos refused our token, in general or for one contact. */
 export function isRefusal(failure: unknown): failure is Failure {
   return failure instanceof Failure && isRefusalCode(failure.code)
 }
@@ -38,52 +57,63 @@ function isRefusalCode(code: FailureCode): boolean {
   return code === 'upstream_unauthorized' || code === 'upstream_forbidden'
 }
 
-function codeOfStatus(status: number): FailureCode {
-  switch (status) {
-    case 300:
-    case 301:
-    case 302:
-    case 303:
-    case 307:
-    case 308:
-      return 'upstream_redirect'
-    case 401:
-      return 'upstream_unauthorized'
-    case 403:
-      return 'upstream_forbidden'
-    case 404:
-      return 'upstream_misconfigured'
-    case 429:
-    case 503:
-      return 'upstream_rate_limited'
-    default:
-      return 'upstream_error'
-  }
+const codesByStatus: ReadonlyMap<number, FailureCode> = new Map([
+  ...[300, 301, 302, 303, 307, 308].map((status) => [status, 'upstream_redirect'] as const),
+  [401, 'upstream_unauthorized'],
+  [403, 'upstream_forbidden'],
+  [404, 'upstream_misconfigured'],
+  [429, 'upstream_rate_limited'],
+  [503, 'upstream_rate_limited'],
+])
+
+function codeOf(status: number): FailureCode {
+  return codesByStatus.get(status) ?? 'upstream_error'
 }
 
-/** Node's and OpenSSL's words for a certificate, or a handshake, that did not convince. */
+/** The error codes of Node.js and OpenSSL for a failed TLS handshake or an untrusted certificate. */
 const untrusted =
   /CERT|SELF_SIGNED|^ERR_(TLS|SSL)|^UNABLE_TO_|^EPROTO$|^INVALID_(CA|PURPOSE)$|PATH_LENGTH|HOSTNAME_MISMATCH/
-/** undici's and llhttp's words for something that is not HTTP. */
+/** The error codes of undici and llhttp for a response that is not valid HTTP. */
 const notHttp = /^HPE_|^HTTPParserError$|HEADERS_OVERFLOW|RES_CONTENT_LENGTH_MISMATCH/
 
-/** The failure behind an error thrown before a response began. */
+/** Returns the failure for an error before the response began. */
 export function connectionFailure(error: unknown, timeoutMs: number): UpstreamFailure {
   const { name, code = name } = error as Error & { code?: string | number }
-  // Names and codes are the libraries'; their messages may quote what came over the wire.
+  // Only names and codes are used, because the messages of the libraries may quote received data.
   if (name === 'TimeoutError')
     return new UpstreamFailure('upstream_timeout', { facts: { reason: 'before an answer', timeoutMs } })
   const facts = { reason: String(code) }
   if (name === 'ConnectTimeoutError') return new UpstreamFailure('upstream_timeout', { facts })
   if (untrusted.test(facts.reason)) return new UpstreamFailure('upstream_untrusted', { facts })
   if (notHttp.test(facts.reason)) return new UpstreamFailure('upstream_invalid_response', { facts })
-  // The usual one: a connection kept alive for too long. Nothing is known to have been done.
+  // The usual cause is a keep-alive connection that Hilos has closed, so a retry is likely to succeed.
   return new UpstreamFailure('upstream_unavailable', { facts, worthRetrying: true })
 }
 
-/** The failure behind an error thrown when a response had begun but was not whole. */
+/** Returns the failure for an error after the response began and before it was complete. */
 export function interruptedFailure(deadline: AbortSignal, timeoutMs: number): UpstreamFailure {
   return deadline.aborted
     ? new UpstreamFailure('upstream_timeout', { facts: { reason: 'in the middle of the body', timeoutMs } })
     : new UpstreamFailure('upstream_invalid_response', { facts: { reason: 'cut off in the middle of the body' } })
+}
+
+/** The longest wait, even if Hilos asks for a longer one. */
+export const longestPauseSeconds = 300
+
+/**
+ * Returns the wait that a `Retry-After` header asks for (RFC 9110 section 10.2.3), as whole seconds from 1 to
+ * {@link longestPauseSeconds}, or undefined if the header is missing or invalid.
+ * @param header its value, a number of seconds or an HTTP date
+ * @param nowMs milliseconds since 1970 UTC
+ */
+export function retryAfterSeconds(header: string | undefined, nowMs: number): number | undefined {
+  const value = header?.trim() ?? ''
+  const seconds = /^\d+$/.test(value) ? Number(value) : Math.ceil((httpDateMs(value) - nowMs) / 1000)
+  if (Number.isNaN(seconds)) return undefined
+  return Math.min(Math.max(seconds, 1), longestPauseSeconds)
+}
+
+/** Accepts only the form of RFC 9110 section 5.6.7 that senders must use. NaN for another text. */
+function httpDateMs(value: string): number {
+  return /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(value) ? Date.parse(value) : Number.NaN
 }

@@ -1,135 +1,106 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
+import { type Clock, sleep } from '../common/clock.ts'
 import type { Secret } from '../common/secret.ts'
 import { Failure } from '../failures/failure.ts'
-import type { FailureCode } from '../failures/failure-kinds.ts'
 import type { CircuitBreaker } from './calls/circuit-breaker.ts'
-import type { Governor, Turn } from './calls/rate-limiter.ts'
+import type { HilosTokens } from './calls/hilos-tokens.ts'
+import type { RateLimiter, Slot } from './calls/rate-limiter.ts'
 import type { RetryBudget } from './calls/retry-budget.ts'
-import { createEitherToken, type EitherTokenOptions } from './calls/token-fallback.ts'
-import type { ReportDrift } from './document/drift.ts'
+import { createTokenFallback } from './calls/token-fallback.ts'
 import type { HilosDocument } from './document/hilos-document.ts'
-import { readDocument } from './document/read-document.ts'
-import { elementsIn } from './document-size.ts'
+import { elementsIn, readDocument } from './document/read-document.ts'
+import { UpstreamFailure } from './failures.ts'
+import type { HilosSettings } from './hilos-settings.ts'
+import type { HilosObserver } from './observer.ts'
 import type { Connections } from './transport/connections.ts'
 import type { Exchange } from './transport/exchange.ts'
-import { UpstreamFailure } from './upstream-failure.ts'
 
-/** How a call ended: with a document, with "there is none", or with this failure. */
-export type CallOutcome = 'found' | 'absent' | FailureCode
-
-/** What can be counted of calls; nobody is told unless given. */
-export interface CallEvents {
-  /** A call has got its turn, after so long. */
-  readonly onTurn?: (waitedMs: number) => void
-  /** A call gets no turn. */
-  readonly onTurnRefused?: () => void
-  /** A call is over; its time is from its turn to the last byte read. */
-  readonly onCall?: (outcome: CallOutcome, durationMs: number) => void
-  /** A call is made once more. */
-  readonly onRetry?: () => void
-}
-
-export interface HilosClientOptions extends EitherTokenOptions, CallEvents {
+export interface HilosClientOptions extends Pick<HilosSettings, 'timeoutMs' | 'maxElements' | 'retries'> {
+  readonly tokens: HilosTokens
   readonly exchange: Exchange
   readonly connections: Connections
   readonly breaker: CircuitBreaker
-  readonly governor: Governor
+  readonly limiter: RateLimiter
   readonly retryBudget: RetryBudget
-  /** For a whole call, from waiting for its turn to the last byte, its retry included. */
-  readonly timeoutMs: number
-  /** A retry waits for some part of this, at random. */
-  readonly longestRetryDelayMs: number
-  /** Steps and messages in one document. */
-  readonly maxElements: number
-  readonly reportDrift: ReportDrift
-  /** Milliseconds of a clock that is never set back. */
-  readonly elapsed: () => number
-  /** From 0 to, and not, 1. */
-  readonly random: () => number
+  readonly observer: HilosObserver
+  readonly clock: Pick<Clock, 'elapsed' | 'random' | 'schedule'>
 }
 
 export interface HilosClient {
   /**
-   * One execution contact.
+   * Gets one execution contact; null when Hilos has none with this id.
    * @param id a UUID in lower case
-   * @param isAwaited whether a caller waits for it by now; always, unless given
-   * @returns null when Hilos says that there is none
+   * @param isAwaited whether a caller waits for it by now; always true by default
    * @throws Failure, one of the `upstream_` codes or `overloaded`
    */
   readonly getExecutionContact: (id: string, isAwaited?: () => boolean) => Promise<HilosDocument | null>
 }
 
-/** Of a whole call. */
+/** The deadline of a whole call. */
 interface Deadline {
   readonly signal: AbortSignal
   readonly leftMs: () => number
 }
 
-/** Asks Hilos in turn, once more where that may help, and not at all where it is no use. */
+/** Calls Hilos within the rate limit, retries once where that may help, and does not call while the circuit breaker is open. */
 export function createHilosClient(options: HilosClientOptions): HilosClient {
-  const { exchange, connections, breaker, governor, retryBudget, timeoutMs, maxElements, reportDrift } = options
-  const { longestRetryDelayMs, elapsed, random, onTurn, onTurnRefused, onCall, onRetry } = options
-  const sendWithEither = createEitherToken(options)
+  const { exchange, connections, breaker, limiter, retryBudget, observer, clock } = options
+  const { timeoutMs, maxElements, retries } = options
+  const sendWithFallback = createTokenFallback(options.tokens, observer)
 
   async function getExecutionContact(id: string, isAwaited = () => true): Promise<HilosDocument | null> {
     const refusal = breaker.refusal()
     if (refusal !== null) throw refusal
-    const endsAt = elapsed() + timeoutMs
-    const deadline = { signal: AbortSignal.timeout(timeoutMs), leftMs: () => endsAt - elapsed() }
+    const endsAt = clock.elapsed() + timeoutMs
+    const deadline = { signal: AbortSignal.timeout(timeoutMs), leftMs: () => endsAt - clock.elapsed() }
     const attempt = (dispatcher: Dispatcher) => attemptOnce(id, isAwaited, dispatcher, deadline)
     retryBudget.earn()
-    const delayMs = random() * longestRetryDelayMs
+    const delayMs = clock.random() * retries.longestDelayMs
     try {
       return await attempt(connections.kept)
     } catch (error) {
       if (!mayRetry(error, deadline.leftMs() - delayMs)) throw error
     }
-    onRetry?.()
-    await sleep(delayMs)
+    observer.callRetried()
+    await sleep(clock, delayMs)
     return await attempt(connections.fresh)
   }
 
-  /** With half of the time left after the delay: what was slow to fail is slow to fail again, and it has to wait for its turn. */
+  /** A retry needs half of the time: it waits for a slot as well, and a call that was slow to fail will be slow again. */
   function mayRetry(error: unknown, leftMs: number): boolean {
     const worthwhile = error instanceof UpstreamFailure && error.worthRetrying
     return worthwhile && leftMs > timeoutMs / 2 && breaker.refusal() === null && retryBudget.spend()
   }
 
-  async function attemptOnce(
-    id: string,
-    isAwaited: () => boolean,
-    dispatcher: Dispatcher,
-    deadline: Deadline,
-  ): Promise<HilosDocument | null> {
-    const turn = await waitForTurn(isAwaited)
+  async function attemptOnce(id: string, isAwaited: () => boolean, dispatcher: Dispatcher, deadline: Deadline) {
+    const slot = await waitForSlot(isAwaited)
     try {
       const call = breaker.begin(id)
-      const begunAt = elapsed()
+      const begunAt = clock.elapsed()
       const send = (token: Secret) => exchange(id, token, dispatcher, deadline.signal)
       try {
-        const document = read(await sendWithEither({ turn, call, send, leftMs: deadline.leftMs }), id)
+        const document = read(await sendWithFallback({ slot, call, send, leftMs: deadline.leftMs }), id)
         call.end(null)
-        onCall?.(document === null ? 'absent' : 'found', elapsed() - begunAt)
+        observer.callEnded(document === null ? 'absent' : 'found', clock.elapsed() - begunAt)
         return document
       } catch (error) {
         call.end(error as Failure)
-        onCall?.((error as Failure).code, elapsed() - begunAt)
+        observer.callEnded((error as Failure).code, clock.elapsed() - begunAt)
         throw error
       }
     } finally {
-      turn.end()
+      slot.release()
     }
   }
 
-  async function waitForTurn(isAwaited: () => boolean): Promise<Turn> {
-    const wishedAt = elapsed()
+  async function waitForSlot(isAwaited: () => boolean): Promise<Slot> {
+    const queuedAt = clock.elapsed()
     try {
-      const turn = await governor.turn(isAwaited)
-      onTurn?.(elapsed() - wishedAt)
-      return turn
+      const slot = await limiter.slot(isAwaited)
+      observer.slotGranted(clock.elapsed() - queuedAt)
+      return slot
     } catch (failure) {
-      onTurnRefused?.()
+      observer.slotRefused()
       throw failure
     }
   }
@@ -137,7 +108,7 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
   function read(json: unknown, id: string): HilosDocument | null {
     if (json === undefined) return null
     if (elementsIn(json) > maxElements) throw new Failure('upstream_too_large', { facts: { maxElements } })
-    return readDocument(json, id, reportDrift)
+    return readDocument(json, id, observer.drifted)
   }
 
   return { getExecutionContact }

@@ -1,27 +1,32 @@
 import { randomUUID } from 'node:crypto'
+import { systemClock } from '../common/clock.ts'
 import type { Secret } from '../common/secret.ts'
-import { type ConnectionsOptions, createConnections } from './transport/connections.ts'
-import { createExchange, type ExchangeOptions } from './transport/exchange.ts'
+import type { HilosSettings } from './hilos-settings.ts'
+import { createConnections } from './transport/connections.ts'
+import { createExchange } from './transport/exchange.ts'
 
-export interface AskOnceOptions
-  extends Omit<ConnectionsOptions, 'maxConnections'>,
-    Pick<ExchangeOptions, 'userAgent' | 'now'> {
+export interface ProbeOptions
+  extends Pick<HilosSettings, 'baseUrl' | 'connectTimeoutMs' | 'maxBodyBytes' | 'timeoutMs'> {
   readonly token: Secret
-  /** For the whole call. */
-  readonly timeoutMs: number
+  readonly userAgent: string
 }
 
 /**
- * Asks Hilos once about an id made up for it, on a connection of its own, without queue, circuit breaker or retry.
- * @returns what Hilos says of that id: `absent` is to be expected
+ * Asks Hilos once about a random id, on a connection of its own, without queue, circuit breaker or retry. Returns whether
+ * Hilos has a contact with that id: `absent` is the expected answer.
  * @throws Failure, one of the `upstream_` codes
  */
-export async function askOnce(options: AskOnceOptions): Promise<'absent' | 'present'> {
+export async function probeHilos(options: ProbeOptions): Promise<'absent' | 'present'> {
   const { token, timeoutMs } = options
   const { kept, fresh } = createConnections({ ...options, maxConnections: 1 })
-  const exchange = createExchange({ ...options, tokens: { all: () => [token] } })
-  const [asked] = await Promise.allSettled([exchange(randomUUID(), token, fresh, AbortSignal.timeout(timeoutMs))])
+  const exchange = createExchange({
+    ...options,
+    tokens: { all: () => [token] },
+    observer: { tokenRefused: () => {} },
+    clock: systemClock,
+  })
+  const [answer] = await Promise.allSettled([exchange(randomUUID(), token, fresh, AbortSignal.timeout(timeoutMs))])
   await Promise.all([kept.destroy(), fresh.destroy()])
-  if (asked.status === 'rejected') throw asked.reason
-  return asked.value === undefined ? 'absent' : 'present'
+  if (answer.status === 'rejected') throw answer.reason
+  return answer.value === undefined ? 'absent' : 'present'
 }

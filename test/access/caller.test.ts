@@ -1,10 +1,11 @@
 import t from 'tap'
-import { mayKnowOf } from '../../src/access/caller.ts'
+import { maySee } from '../../src/access/caller.ts'
+import { checkRows, difference } from '../harness/table.ts'
 
 const flow = 'b2c0f1de-0000-4000-8000-000000000001'
 
-t.test('a caller, when limited to flows, may know of their runs and of no others', async (t) => {
-  for (const [flows, flowId, expected] of [
+t.test('a caller who is limited to flows may see their runs and no others', async (t) => {
+  const cases = [
     [null, flow, true],
     [null, null, true],
     [new Set([flow]), flow, true],
@@ -13,7 +14,6 @@ t.test('a caller, when limited to flows, may know of their runs and of no others
     [new Set([flow]), null, false],
     [new Set<string>(), flow, false],
     [new Set<string>(), null, false],
-  ] as const) {
-    t.equal(mayKnowOf(flows, flowId), expected)
-  }
+  ] as const
+  checkRows(t, cases, ([flows, flowId, expected]) => difference(maySee(flows, flowId), expected), 'each flow')
 })

@@ -3,8 +3,9 @@ import type { Test } from 'tap'
 import { type AccessTokensOptions, createAccessTokens } from '../../src/access/access-tokens.ts'
 import type { Failure } from '../../src/failures/failure.ts'
 import { createIssuer } from '../harness/issuer.ts'
+import { refusalOf } from './refusal.ts'
 
-/** Access tokens of a real issuer on loopback, on a calendar that moves only when told to: jose has no other clock. */
+/** Access tokens of a real issuer on loopback. Tests move the date of the process, because jose has no other clock. */
 export async function createTokenRig(t: Test, options: Partial<AccessTokensOptions> = {}) {
   mock.timers.reset()
   mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-11-22T10:05:00Z') })
@@ -15,10 +16,17 @@ export async function createTokenRig(t: Test, options: Partial<AccessTokensOptio
     issuer: issuer.issuer,
     audience: issuer.audience,
     jwksUrl: issuer.jwksUrl,
-    now: Date.now,
-    elapsed: Date.now,
+    clock: { now: Date.now, elapsed: Date.now },
     onOutage: (failure) => outages.push(failure),
     ...options,
   })
-  return { issuer, tokens, outages, advance: (ms: number) => mock.timers.tick(ms) }
+  return {
+    issuer,
+    tokens,
+    refusalOf: (token: string) => refusalOf(token, () => tokens(token)),
+    /** A token that does not expire during a test. */
+    signFor: (sub: string) => issuer.sign({ sub, exp: Date.now() / 1000 + 86_400 }),
+    outages,
+    advance: (ms: number) => mock.timers.tick(ms),
+  }
 }

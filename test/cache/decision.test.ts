@@ -1,81 +1,64 @@
 import t from 'tap'
 import { type Decision, decide } from '../../src/cache/decision.ts'
-import type { Entry } from '../../src/cache/entry.ts'
-import { type Demand, noDemand } from '../../src/cache/request-directives.ts'
+import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
+import { checkRows, difference } from '../harness/table.ts'
 
 const fetchedAt = 1_000_000
-const entry: Entry<string> = {
-  value: 'v',
-  bytes: 1,
-  fetchedAt,
-  freshMs: 5000,
-  staleWhileRevalidateMs: 30_000,
-  staleIfErrorMs: 600_000,
-}
-/** The age of the entry, in milliseconds; null when there is none. */
-type Age = number | null
+const windows = { freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
+const entry = { value: 'v', bytes: 1, fetchedAt, ...windows }
 
-const within = (maxAgeMs: number): Demand => ({ maxAgeMs, onlyIfCached: false })
-const onlyIfCached: Demand = { ...noDemand, onlyIfCached: true }
+const maxAge = (maxAgeMs: number): RequestDirectives => ({ maxAgeMs, onlyIfCached: false })
+const onlyIfCached: RequestDirectives = { ...noDirectives, onlyIfCached: true }
 
-const serve = (detail: 'revalidating' | 'backing-off' | null): Decision => ({ reply: 'entry', detail })
-const load = (fwd: 'uri-miss' | 'stale' | 'request', standIn = false): Decision => ({ reply: 'load', fwd, standIn })
+const hit: Decision = { reply: 'entry', detail: null }
+const revalidating: Decision = { reply: 'entry', detail: 'revalidating' }
+const backingOff: Decision = { reply: 'entry', detail: 'backing-off' }
 const failure: Decision = { reply: 'failure' }
 const nothing: Decision = { reply: 'nothing' }
-
-function decideAt(age: Age, demand: Demand, failed = false): Decision {
-  return decide(age === null ? undefined : entry, demand, failed, fetchedAt + (age ?? 0))
-}
-
-t.test('a request, without a demand, is decided by the window it falls into', async (t) => {
-  const table: readonly (readonly [Age, Decision, Decision])[] = [
-    // age, decision, decision a moment after a failed load
-    [null, load('uri-miss'), failure],
-    [-1, load('uri-miss'), failure],
-    [0, serve(null), serve(null)],
-    [4999, serve(null), serve(null)],
-    [5000, serve('revalidating'), serve('backing-off')],
-    [34_999, serve('revalidating'), serve('backing-off')],
-    [35_000, load('stale', true), serve('backing-off')],
-    [604_999, load('stale', true), serve('backing-off')],
-    [605_000, load('uri-miss'), failure],
-  ]
-  for (const [age, expected, afterFailure] of table) {
-    t.strictSame(decideAt(age, noDemand), expected, `age ${age}`)
-    t.strictSame(decideAt(age, noDemand, true), afterFailure, `age ${age}, after a failure`)
-  }
+const load = (fwd: 'uri-miss' | 'stale' | 'request', staleFallback = false): Decision => ({
+  reply: 'load',
+  fwd,
+  staleFallback,
 })
 
-t.test('a demand for an age, when what is remembered is older or stale, forwards without a stand-in', async (t) => {
-  const table: readonly (readonly [Age, number, Decision, Decision])[] = [
-    [null, 1000, load('uri-miss'), failure],
-    [1000, 1000, serve(null), serve(null)],
-    [1001, 1000, load('request'), failure],
-    [4999, 1000, load('request'), failure],
-    [4999, 60_000, serve(null), serve(null)],
-    [5000, 60_000, load('stale'), failure],
-    [35_000, 60_000, load('stale'), failure],
-    [605_000, 60_000, load('uri-miss'), failure],
-  ]
-  for (const [age, maxAgeMs, expected, afterFailure] of table) {
-    t.strictSame(decideAt(age, within(maxAgeMs)), expected, `age ${age}, wanted ${maxAgeMs}`)
-    t.strictSame(decideAt(age, within(maxAgeMs), true), afterFailure, `age ${age}, wanted ${maxAgeMs}, after a failure`)
-  }
-})
+/** The age is null where there is no entry. The last decision is the one a moment after a failed load. */
+type Row = readonly [age: number | null, directives: RequestDirectives, decision: Decision, afterFailure: Decision]
+const rows: readonly Row[] = [
+  [null, noDirectives, load('uri-miss'), failure],
+  [-1, noDirectives, load('uri-miss'), failure],
+  [0, noDirectives, hit, hit],
+  [4999, noDirectives, hit, hit],
+  [5000, noDirectives, revalidating, backingOff],
+  [34_999, noDirectives, revalidating, backingOff],
+  [35_000, noDirectives, load('stale', true), backingOff],
+  [604_999, noDirectives, load('stale', true), backingOff],
+  [605_000, noDirectives, load('uri-miss'), failure],
 
-t.test('only-if-cached, whatever is remembered, never forwards', async (t) => {
-  const table: readonly (readonly [Age, Demand, Decision])[] = [
-    [null, onlyIfCached, nothing],
-    [4999, onlyIfCached, serve(null)],
-    [5000, onlyIfCached, serve(null)],
-    [34_999, onlyIfCached, serve(null)],
-    [35_000, onlyIfCached, nothing],
-    [605_000, onlyIfCached, nothing],
-    [1000, { maxAgeMs: 1000, onlyIfCached: true }, serve(null)],
-    [1001, { maxAgeMs: 1000, onlyIfCached: true }, nothing],
-    [5000, { maxAgeMs: 60_000, onlyIfCached: true }, nothing],
-  ]
-  for (const [age, demand, expected] of table)
-    for (const failed of [false, true])
-      t.strictSame(decideAt(age, demand, failed), expected, `age ${age}, ${JSON.stringify(demand)}, failed ${failed}`)
+  [null, maxAge(1000), load('uri-miss'), failure],
+  [1000, maxAge(1000), hit, hit],
+  [1001, maxAge(1000), load('request'), failure],
+  [4999, maxAge(1000), load('request'), failure],
+  [4999, maxAge(60_000), hit, hit],
+  [5000, maxAge(60_000), load('stale'), failure],
+  [35_000, maxAge(60_000), load('stale'), failure],
+  [605_000, maxAge(60_000), load('uri-miss'), failure],
+
+  [null, onlyIfCached, nothing, nothing],
+  [4999, onlyIfCached, hit, hit],
+  [5000, onlyIfCached, hit, hit],
+  [34_999, onlyIfCached, hit, hit],
+  [35_000, onlyIfCached, nothing, nothing],
+  [605_000, onlyIfCached, nothing, nothing],
+  [1000, { maxAgeMs: 1000, onlyIfCached: true }, hit, hit],
+  [1001, { maxAgeMs: 1000, onlyIfCached: true }, nothing, nothing],
+  [5000, { maxAgeMs: 60_000, onlyIfCached: true }, nothing, nothing],
+]
+
+t.test('the window of the entry, the directives and the last load decide about a request', async (t) => {
+  const check = ([age, directives, decision, afterFailure]: Row) => {
+    const stored = age === null ? undefined : entry
+    const found = [false, true].map((hasFailed) => decide(stored, directives, hasFailed, fetchedAt + (age ?? 0)))
+    return difference(found, [decision, afterFailure])
+  }
+  checkRows(t, rows, check, 'all decisions are right')
 })

@@ -1,282 +1,159 @@
 import t from 'tap'
-import { Away, arrange, collapsed, hit, miss, noCache, notStored, originSlow, same, settled } from './rig.ts'
+import { overheadBytes } from '../../src/cache/lru-store.ts'
+import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
+import { checkRowsInTurn, difference } from '../harness/table.ts'
+import { arrange, arrangeStored, noCache, type Outcome, onlyIfCached, Refused, Unavailable } from './rig.ts'
 
-/** What is over is as if it had never been. */
+/** With these an entry is useless as soon as it is stale. */
 const noWindows = { staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
 
-t.test('nothing stored, when asked for, is loaded once and remembered until its last window ends', async (t) => {
-  const { ask, clock, loads } = arrange()
-  same(t, await ask('k', noWindows), 'v', miss)
-  clock.advance(4999)
-  same(t, await ask('k'), 'v', hit)
-  t.equal(loads.length, 1)
-  clock.advance(1)
-  same(t, await ask('k', { value: 'newer' }), 'newer', miss)
-  t.strictSame(
-    loads.map(({ key }) => key),
-    ['k', 'k'],
-  )
+const [updated, absent, unavailable, refused] = [{ value: 'new' }, { value: null }, new Unavailable(), new Refused()]
+type Row = readonly [
+  ageMs: number,
+  directives: RequestDirectives,
+  outcome: Outcome,
+  answer: string,
+  load: 'none' | 'background' | 'awaited',
+  nextAnswer: string,
+]
+const rows: readonly Row[] = [
+  [-1, noDirectives, updated, 'new uri-miss stored', 'awaited', 'new hit'],
+  [4999, noDirectives, updated, 'old hit', 'none', 'old hit'],
+  [5000, noDirectives, updated, 'old hit revalidating', 'background', 'new hit'],
+  [6000, noDirectives, unavailable, 'old hit revalidating', 'background', 'old hit backing-off'],
+  [6000, noDirectives, refused, 'old hit revalidating', 'background', 'Refused'],
+  [6000, noDirectives, absent, 'old hit revalidating', 'background', 'absent hit'],
+  [35_000, noDirectives, updated, 'new stale stored', 'awaited', 'new hit'],
+  [45_000, noDirectives, unavailable, 'old stale origin-failed', 'awaited', 'old hit backing-off'],
+  [45_000, noDirectives, refused, 'Refused', 'awaited', 'Refused'],
+  [45_000, noDirectives, absent, 'absent stale stored', 'awaited', 'absent hit'],
+  [604_999, noDirectives, updated, 'new stale stored', 'awaited', 'new hit'],
+  [605_000, noDirectives, updated, 'new uri-miss stored', 'awaited', 'new hit'],
+  [605_001, noDirectives, unavailable, 'Unavailable', 'awaited', 'Unavailable'],
+
+  [1001, noCache, updated, 'new request stored', 'awaited', 'new hit'],
+  [2000, noCache, refused, 'Refused', 'awaited', 'old hit'],
+  [4000, noCache, unavailable, 'Unavailable', 'awaited', 'old hit'],
+  [6000, noCache, updated, 'new stale stored', 'awaited', 'new hit'],
+  [45_000, noCache, updated, 'new stale stored', 'awaited', 'new hit'],
+  [100_000, noCache, unavailable, 'Unavailable', 'awaited', 'old hit backing-off'],
+
+  [5000, onlyIfCached, updated, 'old hit', 'none', 'old hit revalidating'],
+  [35_000, onlyIfCached, updated, 'nothing', 'none', 'v stale stored'],
+]
+
+t.test('age, directives and the outcome of the load decide the answer and the next one', async (t) => {
+  const check = async ([ageMs, directives, outcome, answer, load, nextAnswer]: Row) => {
+    const { ask, loads } = await arrangeStored(ageMs)
+    const found = [await ask('k', outcome, directives)]
+    const [, second] = loads
+    found.push(second === undefined ? 'none' : second.isAwaited() ? 'awaited' : 'background', await ask('k'))
+    return difference(found, [answer, load, nextAnswer])
+  }
+  await checkRowsInTurn(t, rows, check, 'all requests are answered as they should be')
 })
 
-t.test('what is remembered, when asked for, is there without waiting', async (t) => {
-  const { cache, ask } = arrange()
-  await ask('k')
-  const answer = cache.get('k')
-  t.notOk(answer instanceof Promise)
-})
-
-t.test('a lifetime, when it differs from entry to entry, is each entry’s own', async (t) => {
-  const { ask, clock } = arrange()
-  await ask('short', { ...noWindows, freshMs: 1000 })
-  await ask('long', { ...noWindows, freshMs: 9000 })
-  clock.advance(1000)
-  same(t, await ask('short', { value: 'again' }), 'again', miss)
-  same(t, await ask('long'), 'v', hit)
-})
-
-t.test('a lifetime of 0, when loaded, answers and is not stored', async (t) => {
-  const { ask } = arrange()
-  same(t, await ask('k', { freshMs: 0 }), 'v', notStored)
-  same(t, await ask('k', { value: 'again' }), 'again', miss)
-})
-
-t.test('a value already stale when it lands, when asked for again, is loaded again', async (t) => {
-  const { ask, clock } = arrange()
-  await ask('k', { ...noWindows, fetchedAt: clock.now() - 5000 })
-  same(t, await ask('k', { value: 'again' }), 'again', miss)
-})
-
-t.test('callers of one key, while its load is under way, share it', async (t) => {
-  const { begin, loads } = arrange()
-  const asked = await Promise.all([begin('k'), begin('k'), begin('k'), begin('other')])
-  t.equal(loads.length, 2)
-  for (const { land } of loads) land({})
-  const [first, second, third, other] = await Promise.all(asked.map(({ answer }) => answer))
-  t.strictSame(
-    [first, second, third, other].map((answer) => answer?.handling),
-    [miss, collapsed, collapsed, miss],
-  )
-})
-
-t.test('a failure, when nothing is stored, reaches all who wait, and who comes within a moment', async (t) => {
-  const { begin, ask, loads, clock } = arrange()
-  const away = new Away()
-  const asked = await Promise.all([begin('k'), begin('k')])
-  loads[0]?.land(away)
-  for (const { answer } of asked) await t.rejects(answer, away)
-  clock.advance(1000)
-  await t.rejects(ask('k'), away)
-  t.equal(loads.length, 1, 'an outage is no herd')
-  same(t, await ask('other'), 'v', miss)
-  clock.advance(1)
-  same(t, await ask('k'), 'v', miss)
-})
-
-t.test('more loads under way than the store has room for, when they land, all answer', async (t) => {
-  const { begin, loads, values } = arrange({ values: 3000 })
-  const asked = await Promise.all(Array.from({ length: 50 }, (_, index) => begin(`k${index}`)))
-  for (const { land, key } of loads) land({ value: key })
-  const landed = await Promise.all(asked.map(({ answer }) => answer))
-  t.strictSame(
-    landed.map((answer) => answer?.entry.value),
-    loads.map(({ key }) => key),
-  )
-  t.equal([...values.entries()].length, 2)
-})
-
-t.test('an absence, when loaded, is remembered like a value and has a store of its own', async (t) => {
-  const { ask, clock, values, absences } = arrange()
-  same(t, await ask('gone', { ...noWindows, value: null, bytes: 0, freshMs: 10_000 }), null, miss)
-  clock.advance(9999)
-  same(t, await ask('gone'), null, hit)
-  t.equal([...values.entries()].length, 0)
-  t.equal([...absences.entries()].length, 1)
-  clock.advance(1)
-  same(t, await ask('gone'), 'v', miss)
-})
-
-t.test('a flood of absences, when it overflows their store, evicts no value', async (t) => {
-  const { ask, absences } = arrange({ absences: 5000 })
-  await ask('real')
-  for (let index = 0; index < 100; index += 1) await ask(`random${index}`, { value: null, bytes: 0 })
-  t.equal([...absences.entries()].length, 4)
-  same(t, await ask('real'), 'v', hit)
-})
-
-t.test('a value, when it turns into an absence and back, leaves no trace in the other store', async (t) => {
-  const { ask, clock, values, absences } = arrange()
-  const turns = [
-    ['v', 1, 0],
-    [null, 0, 1],
-    ['back', 1, 0],
-  ] as const
-  for (const [value, valueCount, absenceCount] of turns) {
-    same(t, await ask('k', { ...noWindows, value }), value, miss)
-    t.equal([...values.entries()].length, valueCount)
-    t.equal([...absences.entries()].length, absenceCount)
-    clock.advance(5000)
+t.test('a failed load is tried again after a second', async (t) => {
+  for (const [ageMs, answer] of [
+    [6000, 'old hit revalidating'],
+    [45_000, 'new stale stored'],
+  ] as const) {
+    const { ask, clock, loads } = await arrangeStored(ageMs)
+    await ask('k', unavailable)
+    await clock.advance(1000)
+    t.equal(await ask('k', updated), 'old hit backing-off')
+    t.equal(await ask('k', updated, noCache), 'Unavailable', 'no-cache does not force a load before')
+    t.equal(loads.length, 2)
+    await clock.advance(1)
+    t.equal(await ask('k', updated), answer)
+    t.equal(await ask('k'), 'new hit')
   }
 })
 
-t.test('a key deleted or cleared, when it was stored, is loaded anew; delete leaves the others', async (t) => {
+t.test('a refusal ends the stale windows for good', async (t) => {
+  const { ask, clock } = await arrangeStored(6000)
+  await ask('k', refused)
+  await clock.advance(1001)
+  t.equal(await ask('k', unavailable), 'Unavailable')
+  await clock.advance(1001)
+  t.equal(await ask('k', updated), 'new uri-miss stored')
+})
+
+t.test('a refusal leaves an entry fresh until its freshness ends', async (t) => {
+  const { ask, clock } = await arrangeStored(2000)
+  await ask('k', refused, noCache)
+  await clock.advance(2999)
+  t.equal(await ask('k'), 'old hit')
+  await clock.advance(1)
+  t.equal(await ask('k', unavailable), 'Unavailable')
+})
+
+t.test('a stored entry is returned without a promise', async (t) => {
+  const { cache, loadOf } = await arrangeStored(0)
+  t.notOk(cache.get('k', loadOf('k')) instanceof Promise)
+})
+
+t.test('each value and absence is stored for its own lifetime', async (t) => {
+  const { ask, clock, loads, values, absences } = arrange()
+  t.equal(await ask('short', { ...noWindows, freshMs: 1000 }), 'v uri-miss stored')
+  t.equal(await ask('long', { ...noWindows, freshMs: 9000 }), 'v uri-miss stored')
+  t.equal(await ask('absent', { ...noWindows, value: null, bytes: 0, freshMs: 10_000 }), 'absent uri-miss stored')
+  t.strictSame([values.usage().entries, absences.usage().entries], [2, 1])
+  await clock.advance(999)
+  t.equal(await ask('short'), 'v hit')
+  await clock.advance(1)
+  t.equal(await ask('short', updated), 'new uri-miss stored')
+  t.equal(await ask('long'), 'v hit')
+  await clock.advance(8999)
+  t.equal(await ask('absent'), 'absent hit')
+  await clock.advance(1)
+  t.equal(await ask('absent'), 'v uri-miss stored')
+  t.equal(absences.usage().entries, 0)
+  t.equal(loads.map(({ key }) => key).join(), 'short,long,absent,short,absent')
+})
+
+t.test('an entry that is expired when it arrives or exceeds the budget is answered, not stored', async (t) => {
+  const { ask, clock } = arrange({ valueBytes: 100 + overheadBytes })
+  t.equal(await ask('k', { freshMs: 0 }), 'v uri-miss')
+  t.equal(await ask('k', { ...noWindows, fetchedAt: clock.now() - 5000 }), 'v uri-miss')
+  t.equal(await ask('k', { bytes: 101 }), 'v uri-miss')
+  t.equal(await ask('k', { bytes: 100 }), 'v uri-miss stored')
+})
+
+t.test('many absences evict no value', async (t) => {
+  const { ask, absences } = arrange({ absenceBytes: 5000 })
+  await ask('real')
+  for (let index = 0; index < 100; index += 1) await ask(`random${index}`, { value: null, bytes: 0 })
+  t.equal(absences.usage().entries, 4)
+  t.equal(await ask('real'), 'v hit')
+})
+
+t.test('a failure is kept for a second, for its key only', async (t) => {
+  const { ask, clock, loads } = arrange()
+  t.equal(await ask('k', unavailable), 'Unavailable')
+  await clock.advance(1000)
+  t.equal(await ask('k'), 'Unavailable')
+  t.equal(loads.length, 1)
+  t.equal(await ask('other'), 'v uri-miss stored')
+  await clock.advance(1)
+  t.equal(await ask('k'), 'v uri-miss stored')
+})
+
+t.test('delete and clear remove values, absences and failures, and leave no other key out', async (t) => {
   const { cache, ask } = arrange()
-  for (const key of ['a', 'b']) await ask(key)
-  await ask('gone', { value: null })
-  cache.delete('a')
-  cache.delete('gone')
-  same(t, await ask('b'), 'v', hit)
-  same(t, await ask('a'), 'v', miss)
-  same(t, await ask('gone'), 'v', miss)
-  await ask('absent', { value: null })
-  cache.clear()
-  for (const key of ['a', 'b', 'absent']) same(t, await ask(key), 'v', miss)
-})
-
-for (const forget of ['delete', 'clear'] as const) {
-  t.test(
-    `${forget}, while a load is under way, lets it answer but not be stored, and the next one loads anew`,
-    async (t) => {
-      const { cache, begin, loads, ask } = arrange()
-      const waiting = [await begin('k'), await begin('k')]
-      cache[forget]('k')
-      const anew = await begin('k')
-      t.equal(loads.length, 2, 'nobody joins the forgotten load')
-      loads[0]?.land({ value: 'forgotten' })
-      for (const [index, { answer }] of waiting.entries())
-        same(t, await answer, 'forgotten', index === 0 ? notStored : collapsed)
-      const joined = await begin('k')
-      t.equal(loads.length, 2, 'the forgotten load, landing, does not hide the new one')
-      loads[1]?.land({ value: 'new' })
-      same(t, await anew.answer, 'new', miss)
-      same(t, await joined.answer, 'new', collapsed)
-      same(t, await ask('k'), 'new', hit)
-    },
-  )
-
-  t.test(`${forget}, while a load is under way that then fails, leaves no failure behind`, async (t) => {
-    const { cache, begin, loads, ask } = arrange()
-    const { answer } = await begin('k')
-    cache[forget]('k')
-    loads[0]?.land(new Away())
-    await t.rejects(answer, { name: 'Away' })
-    same(t, await ask('k'), 'v', miss)
-  })
-
-  t.test(`${forget}, while somebody waits with something stale at hand, takes that away, too`, async (t) => {
-    const { cache, begin, ask, clock, loads, timers } = arrange()
-    await ask('k')
-    clock.advance(35_000)
-    const slow = await begin('k')
-    cache[forget]('k')
-    timers[0]?.ring()
-    await settled()
-    loads[1]?.land({ value: 'new' })
-    same(t, await slow.answer, 'new', { ...originSlow, detail: null })
-  })
-
-  t.test(`${forget}, a moment after a failure, forgets that as well`, async (t) => {
-    const { cache, ask } = arrange()
-    await t.rejects(ask('k', new Away()), { name: 'Away' })
-    cache[forget]('k')
-    same(t, await ask('k'), 'v', miss)
-  })
-}
-
-t.test('a clock, when set back behind what is stored, makes the next request load', async (t) => {
-  const { ask, clock } = arrange()
-  await ask('k')
-  clock.advance(-3_600_000)
-  same(t, await ask('k', { value: 'again' }), 'again', miss)
-})
-
-t.test(
-  'a strict demand, while a load is under way, joins a young one and overtakes one older than it allows',
-  async (t) => {
-    const { begin, ask, clock, loads } = arrange()
-    const lax = await begin('k')
-    clock.advance(1000)
-    const joins = await begin('k', noCache)
-    t.equal(loads.length, 1)
-    clock.advance(1)
-    const overtakes = await begin('k', noCache)
-    t.equal(loads.length, 2)
-    const follows = await begin('k')
-    t.equal(loads.length, 2, 'who comes later joins the newer one')
-    loads[1]?.land({ value: 'new' })
-    same(t, await overtakes.answer, 'new', miss)
-    same(t, await follows.answer, 'new', collapsed)
-    loads[0]?.land({ value: 'old' })
-    same(t, await lax.answer, 'old', notStored)
-    same(t, await joins.answer, 'old', collapsed)
-    same(t, await ask('k'), 'new', hit, 'the older one does not replace the newer')
-  },
-)
-
-t.test(
-  'strict demands, while the origin is slow, overtake once and are no herd; what lands is remembered',
-  async (t) => {
-    const { begin, ask, clock, loads } = arrange()
-    const asked = [await begin('k', noCache)]
-    for (let second = 0; second < 5; second += 1) {
-      clock.advance(1001)
-      asked.push(await begin('k', noCache))
-    }
-    t.equal(loads.length, 2)
-    loads[0]?.land({ value: 'first' })
-    same(t, (await asked[0]?.answer) ?? null, 'first', miss)
-    same(t, await ask('k'), 'first', hit, 'before the later one has landed')
-    loads[1]?.land({ value: 'second' })
-    same(t, (await asked[5]?.answer) ?? null, 'second', collapsed)
-    same(t, await ask('k'), 'second', hit)
-    clock.advance(5000)
-    await begin('k', noCache)
-    t.equal(loads.length, 3, 'and then all begins anew')
-  },
-)
-
-t.test('an overtaken load, when it fails after the later one has landed, leaves no failure behind', async (t) => {
-  const { begin, ask, clock, loads } = arrange()
-  const lax = await begin('k')
-  clock.advance(1001)
-  const strict = await begin('k', noCache)
-  loads[1]?.land({ value: 'new' })
-  same(t, await strict.answer, 'new', miss)
-  loads[0]?.land(new Away())
-  await t.rejects(lax.answer, { name: 'Away' })
-  clock.advance(5000)
-  await ask('k')
-  t.equal(loads.length, 3, 'nobody backs off')
-})
-
-t.test('a load, by who asks, is awaited or only refreshes, and becomes awaited when somebody joins', async (t) => {
-  const { begin, ask, clock, loads } = arrange()
-  await begin('k')
-  t.equal(loads[0]?.isAwaited(), true)
-  loads[0]?.land({})
-  await settled()
-  clock.advance(5000)
-  await ask('k', {}).catch(() => {})
-  clock.advance(5000)
-  await begin('k')
-  t.equal(loads[2]?.isAwaited(), false)
-  await begin('k', noCache)
-  t.equal(loads[2]?.isAwaited(), true)
-})
-
-t.test('keys, when those that match are deleted, are as if each of them was', async (t) => {
-  const { ask, begin, cache, loads, values, absences } = arrange()
-  await ask('found')
-  await ask('absent', { value: null })
-  await ask('failed', new Away()).catch(() => {})
-  const underWay = await begin('under way')
-  await ask('kept')
-  cache.deleteEach((key) => key !== 'kept')
-  t.strictSame(
-    [...values.entries(), ...absences.entries()].map(([key]) => key),
-    ['kept'],
-  )
-  loads[3]?.land({})
-  same(t, await underWay.answer, 'v', notStored)
-  for (const key of ['found', 'absent', 'failed', 'under way']) same(t, await ask(key), 'v', miss, key)
-  same(t, await ask('kept'), 'v', hit)
+  const removals: readonly (readonly [remove: () => void, kept: string])[] = [
+    [() => ['value', 'absence', 'failure'].forEach(cache.delete), 'v hit'],
+    [() => cache.deleteEach((key) => key !== 'kept'), 'v hit'],
+    [cache.clear, 'v uri-miss stored'],
+  ]
+  for (const [remove, kept] of removals) {
+    await ask('value')
+    await ask('absence', absent)
+    await ask('failure', unavailable)
+    await ask('kept')
+    remove()
+    for (const key of ['value', 'absence', 'failure']) t.equal(await ask(key), 'v uri-miss stored', key)
+    t.equal(await ask('kept'), kept)
+    cache.clear()
+  }
 })

@@ -1,40 +1,32 @@
 import t from 'tap'
-import { createSetbacks } from '../../src/cache/recent-failures.ts'
+import { createRecentFailures } from '../../src/cache/recent-failures.ts'
 import { createClock } from '../harness/clock.ts'
 
-t.test('a failure, when remembered, is so for a time and up to twice as long', async (t) => {
-  for (const [random, ms] of [
-    [0, 1000],
-    [0.5, 1500],
-    [0.999, 1999],
-  ] as const) {
-    const clock = createClock()
-    const setbacks = createSetbacks({ atLeastMs: 1000, maxCount: 10, now: clock.now, random: () => random })
-    const error = new Error('away')
-    setbacks.set('k', error)
-    clock.advance(ms)
-    t.equal(setbacks.get('k')?.error, error, `random ${random}`)
+function arrange(ttlMs: number, random: number) {
+  const clock = createClock(undefined, { random: () => random })
+  const failures = createRecentFailures({ ttlMs, maxEntries: 2, clock })
+  for (const key of ['a', 'b', 'c']) failures.set(key, `error of ${key}`)
+  const errors = () => ['a', 'b', 'c'].map((key) => failures.get(key)?.error)
+  return { clock, failures, errors }
+}
+
+t.test('an error is kept for one to two times the given time, and not at all for a time of 0', async (t) => {
+  for (const random of [0, 0.5, 0.999]) {
+    const { clock, errors } = arrange(1000, random)
+    clock.advance(1000 + 1000 * random)
+    t.equal(errors()[2], 'error of c', `random ${random}`)
     clock.advance(1)
-    t.equal(setbacks.get('k'), undefined)
+    t.equal(errors()[2], undefined, `random ${random}`)
   }
+  t.strictSame(arrange(0, 0.5).errors(), [undefined, undefined, undefined])
 })
 
-t.test('failures, when more than there is room for, leave out the least recently used', async (t) => {
-  const clock = createClock()
-  const setbacks = createSetbacks({ atLeastMs: 1000, maxCount: 2, now: clock.now, random: () => 0 })
-  for (const key of ['a', 'b', 'c']) setbacks.set(key, new Error(key))
-  t.strictSame(
-    ['a', 'b', 'c'].map((key) => setbacks.get(key) !== undefined),
-    [false, true, true],
-  )
-  setbacks.delete('b')
-  t.equal(setbacks.get('b'), undefined)
-  setbacks.clear()
-  t.equal(setbacks.get('c'), undefined)
-})
-
-t.test('no time at all, when set, remembers no failure', async (t) => {
-  const setbacks = createSetbacks({ atLeastMs: 0, maxCount: 2, now: createClock().now, random: () => 0.5 })
-  setbacks.set('k', new Error('away'))
-  t.equal(setbacks.get('k'), undefined)
+t.test('the least recently used error is dropped when there are too many', async (t) => {
+  const { failures, errors } = arrange(1000, 0)
+  t.strictSame(errors(), [undefined, 'error of b', 'error of c'])
+  t.strictSame([...failures.keys()].sort(), ['b', 'c'])
+  failures.delete('b')
+  t.strictSame(errors(), [undefined, undefined, 'error of c'])
+  failures.clear()
+  t.strictSame(errors(), [undefined, undefined, undefined])
 })

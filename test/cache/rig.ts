@@ -1,93 +1,89 @@
-import type { Test } from 'tap'
 import type { Entry } from '../../src/cache/entry.ts'
-import { createStore } from '../../src/cache/lru-store.ts'
-import { type Answer, createReadThrough } from '../../src/cache/read-through.ts'
-import { createSetbacks } from '../../src/cache/recent-failures.ts'
-import { type Demand, noDemand } from '../../src/cache/request-directives.ts'
-import { createClock } from '../harness/clock.ts'
+import type { Load } from '../../src/cache/in-flight-loads.ts'
+import { createLruStore } from '../../src/cache/lru-store.ts'
+import { type CacheAnswer, createReadThrough } from '../../src/cache/read-through.ts'
+import { createRecentFailures } from '../../src/cache/recent-failures.ts'
+import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
+import { createTimers, settled } from '../harness/timers.ts'
 
 export const slowMs = 400
-export const noCache: Demand = { ...noDemand, maxAgeMs: 1000 }
-export const onlyIfCached: Demand = { ...noDemand, onlyIfCached: true }
+export const noCache: RequestDirectives = { ...noDirectives, maxAgeMs: 1000 }
+export const onlyIfCached: RequestDirectives = { ...noDirectives, onlyIfCached: true }
 
-/** The origin could not say; what was true before may stand in. */
-export class Away extends Error {
-  override readonly name = 'Away'
+/** The error of an origin that fails for a while. A stale entry may replace it. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable'
 }
-/** The origin will not say. */
+/** The error of an origin that refuses to answer. A stale entry must not replace it. */
 export class Refused extends Error {
   override readonly name = 'Refused'
 }
 
+/** The entry that a load gives, as far as it differs from the usual one, or its error. */
 export type Outcome = Partial<Entry<string>> | Error
 
-export interface StartedLoad {
-  readonly key: string
-  readonly isAwaited: () => boolean
-  readonly land: (outcome: Outcome) => void
-}
-
-/** Lets all that can happen without a timer or a socket happen. */
-export const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
-
-/** A read-through whose loads land when, and how, the test says, and whose timers are the test's. */
-export function arrange(budgets: { values?: number; absences?: number } = {}) {
-  const clock = createClock()
-  const store = (maxBytes = 100_000) => createStore<string>({ maxBytes, now: clock.now })
-  const [values, absences] = [store(budgets.values), store(budgets.absences)]
-  const loads: StartedLoad[] = []
-  const timers: { readonly ms: number; readonly ring: () => void }[] = []
+/**
+ * A read-through cache. The test decides when its loads and timers end. By default an entry is fresh for 5 s, with stale
+ * windows of 30 s and 600 s after that. A failure is kept for 1 s.
+ */
+export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}) {
+  const clock = createTimers()
+  const values = createLruStore<string>({ maxBytes: valueBytes, clock })
+  const absences = createLruStore<string>({ maxBytes: absenceBytes, clock })
+  const loads: { key: string; isAwaited: () => boolean; finish: (outcome: Outcome) => void }[] = []
   const cache = createReadThrough<string>({
-    load: (key, isAwaited) => {
-      const { promise, resolve, reject } = Promise.withResolvers<Entry<string>>()
-      const whole = { value: 'v', bytes: 1, freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
-      const land = (outcome: Outcome) =>
-        outcome instanceof Error ? reject(outcome) : resolve({ ...whole, fetchedAt: clock.now(), ...outcome })
-      loads.push({ key, isAwaited, land })
-      return promise
-    },
     values,
     absences,
-    setbacks: createSetbacks({ atLeastMs: 1000, maxCount: 100, now: clock.now, random: () => 0 }),
-    isTransient: (error) => error instanceof Away,
+    failures: createRecentFailures({ ttlMs: 1000, maxEntries: 100, clock: { ...clock, random: () => 0 } }),
+    isTransient: (error) => error instanceof Unavailable,
     slowMs,
-    now: clock.now,
-    after: (ms) => new Promise<void>((ring) => timers.push({ ms, ring })),
+    clock,
   })
 
-  /** Begins to ask; the load it causes, if any, is in `loads`. */
-  async function begin(key: string, demand?: Demand): Promise<{ readonly answer: Promise<Answer<string> | null> }> {
-    const answer = (async () => await cache.get(key, demand))()
-    answer.catch(() => {})
-    await settled()
-    return { answer }
+  function loadOf(key: string): Load<string> {
+    return (isAwaited) => {
+      const { promise, resolve, reject } = Promise.withResolvers<Entry<string>>()
+      const usual = { value: 'v', bytes: 1, freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
+      const finish = (outcome: Outcome) =>
+        outcome instanceof Error ? reject(outcome) : resolve({ ...usual, fetchedAt: clock.now(), ...outcome })
+      loads.push({ key, isAwaited, finish })
+      return promise
+    }
   }
 
-  /** Asks, and lets the load it causes, if any, land. */
-  async function ask(key: string, outcome: Outcome = {}, demand?: Demand): Promise<Answer<string> | null> {
+  /** Begins a request. The load that it starts, if any, is the last of `loads`. */
+  async function begin(key: string, directives?: RequestDirectives): Promise<{ readonly answer: Promise<string> }> {
+    const answer = (async () => textOf(await cache.get(key, loadOf(key), directives)))()
+    const caught = answer.catch((error: Error) => error.name)
+    await settled()
+    return { answer: caught }
+  }
+
+  /** Makes a request, and ends the load that it starts, if any. */
+  async function ask(key: string, outcome: Outcome = {}, directives?: RequestDirectives): Promise<string> {
     const before = loads.length
-    const { answer } = await begin(key, demand)
-    if (loads.length > before) loads.at(-1)?.land(outcome)
+    const { answer } = await begin(key, directives)
+    if (loads.length > before) loads.at(-1)?.finish(outcome)
     const given = await answer
     await settled()
     return given
   }
 
-  return { cache, clock, loads, timers, values, absences, begin, ask }
+  return { cache, clock, loads, loadOf, values, absences, begin, ask }
 }
 
-export const hit = { hit: true, detail: null }
-export const revalidating = { hit: true, detail: 'revalidating' }
-export const backingOff = { hit: true, detail: 'backing-off' }
-export const miss = { hit: false, fwd: 'uri-miss', stored: true, collapsed: false, detail: null }
-export const collapsed = { ...miss, stored: false, collapsed: true }
-export const notStored = { ...miss, stored: false }
-export const forwardedStale = { ...miss, fwd: 'stale' }
-export const requested = { ...miss, fwd: 'request' }
-export const originFailed = { ...forwardedStale, stored: false, detail: 'origin-failed' }
-export const originSlow = { ...forwardedStale, stored: false, detail: 'origin-slow' }
+/** The rig with an entry of this age. */
+export async function arrangeStored(ageMs: number) {
+  const rig = arrange()
+  await rig.ask('k', { value: 'old' })
+  await rig.clock.advance(ageMs)
+  return rig
+}
 
-export function same(t: Test, answer: Answer<string> | null, value: string | null, handling: object, name = '') {
-  t.strictSame(answer?.handling, handling, name)
-  t.equal(answer?.entry.value, value, name)
+/** The value and all that the cache says about it, such as `v uri-miss stored`. */
+function textOf(answer: CacheAnswer<string> | null): string {
+  if (answer === null) return 'nothing'
+  const { fwd, stored, collapsed, detail } = answer.handling
+  const words = [answer.entry.value ?? 'absent', fwd ?? 'hit', stored && 'stored', collapsed && 'collapsed', detail]
+  return words.filter(Boolean).join(' ')
 }

@@ -4,227 +4,155 @@ import { uuid } from '../../sandbox/parts.ts'
 import { anonymous, type Caller } from '../../src/access/caller.ts'
 import { profiles } from '../../src/access/profile.ts'
 import { overheadBytes } from '../../src/cache/lru-store.ts'
-import type { Demand } from '../../src/cache/request-directives.ts'
+import { noDirectives } from '../../src/cache/request-directives.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createContacts } from '../../src/contacts/contacts.ts'
+import type { ContactQuery } from '../../src/contacts/read-contact.ts'
 import { contentCodings } from '../../src/presentation/views/content-coding.ts'
 import { views } from '../../src/presentation/views/view.ts'
-import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts'
+import { UpstreamFailure } from '../../src/upstream/failures.ts'
 import { createClock } from '../harness/clock.ts'
 import { settled } from '../harness/timers.ts'
-import { contactOf, documentOf } from '../presentation/builders.ts'
+import { createFakeHilos, document, id } from './fake-hilos.ts'
 
-const id = 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'
-const anew: Demand = { maxAgeMs: 0, onlyIfCached: false }
-/** Long enough, also of what a viewer may see, to be worth compressing. */
-const document = documentOf({
-  status: 'RUNNING',
-  status_reason: 'x'.repeat(2000),
-  contact: contactOf({ id: 'c' }),
-  flow: { id: null, name: 'x'.repeat(2000), trigger_type: null, channel: null },
-})
+const limited: Caller = { ...anonymous, flows: new Set() }
+const variants = views.flatMap((view) =>
+  profiles.flatMap((profile) => contentCodings.map((coding) => ({ view, profile, coding }))),
+)
 
-/** The contacts of a Hilos that knows one of them, as a test changes it. */
-function start(t: Test, env: Readonly<Record<string, string>> = {}) {
-  const clock = createClock()
-  const documents = new Map([[id, document]])
-  let failure: Error | null = null
-  const asked: string[] = []
-  const awaited: (boolean | undefined)[] = []
-  const client = {
-    getExecutionContact: async (one: string, isAwaited?: () => boolean) => {
-      asked.push(one)
-      await settled()
-      awaited.push(isAwaited?.())
-      if (failure) throw failure
-      return documents.get(one) ?? null
+function arrange(t: Test, env: Readonly<Record<string, string>> = {}) {
+  // A padded absence ends at once.
+  const clock = createClock(undefined, {
+    schedule: (run) => {
+      run()
+      return () => {}
     },
-  }
+  })
+  const { hilos, client } = createFakeHilos()
   const config = loadConfig({ HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true', ...env })
-  const seams = { now: clock.now, elapsed: clock.now, random: () => 0.5, pause: async () => {} }
-  const contacts = createContacts(config, client, seams)
+  const contacts = createContacts(config, client, clock)
   t.teardown(contacts.close)
-  const { remembered, renderings } = contacts
 
-  async function load(): Promise<Buffer> {
-    clock.advance(1)
-    const answer = await remembered.get(id, anew)
-    return answer?.entry.value?.packed ?? Buffer.alloc(0)
+  const read = async (one: string, query: Partial<ContactQuery> = {}) => {
+    const { caller = anonymous, view = 'transcript', profile = 'full', coding = 'identity' } = query
+    const reading = await contacts.read({ id: one, caller, view, profile, coding, directives: noDirectives })
+    return { cache: reading.cache, representation: await reading.representation }
   }
   /** All representations, of each view for each profile in each coding. */
-  const variants = views.flatMap((view) =>
-    profiles.flatMap((profile) => contentCodings.map((coding) => ({ view, profile, coding }))),
-  )
-  const renderAll = (packed: Buffer) => Promise.all(variants.map((variant) => renderings.of(id, packed, variant)))
-  /** How many of the twenty-seven are the same objects as before. */
-  async function keptOf(before: readonly unknown[], packed: Buffer): Promise<number> {
-    const now = await renderAll(packed)
-    return now.filter((one) => before.includes(one)).length
+  const readAll = async () => {
+    const readings = await Promise.all(variants.map((variant) => read(id, variant)))
+    return readings.map(({ representation }) => representation)
   }
-  return {
-    ...contacts,
-    ...{ clock, documents, asked, awaited, load, renderAll, keptOf },
-    fail: (error: Error) => {
-      failure = error
-    },
+  /** Waits for the end of the load that a read of a stale contact started. */
+  const refreshed = async () => {
+    while (hilos.awaited.length < 2) await settled()
+    await settled()
   }
+  return { contacts, clock, hilos, read, readAll, refreshed }
 }
 
-t.test('what was rendered, as long as the contact stays as it is, is kept across loads', async (t) => {
-  const { load, renderAll, keptOf } = start(t)
-  const packed = await load()
-  const before = await renderAll(packed)
-  t.equal(await keptOf(before, packed), 27)
-  t.equal(await load(), packed, 'equal bytes are the same revision')
-  t.equal(await keptOf(before, packed), 27)
-})
-
-t.test('what was rendered, when the contact has changed, is gone before anybody asks', async (t) => {
-  const { load, renderAll, keptOf, documents } = start(t)
-  const old = await load()
-  const before = await renderAll(old)
-  documents.set(id, { ...document, status: 'PAUSED' })
-  const packed = await load()
-  t.not(packed, old)
-  t.equal(await keptOf(before, old), 0)
-})
-
-t.test('what was rendered, when Hilos no longer knows the contact, is gone', async (t) => {
-  const { load, renderAll, keptOf, documents, store } = start(t)
-  const packed = await load()
-  const before = await renderAll(packed)
-  documents.delete(id)
-  await load()
-  t.strictSame([...store.entries()], [])
-  t.equal(await keptOf(before, packed), 0)
-  const after = await renderAll(packed)
-  t.equal(await keptOf(after, packed), 0, 'and who still had the old answer brings nothing back')
-})
-
-t.test('what is being rendered, when Hilos no longer knows the contact, is not kept in the end', async (t) => {
-  const { load, renderAll, keptOf, documents } = start(t)
-  const packed = await load()
-  const rendering = renderAll(packed)
-  documents.delete(id)
-  await load()
-  t.equal(await keptOf(await rendering, packed), 0)
-})
-
-t.test('what was rendered, when the contact is forgotten for another reason, is gone', async (t) => {
-  for (const forget of ['delete', 'clear'] as const) {
-    const { load, renderAll, keptOf, remembered } = start(t)
-    const packed = await load()
-    const before = await renderAll(packed)
-    remembered[forget](id)
-    t.equal(await keptOf(before, packed), 0, forget)
-  }
-})
-
-t.test('a lifetime scale of 0, when set, keeps no rendering, and every one is made all the same', async (t) => {
-  const { load, renderAll, keptOf, store } = start(t, { CACHE_LIFETIME_SCALE: '0' })
-  const packed = await load()
-  const before = await renderAll(packed)
-  t.equal(new Set(before.map(({ etag }) => etag)).size, 27)
-  t.equal(await keptOf(before, packed), 0)
-  t.strictSame([...store.entries()], [])
-})
-
-t.test('Hilos, when it is asked behind an answer, is told that nobody waits', async (t) => {
-  const { remembered, clock, awaited } = start(t)
-  await remembered.get(id)
+t.test('rendered views are kept as long as the contact stays the same', async (t) => {
+  const { clock, read, readAll, refreshed } = arrange(t)
+  const first = await readAll()
+  t.equal(new Set(first).size, 27)
   clock.advance(10_000)
-  t.match(remembered.get(id), { handling: { hit: true, detail: 'revalidating' } })
-  while (awaited.length < 2) await settled()
-  t.strictSame(awaited, [true, false])
+  await read(id)
+  await refreshed()
+  const again = await readAll()
+  t.equal(again.filter((each) => first.includes(each)).length, 27)
 })
 
-t.test('a contact, when there are more loads than Hilos may be asked for, stays fresh for longer', async (t) => {
-  for (const [HILOS_MAX_RPS, isStretched] of [
-    ['1', true],
-    ['0', false],
-  ] as const) {
-    const { load, store } = start(t, { HILOS_MAX_RPS })
-    const freshMs = () => store.get(id)?.freshMs ?? 0
-    await load()
-    const unstretchedMs = freshMs()
-    for (let count = 0; count < 100; count += 1) await load()
-    t.equal(freshMs() > unstretchedMs, isStretched, `${freshMs()} ms`)
-  }
+type Arranged = ReturnType<typeof arrange>
+const removals: Readonly<Record<string, (arranged: Arranged) => unknown>> = {
+  'has changed': ({ hilos }) => hilos.documents.set(id, { ...document, status: 'PAUSED' }),
+  'no longer exists at Hilos': ({ hilos }) => hilos.documents.delete(id),
+  'is deleted': ({ contacts }) => contacts.delete(id),
+  'is cleared': ({ contacts }) => contacts.clear(),
+}
+for (const [event, remove] of Object.entries(removals))
+  t.test(`rendered views are dropped, also the one in progress, when the contact ${event}`, async (t) => {
+    const arranged = arrange(t)
+    const { contacts, clock, read, refreshed } = arranged
+    await read(id)
+    await read(id, { view: 'summary', coding: 'gzip' })
+    clock.advance(10_000)
+    const compressed = read(id, { coding: 'br' })
+    remove(arranged)
+    t.match(await compressed, { representation: { coding: 'br' }, cache: { use: { detail: 'revalidating' } } })
+    await refreshed()
+    t.equal(contacts.usage().renderings.entries, 0)
+    t.equal(contacts.store.get(id) !== undefined, event === 'has changed')
+  })
+
+t.test('with a lifetime scale of 0, every view is rendered and none is kept', async (t) => {
+  const { contacts, readAll } = arrange(t, { CACHE_LIFETIME_SCALE: '0' })
+  t.equal(new Set((await readAll()).map((each) => each?.etag)).size, 27)
+  const { renderings, contacts: stored } = contacts.usage()
+  t.strictSame([renderings.entries, stored.entries], [0, 0])
 })
 
-t.test('contacts, when there are more than fit, take the documents’ share of the budget', async (t) => {
-  const { remembered, documents, store, fullness } = start(t, { CACHE_MAX_BYTES: '1048576' })
-  let taken = 0
+t.test('contacts take their share of the budget', async (t) => {
+  const { contacts, hilos, read } = arrange(t, { CACHE_MAX_BYTES: '1048576' })
   for (let number = 0; number < 200; number += 1) {
-    documents.set(uuid(0xd0c, number), { ...document, id: uuid(0xd0c, number) })
-    const answer = await remembered.get(uuid(0xd0c, number))
-    taken = overheadBytes + (answer?.entry.value?.packed.length ?? 0)
+    hilos.documents.set(uuid(0xd0c, number), { ...document, id: uuid(0xd0c, number) })
+    await read(uuid(0xd0c, number))
   }
-  const fitting = Math.floor(589_824 / taken)
-  t.equal([...store.entries()].length, fitting)
-  t.strictSame(fullness(), {
-    contacts: { entries: fitting, bytes: fitting * taken, maxBytes: 589_824, evictions: 200 - fitting },
-    renderings: { entries: 0, bytes: 0, maxBytes: 393_216, evictions: 0 },
+  const bytesOfOne = overheadBytes + Number(contacts.store.get(uuid(0xd0c, 199))?.value?.serialized.length)
+  const entries = Math.floor(589_824 / bytesOfOne)
+  t.strictSame(contacts.usage(), {
+    contacts: { entries, bytes: entries * bytesOfOne, maxBytes: 589_824, evictions: 200 - entries },
+    renderings: { entries, bytes: entries * 512, maxBytes: 393_216, evictions: 0 },
     absences: { entries: 0, bytes: 0, maxBytes: 32_768, evictions: 0 },
     ownAbsences: { entries: 0, bytes: 0, maxBytes: 32_768, evictions: 0 },
   })
 })
 
-t.test(
-  'absences, and those of callers limited to flows, when there are more than fit, take a share each',
-  async (t) => {
-    const limited: Caller = { ...anonymous, flows: new Set() }
-    // A kibibyte each, and for the limited the id and the flows as well, whether there is something or not.
-    for (const [caller, isThere, fits] of [
-      [anonymous, false, 32],
-      [limited, false, 30],
-      [limited, true, 30],
-    ] as const) {
-      const { reads, documents, asked } = start(t, { CACHE_MAX_BYTES: '1048576' })
-      const ids = Array.from({ length: fits + 1 }, (_, number) => uuid(0xabc, number))
-      if (isThere) for (const one of ids) documents.set(one, { ...document, id: one })
-      for (const one of ids) await reads.get(caller, one)
-      const before = asked.length
-      await reads.get(caller, uuid(0xabc, 1))
-      t.equal(asked.length, before, `${fits} of them fit`)
-      await reads.get(caller, uuid(0xabc, 0))
-      t.equal(asked.length, before + 1, 'and no more')
-    }
-  },
-)
-
-t.test('a failure, whatever the lifetime scale, is remembered for a moment or less', async (t) => {
-  for (const [scale, heldMs] of [
-    ['0', 0],
-    ['0.5', 750],
-    ['1', 1500],
-    ['100', 1500],
+t.test('absences take a share of the budget, and those of limited callers another', async (t) => {
+  // Each takes a kibibyte. Those of a limited caller also take the id and the flows, whether the contact exists or not.
+  for (const [caller, exists, fitting] of [
+    [anonymous, false, 32],
+    [limited, false, 30],
+    [limited, true, 30],
   ] as const) {
-    const { remembered, asked, clock, fail } = start(t, { CACHE_LIFETIME_SCALE: scale })
-    fail(new UpstreamFailure('upstream_error'))
-    const ask = async () => await t.rejects(async () => await remembered.get(id), { code: 'upstream_error' })
-    await ask()
-    if (heldMs > 0) {
-      clock.advance(heldMs - 1)
-      await ask()
-      t.equal(asked.length, 1, scale)
-      clock.advance(2)
-    }
-    await ask()
-    t.equal(asked.length, 2, scale)
+    const { hilos, read } = arrange(t, { CACHE_MAX_BYTES: '1048576' })
+    const ids = Array.from({ length: fitting + 1 }, (_, number) => uuid(0xabc, number))
+    if (exists) for (const one of ids) hilos.documents.set(one, { ...document, id: one })
+    for (const one of ids) await read(one, { caller })
+    await read(uuid(0xabc, 1), { caller })
+    t.equal(hilos.asked.length, fitting + 1, `${fitting} of them fit`)
+    await read(uuid(0xabc, 0), { caller })
+    t.equal(hilos.asked.length, fitting + 2, 'and no more')
   }
 })
 
-t.test('absences, by whom they are for, are told apart; when over, they are gone without anybody asking', async (t) => {
+t.test('a failure is kept for 1.5 seconds, or for less with a lifetime scale below 1', async (t) => {
+  for (const [scale, keptMs] of Object.entries({ 0: 0, 0.5: 750, 1: 1500, 100: 1500 })) {
+    const { hilos, clock, read } = arrange(t, { CACHE_LIFETIME_SCALE: scale })
+    hilos.failure = new UpstreamFailure('upstream_error')
+    const fail = () => t.rejects(read(id), { code: 'upstream_error' })
+    await fail()
+    if (keptMs > 0) {
+      clock.advance(keptMs - 1)
+      await fail()
+      t.equal(hilos.asked.length, 1, scale)
+      clock.advance(2)
+    }
+    await fail()
+    t.equal(hilos.asked.length, 2, scale)
+  }
+})
+
+t.test('absences are counted by caller, and removed once they have expired', async (t) => {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
-  const { reads, clock, fullness } = start(t)
-  const limited: Caller = { ...anonymous, flows: new Set() }
-  const nowhere = (number: number) => uuid(0xabc, number)
-  const entries = () => [fullness().contacts, fullness().absences, fullness().ownAbsences].map(({ entries }) => entries)
-  await reads.get(anonymous, id)
-  for (const number of [1, 2]) await reads.get(anonymous, nowhere(number))
-  for (const number of [1, 2, 3]) await reads.get(limited, nowhere(number))
+  const { contacts, clock, read } = arrange(t)
+  await read(id)
+  for (const number of [1, 2]) await read(uuid(0xabc, number))
+  for (const number of [1, 2, 3]) await read(uuid(0xabc, number), { caller: limited })
+  const entries = () => {
+    const usage = contacts.usage()
+    return [usage.contacts, usage.absences, usage.ownAbsences].map((part) => part.entries)
+  }
   t.strictSame(entries(), [1, 2, 3])
   clock.advance(24 * 3_600_000)
   mock.timers.tick(10_000)

@@ -15,7 +15,7 @@ export function textOf(path: string): string {
   return readFileSync(join(root, path), 'utf8')
 }
 
-/** A YAML file of this project; tests look into it freely. */
+/** The content of a YAML file of this project. */
 // biome-ignore lint/suspicious/noExplicitAny: assertions are the check
 export function yamlOf(path: string): any {
   return parse(textOf(path))
@@ -34,12 +34,15 @@ export function splitAtEquals(line: string): [string, string] {
   return [line.slice(0, at), line.slice(at + 1)]
 }
 
-/** Node's own, not this service's. */
+/** Settings that Node.js reads. */
 const otherNames = ['NODE_OPTIONS']
 
-export function unknownNames(settings: Settings): string[] {
+/** The settings exist, and the only warning is about the next token, which is missing between two rotations. */
+export function checkSettings(t: Test, settings: Settings, { warnings }: Config): void {
   const known = [...Object.keys(SettingsSchema.properties), ...fileNames, ...otherNames]
-  return Object.keys(settings).filter((name) => !known.includes(name))
+  for (const name of Object.keys(settings)) t.ok(known.includes(name), name)
+  t.match(warnings, [/^HILOS_TOKEN_NEXT_FILE: /])
+  t.equal(warnings.length, 1)
 }
 
 /** The files that settings name. */
@@ -47,7 +50,7 @@ export function filesIn(settings: Settings): string[] {
   return Object.entries(settings).flatMap(([name, value]) => (name.endsWith('_FILE') ? [value] : []))
 }
 
-/** What the service makes of them in the image, with good files where `folder` is mounted. */
+/** The configuration of the service in the image, with valid files where `folder` is mounted. */
 export function configIn(t: Test, settings: Settings, folder: string): Config {
   const secrets = join(t.testdir(), 'secrets')
   mkdirSync(secrets)
@@ -58,13 +61,13 @@ export function configIn(t: Test, settings: Settings, folder: string): Config {
   return loadConfig({ ...imageSettings(), ...Object.fromEntries(moved) })
 }
 
-/** What the Dockerfile sets. */
+/** The settings in the Dockerfile. */
 function imageSettings(): Settings {
   const [, block = ''] = /^ENV ((?:.*\\\n)*.*)$/m.exec(textOf('Dockerfile')) ?? []
   return Object.fromEntries([...block.matchAll(/\b([A-Z_]+)=([\w.:-]+)/g)].map(([, name, value]) => [name, value]))
 }
 
-/** A stop leaves time for a call begun at the last moment, and is over before somebody else ends the process. */
+/** A shutdown leaves time for a call that began at the last moment, and ends before the process is killed. */
 export function checkStop(t: Test, settings: Settings, graceMs: number): void {
   const shutdownTimeoutMs = numberIn(settings, 'SHUTDOWN_TIMEOUT_MS')
   const longestMs = numberIn(settings, 'DRAIN_DELAY_MS') + numberIn(settings, 'HILOS_TIMEOUT_MS')
@@ -79,17 +82,17 @@ function numberIn(settings: Settings, name: string): number {
   return Number(settings[name] ?? fallback)
 }
 
-/** About two thirds of the memory are for the heap, and the cache fits into the rest. */
+/** About two thirds of the memory are for the heap, and the cache takes less than half of the rest. */
 export function checkMemory(t: Test, config: Config, settings: Settings, limitBytes: number): void {
   const [, heapMebibytes] = /^--max-old-space-size=(\d+)$/.exec(settings.NODE_OPTIONS ?? '') ?? []
   const heapBytes = Number(heapMebibytes) * 1024 * 1024
   t.ok(Math.abs(heapBytes / limitBytes - 2 / 3) < 0.02, `${heapMebibytes} MiB of heap in ${limitBytes} bytes`)
   const { documentsMaxBytes, renderingsMaxBytes, absencesMaxBytes, ownAbsencesMaxBytes } = config.cache
   const cacheBytes = documentsMaxBytes + renderingsMaxBytes + absencesMaxBytes + ownAbsencesMaxBytes
-  t.ok(cacheBytes < (limitBytes - heapBytes) / 2, 'the cache takes less than half of the rest')
+  t.ok(cacheBytes < (limitBytes - heapBytes) / 2, 'the cache is small enough')
 }
 
-/** Of both deployments, in bytes. */
+/** The memory limits of both deployments, in bytes. */
 export function memoryLimits(): { readonly compose: number; readonly kubernetes: number } {
   const [container] = yamlOf('deploy/kubernetes/base/deployment.yaml').spec.template.spec.containers
   return {

@@ -1,15 +1,17 @@
+import type { Test } from 'tap'
 import { profiles } from '../../src/access/profile.ts'
 import { failureKinds } from '../../src/failures/failure-kinds.ts'
+import { startService } from '../harness/service.ts'
 import type { Query } from './promql.ts'
 
-/** Values of a label that an expression may name; null where anything may be named. */
+/** The values of a label that an expression may name; null for any. */
 type Values = readonly string[] | null
 
 const codes = Object.keys(failureKinds)
 const stores = ['contacts', 'renderings', 'absences', 'ownAbsences']
 const cacheWords = ['hit', 'uri-miss', 'stale', 'request', 'none']
 
-/** The labels of our metrics, and what may be in them. A metric that is not here has none. */
+/** The labels of our metrics and their values. A metric that is missing here has no labels. */
 export const labelValues: Readonly<Record<string, Readonly<Record<string, Values>>>> = {
   hilos_bff_build_info: { version: null, commit: null, node: null },
   hilos_bff_requests_total: {
@@ -23,7 +25,7 @@ export const labelValues: Readonly<Record<string, Readonly<Record<string, Values
   hilos_bff_requests_shed_total: { reason: ['event-loop-delay', 'memory'] },
   hilos_bff_upstream_calls_total: { outcome: ['found', 'absent', ...codes] },
   hilos_bff_circuit_breaker_state: { state: ['closed', 'open', 'half-open'] },
-  hilos_bff_circuit_breaker_pauses_total: { code: codes },
+  hilos_bff_circuit_breaker_openings_total: { code: codes },
   hilos_bff_cache_entries: { store: stores },
   hilos_bff_cache_bytes: { store: stores },
   hilos_bff_cache_max_bytes: { store: stores },
@@ -36,12 +38,20 @@ export const labelValues: Readonly<Record<string, Readonly<Record<string, Values
   nodejs_gc_duration_seconds: { kind: null },
 }
 
-/** What Prometheus adds to every series. */
+/** The labels that Prometheus adds to every series. */
 const targetLabels: Readonly<Record<string, Values>> = { job: ['hilos-bff'], instance: null }
 
-/** The names of the series of an exposition, each with its metric's own: a histogram has three of them. */
-export function seriesOf(exposition: string): ReadonlyMap<string, string> {
-  // Prometheus makes that one itself.
+/** The metrics of a service that has answered requests for these paths, and their series. */
+export async function scrape(t: Test, paths: readonly string[] = []) {
+  const { get, service } = await startService(t)
+  for (const path of paths) await get(path)
+  const exposition = (await service.operators?.inject('/metrics'))?.body ?? ''
+  return { exposition, series: seriesOf(exposition) }
+}
+
+/** The names of all series, each with the name of its metric: a histogram has three series. */
+function seriesOf(exposition: string): ReadonlyMap<string, string> {
+  // Prometheus adds this one.
   const series = new Map([['up', 'up']])
   for (const [, metric = '', type] of exposition.matchAll(/^# TYPE (\w+) (\w+)$/gm)) {
     const endings = type === 'histogram' ? ['_bucket', '_sum', '_count'] : ['']
@@ -50,24 +60,23 @@ export function seriesOf(exposition: string): ReadonlyMap<string, string> {
   return series
 }
 
-/** What an expression asks for and there is not, a sentence each. */
-export function strangersIn({ selectors, grouping }: Query, series: ReadonlyMap<string, string>): string[] {
+/** Names what an expression asks for that does not exist, one sentence each. */
+export function unknownIn({ selectors, grouping }: Query, series: ReadonlyMap<string, string>): string[] {
   const problems: string[] = []
-  const everyLabel = new Set<string>()
+  const allLabels = selectors.flatMap(({ metric }) => Object.keys(labelsOf(metric, series.get(metric) ?? metric)))
   for (const { metric, matchers } of selectors) {
     const known = series.get(metric)
     if (known === undefined) problems.push(`there is no metric ${metric}`)
     const labels = labelsOf(metric, known ?? metric)
-    for (const label of Object.keys(labels)) everyLabel.add(label)
     for (const { label, operator, value } of matchers) {
       const values = labels[label]
       if (values === undefined) problems.push(`${metric} has no label ${label}`)
       for (const each of operator.endsWith('~') ? value.split('|') : [value])
         if (values && !values.includes(each)) problems.push(`${label} of ${metric} is never ${each}`)
     }
-    if (!matchers.some(({ label }) => label === 'job')) problems.push(`${metric} of any job is asked for`)
+    if (!matchers.some(({ label }) => label === 'job')) problems.push(`${metric} is asked for without its job`)
   }
-  for (const label of grouping) if (!everyLabel.has(label)) problems.push(`there is no label ${label} to group by`)
+  for (const label of grouping) if (!allLabels.includes(label)) problems.push(`there is no label ${label} to group by`)
   return problems
 }
 

@@ -3,7 +3,7 @@ import { startService } from '../harness/service.ts'
 import { configIn } from './deployment.ts'
 import { base, container, deployment, folder, monitoring, settings, template } from './kubernetes.ts'
 
-t.test('the pod, when it has listeners, names their ports, and whoever asks for a port finds it', async (t) => {
+t.test('the ports have the same names and numbers everywhere', async (t) => {
   const { callers, operators } = configIn(t, settings, folder)
   t.strictSame(container.ports, [
     { name: 'callers', containerPort: callers.port },
@@ -18,45 +18,34 @@ t.test('the pod, when it has listeners, names their ports, and whoever asks for 
   const portsOf = (rules: any[]) => rules.map(({ ports }) => ports.map(({ port }: { port: unknown }) => port))
   t.strictSame(portsOf(ingress), [['callers'], ['admin']])
   t.strictSame(portsOf(egress), [[53, 53], [443]])
-  t.ok(
-    ingress.every(({ from }: { from?: unknown[] }) => from?.length),
-    'nobody comes in unnamed',
-  )
+  for (const { from } of ingress) t.ok(from?.length, 'each rule names its sources')
 })
 
-t.test('a probe, when it asks, asks for what the operators’ listener has', async (t) => {
+t.test('each probe asks for a route of the operators’ listener', async (t) => {
   const { service } = await startService(t)
   const probes = ['startupProbe', 'livenessProbe', 'readinessProbe'].map((name) => container[name].httpGet)
-  t.strictSame(probes, [
-    { path: '/livez', port: 'admin' },
-    { path: '/livez', port: 'admin' },
-    { path: '/readyz', port: 'admin' },
-  ])
+  const [livez, readyz] = ['/livez', '/readyz'].map((path) => ({ path, port: 'admin' }))
+  t.strictSame(probes, [livez, livez, readyz])
   const [endpoint] = monitoring('service-monitor').spec.endpoints
   for (const { path } of [...probes, endpoint])
     t.ok(service.operators?.hasRoute({ method: 'GET', url: path }), `${path} is a route`)
 })
 
-t.test('a selector, whosever it is, finds the pods or the Service it means', async (t) => {
+t.test('each selector matches its pods or its Service', async (t) => {
   const { labels } = template.metadata
   t.strictSame(labels, { 'app.kubernetes.io/name': 'hilos-bff' })
   const spread = template.spec.topologySpreadConstraints.map(
     ({ labelSelector }: { labelSelector: unknown }) => labelSelector,
   )
-  t.strictSame(
-    [
-      deployment.spec.selector,
-      base('pod-disruption-budget').spec.selector,
-      base('network-policy').spec.podSelector,
-      ...spread,
-    ],
-    Array(5).fill({ matchLabels: labels }),
-  )
+  const { selector } = deployment.spec
+  const { podSelector } = base('network-policy').spec
+  const selectors = [selector, podSelector, base('pod-disruption-budget').spec.selector, ...spread]
+  t.strictSame(selectors, Array(5).fill({ matchLabels: labels }))
   t.strictSame(base('service').spec.selector, labels)
   t.strictSame(monitoring('admin-service').spec.selector, labels)
   t.strictSame(monitoring('service-monitor').spec.selector.matchLabels, monitoring('admin-service').metadata.labels)
   t.notMatch(base('service').metadata.labels, monitoring('service-monitor').spec.selector.matchLabels)
   const { kind, name } = base('horizontal-pod-autoscaler').spec.scaleTargetRef
   t.strictSame([kind, name], [deployment.kind, deployment.metadata.name])
-  t.equal(labels[monitoring('service-monitor').spec.jobLabel], 'hilos-bff', 'the job of the alerts')
+  t.equal(labels[monitoring('service-monitor').spec.jobLabel], 'hilos-bff', 'the job in the alerts')
 })

@@ -11,49 +11,44 @@ const entry = (name: string, profile: CallerEntry['profile']): CallerEntry => ({
   flows: null,
 })
 
-/** What is said of an access as given, and nothing else on. */
+/** The findings about settings of which only the given ones are on. */
 function findingsOf(access: Partial<Config['access']>) {
   const nothing = { callersFile: null, tokens: null, allowAnonymous: false }
   return accessFindings({ ...nothing, ...access } as Config['access'])
 }
 
-t.test('callers, when anonymous ones are refused, are told so; when not, the settings warn already', async (t) => {
+t.test('a refusal of anonymous callers is ok, and the opposite is a warning of the settings already', async (t) => {
   t.match(findingsOf({}), [{ level: 'ok', subject: 'DANGEROUSLY_ALLOW_ANONYMOUS', message: /refused/ }])
   t.strictSame(findingsOf({ allowAnonymous: true }), [])
 })
 
-t.test('the callers’ file, by who is in it, is told in callers, keys and profiles', async (t) => {
-  const table = [
-    [[], 'warn', /^Nobody/],
+t.test('the finding about the callers file counts callers, keys and profiles', async (t) => {
+  const several = [entry('b', 'full'), entry('a', 'viewer'), entry('a', 'viewer'), entry('c', 'full')]
+  for (const [entries, level, message] of [
+    [[], 'warn', /no callers/],
     [[entry('a', 'viewer')], 'ok', 'This file has 1 caller with 1 key in all: 1 viewer.'],
-    [
-      [entry('b', 'full'), entry('a', 'viewer'), entry('a', 'viewer'), entry('c', 'full')],
-      'ok',
-      'This file has 3 callers with 4 keys in all: 1 viewer, 2 full.',
-    ],
-  ] as const
-  for (const [entries, level, message] of table) {
+    [several, 'ok', 'This file has 3 callers with 4 keys in all: 1 viewer, 2 full.'],
+  ] as const) {
     const [finding] = findingsOf({ allowAnonymous: true, callersFile: { path: '', text: '', entries } })
     t.match(finding, { level, subject: 'CALLERS_FILE', message })
   }
 })
 
-t.test('access tokens, when they are taken, are told by issuer and audience', async (t) => {
+t.test('the finding about access tokens names the issuer and the audience', async (t) => {
   const tokens = { issuer: 'https://issuer.example', audience: 'bff', jwksUrl: 'https://issuer.example/?canary' }
   const findings = findingsOf({ allowAnonymous: true, tokens })
   t.match(findings, [{ level: 'ok', subject: 'JWT_ISSUER', message: /https:\/\/issuer\.example for bff/ }])
   t.notMatch(JSON.stringify(findings), 'canary')
 })
 
-t.test('the issuer’s keys, by how they came, are usable or a failure that says why', async (t) => {
+t.test('the issuer needs a usable key', async (t) => {
   const unavailable = (facts: FailureFacts) => new Failure('token_issuer_unavailable', { facts })
-  const table = [
-    [{ published: 3, usable: 2 }, 'ok', 'The issuer publishes 3 keys, 2 of which can be used.'],
+  for (const [answer, level, message] of [
+    [{ published: 3, usable: 2 }, 'ok', 'The token issuer publishes 3 keys, 2 of which can be used.'],
     [{ published: 1, usable: 0 }, 'fail', /1 key, but none that can be used/],
     [{ published: 0, usable: 0 }, 'fail', /0 keys, but none/],
     [unavailable({ reason: 'ECONNREFUSED' }), 'fail', /could not be fetched \(ECONNREFUSED\)/],
     [unavailable({ reason: 'not 200', status: 503 }), 'fail', /could not be fetched \(status 503\)/],
-  ] as const
-  for (const [answer, level, message] of table)
+  ] as const)
     t.match(issuerFinding(answer), { level, subject: 'JWT_JWKS_URL', message })
 })

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { fileFinding, seenFile } from '../../src/doctor/file-findings.ts'
 
-t.test('a file, by its mode, its owner and whether it is linked, is safe or is not', async (t) => {
-  const table = [
+t.test('the mode, the owner and a link decide whether a file is safe', async (t) => {
+  for (const [mode, owner, isLink, level, message] of [
     [0o600, 1000, false, 'ok', /mode 0600/],
     [0o400, 0, true, 'ok', /mode 0400/],
     [0o640, 1000, false, 'warn', /can read.*mode 0640\): chmod 600/],
@@ -19,12 +19,11 @@ t.test('a file, by its mode, its owner and whether it is linked, is safe or is n
     [0o620, 1000, false, 'warn', /can write.*mode 0620\): chmod 600/],
     [0o602, 0, true, 'warn', /can write.*mode 0602/],
     [0o666, 0, true, 'warn', /can write.*mode 0666/],
-  ] as const
-  for (const [mode, owner, isLink, level, message] of table)
+  ] as const)
     t.match(fileFinding('X_FILE', { mode, owner, isLink }), { level, subject: 'X_FILE', message })
 })
 
-t.test('a file, when looked at through a link, has the mode of what is linked', async (t) => {
+t.test('a link has the mode of its target', async (t) => {
   const folder = t.testdir()
   const [path, link] = [join(folder, 'secret'), join(folder, 'link')]
   writeFileSync(path, 'x')

@@ -1,8 +1,7 @@
 import t from 'tap'
 import { Secret } from '../../src/common/secret.ts'
-import type { Level } from '../../src/doctor/findings.ts'
 import { hilosFindings } from '../../src/doctor/hilos-findings.ts'
-import { type Consultation, consultHilos, type Outcome } from '../../src/doctor/probes.ts'
+import { type Outcome, probeTokens } from '../../src/doctor/probes.ts'
 import { Failure } from '../../src/failures/failure.ts'
 import type { FailureCode } from '../../src/failures/failure-kinds.ts'
 
@@ -15,173 +14,94 @@ const nextRefused = failed('upstream_forbidden', 403, nextToken)
 const lost = new Failure('upstream_unavailable', { facts: { reason: 'ECONNREFUSED' } })
 const wrong = failed('upstream_misconfigured', 404)
 
-/** Hilos that answers by address and token; what was asked, and what comes of it. */
-async function consult(answer: (url: string, token: Secret) => Outcome, next: Secret | null = null, at = baseUrl) {
-  const asked: (readonly [string, string])[] = []
+/** Probes a Hilos that answers by address and token. Returns the probes, as URL and token, and the findings. */
+async function examine(answer: (url: string, token: Secret) => Outcome, next: Secret | null = null, at = baseUrl) {
+  const probes: string[] = []
   const tokens = { baseUrl: at, token, nextToken: next }
-  const consultation = await consultHilos(tokens, async (url, secret) => {
-    asked.push([url, secret.reveal()])
+  const results = await probeTokens(tokens, async (url, secret) => {
+    probes.push(`${url} ${secret.reveal()}`)
     return answer(url, secret)
   })
-  return { asked, findings: hilosFindings(tokens, consultation) }
+  const findings = hilosFindings(tokens, results)
+  return { probes, findings, levels: findings.map(({ level, subject }) => `${level} ${subject}`) }
 }
 
-t.test('two tokens, by what Hilos says to each, are each judged by themselves', async (t) => {
-  type Row = readonly [Outcome, Outcome, readonly (readonly [Level, string])[]]
-  const table: readonly Row[] = [
-    [
-      'absent',
-      'absent',
-      [
-        ['ok', 'Hilos'],
-        ['ok', 'HILOS_TOKEN_NEXT'],
-      ],
-    ],
-    [
-      'present',
-      'present',
-      [
-        ['note', 'Hilos'],
-        ['ok', 'HILOS_TOKEN_NEXT'],
-      ],
-    ],
-    [
-      'absent',
-      nextRefused,
-      [
-        ['ok', 'Hilos'],
-        ['warn', 'HILOS_TOKEN_NEXT'],
-      ],
-    ],
-    [
-      'absent',
-      lost,
-      [
-        ['ok', 'Hilos'],
-        ['warn', 'HILOS_TOKEN_NEXT'],
-      ],
-    ],
-    [
-      refused,
-      'absent',
-      [
-        ['warn', 'HILOS_TOKEN'],
-        ['ok', 'HILOS_TOKEN_NEXT'],
-      ],
-    ],
-    [
-      refused,
-      nextRefused,
-      [
-        ['fail', 'HILOS_TOKEN'],
-        ['fail', 'HILOS_TOKEN_NEXT'],
-      ],
-    ],
-    [
-      refused,
-      lost,
-      [
-        ['fail', 'HILOS_TOKEN'],
-        ['fail', 'HILOS_TOKEN_NEXT'],
-      ],
-    ],
-  ]
-  for (const [current, next, expected] of table) {
-    const { asked, findings } = await consult((_, secret) => (secret === token ? current : next), nextToken)
-    t.strictSame(
-      asked,
-      [token, nextToken].map((secret) => [baseUrl, secret.reveal()]),
-    )
-    t.strictSame(
-      findings.map(({ level, subject }) => [level, subject]),
-      expected,
-    )
-    t.match(findings[0]?.message, token.fingerprint())
-    if (next !== lost) t.match(findings[1]?.message, nextToken.fingerprint())
-    if (next === 'absent') t.match(findings[1]?.message, current === refused ? /goes on with\.$/ : /, too\.$/)
+t.test('two tokens are probed and judged separately', async (t) => {
+  for (const [current, next, levels] of [
+    ['absent', 'absent', ['ok Hilos', 'ok HILOS_TOKEN_NEXT']],
+    ['present', 'present', ['note Hilos', 'ok HILOS_TOKEN_NEXT']],
+    ['absent', nextRefused, ['ok Hilos', 'warn HILOS_TOKEN_NEXT']],
+    ['absent', lost, ['ok Hilos', 'warn HILOS_TOKEN_NEXT']],
+    [refused, 'absent', ['warn HILOS_TOKEN', 'ok HILOS_TOKEN_NEXT']],
+    [refused, nextRefused, ['fail HILOS_TOKEN', 'fail HILOS_TOKEN_NEXT']],
+    [refused, lost, ['fail HILOS_TOKEN', 'fail HILOS_TOKEN_NEXT']],
+  ] as const) {
+    const result = await examine((_, secret) => (secret === token ? current : next), nextToken)
+    t.strictSame(result.probes, [`${baseUrl} current-token-1`, `${baseUrl} next-token-2222`])
+    t.strictSame(result.levels, levels)
+    const [first, second] = result.findings.map(({ message }) => message)
+    t.match(first, token.fingerprint())
+    if (next !== lost) t.match(second, nextToken.fingerprint())
+    if (next === 'absent') t.match(second, current === refused ? /the service uses it\.$/ : /, too\.$/)
   }
 })
 
-t.test('a next token, when Hilos could not be asked, is not sent, and the report says so', async (t) => {
-  const { asked, findings } = await consult(() => lost, nextToken)
-  t.equal(asked.length, 1)
+t.test('a next token is not sent when it is the token in use, or when Hilos cannot be reached', async (t) => {
+  for (const [outcome, next, level, message] of [
+    [lost, nextToken, 'fail', ['note', /not checked/]],
+    ['absent', new Secret(token.reveal()), 'ok', ['warn', /same token/]],
+  ] as const) {
+    const { probes, findings } = await examine(() => outcome, next)
+    t.equal(probes.length, 1)
+    t.match(findings, [
+      { level, subject: 'Hilos' },
+      { level: message[0], subject: 'HILOS_TOKEN_NEXT', message: message[1] },
+    ])
+  }
+})
+
+t.test('a refused token without a next one is a failure, and no other address is probed', async (t) => {
+  for (const code of ['upstream_unauthorized', 'upstream_forbidden'] as const) {
+    const { probes, levels, findings } = await examine(() => failed(code, 403))
+    t.equal(probes.length, 1)
+    t.strictSame(levels, ['fail HILOS_TOKEN'])
+    t.match(findings[0]?.message, token.fingerprint())
+  }
+})
+
+t.test('the finding about a wrong base URL names the first documented one that answers', async (t) => {
+  const right = 'https://api.hilos.io/channel/whatsapp'
+  for (const outcome of ['absent', 'present'] as const) {
+    const { probes, levels, findings } = await examine((url) => (url === right ? outcome : wrong), nextToken)
+    t.strictSame(probes, [`${baseUrl} current-token-1`, `${right} current-token-1`])
+    t.strictSame(levels, ['fail HILOS_BASE_URL', 'note HILOS_TOKEN_NEXT'])
+    t.match(findings[0]?.message, `${right} answers, so set it to that.`)
+  }
+})
+
+t.test('the finding about a wrong base URL names all that were probed when none answers', async (t) => {
+  const outcomes: Record<string, Outcome> = {
+    'https://api.hilos.io/channel/whatsapp': refused,
+    'https://api.hilos.io/api': lost,
+  }
+  const { probes, findings } = await examine((url) => outcomes[url] ?? wrong)
+  const urls = [baseUrl, ...Object.keys(outcomes)]
+  t.strictSame(
+    probes,
+    urls.map((url) => `${url} current-token-1`),
+  )
+  const tried =
+    /Hilos was not found at .*whatsapp \(status 401\) or https:\/\/api\.hilos\.io\/api \(ECONNREFUSED\): ask Hilos/
   t.match(findings, [
-    { level: 'fail', subject: 'Hilos' },
-    { level: 'note', subject: 'HILOS_TOKEN_NEXT', message: /not checked/ },
+    { level: 'fail', subject: 'HILOS_BASE_URL', message: tried },
+    { level: 'note', message: 'https://ACCOUNT.api-us1.com/api/3/channel/whatsapp was not tried' },
   ])
 })
 
-t.test('a next token, when it is the one in use, is not sent again and is a warning', async (t) => {
-  const { asked, findings } = await consult(() => 'absent', new Secret(token.reveal()))
-  t.equal(asked.length, 1)
-  t.match(findings, [{ level: 'ok' }, { level: 'warn', subject: 'HILOS_TOKEN_NEXT', message: /same token/ }])
-})
-
-t.test('a token, when it is the only one and refused, is a failure with its fingerprint', async (t) => {
-  for (const code of ['upstream_unauthorized', 'upstream_forbidden'] as const) {
-    const { asked, findings } = await consult(() => failed(code, 403))
-    t.equal(asked.length, 1, 'and no other address is tried')
-    t.match(findings, [{ level: 'fail', subject: 'HILOS_TOKEN', message: token.fingerprint() }])
-    t.equal(findings.length, 1)
-  }
-})
-
-t.test(
-  'a wrong base URL, when another documented one answers, is told which, and no further one is asked',
-  async (t) => {
-    for (const answered of ['absent', 'present'] as const) {
-      const right = 'https://api.hilos.io/channel/whatsapp'
-      const { asked, findings } = await consult((url) => (url === right ? answered : wrong), nextToken)
-      t.strictSame(
-        asked,
-        [baseUrl, right].map((url) => [url, token.reveal()]),
-      )
-      t.match(findings, [
-        { level: 'fail', subject: 'HILOS_BASE_URL', message: `${right} answers, so set it to that.` },
-        { level: 'note', subject: 'HILOS_TOKEN_NEXT' },
-      ])
-      t.equal(findings.length, 2)
-    }
-  },
-)
-
-t.test(
-  'a wrong base URL, when none of the others answers, is told what each said and which one is not known',
-  async (t) => {
-    const outcomes: Record<string, Outcome> = {
-      'https://api.hilos.io/channel/whatsapp': refused,
-      'https://api.hilos.io/api': lost,
-    }
-    const { asked, findings } = await consult((url) => outcomes[url] ?? wrong)
-    t.strictSame(
-      asked.map(([url]) => url),
-      [baseUrl, ...Object.keys(outcomes)],
-    )
-    t.match(findings, [
-      {
-        level: 'fail',
-        subject: 'HILOS_BASE_URL',
-        message: /whatsapp \(status 401\) or https:\/\/api\.hilos\.io\/api \(ECONNREFUSED\): ask Hilos/,
-      },
-      { level: 'note', message: 'https://ACCOUNT.api-us1.com/api/3/channel/whatsapp was not tried' },
-    ])
-  },
-)
-
-t.test('a wrong base URL, on an origin of one’s own, never sends the token to another', async (t) => {
+t.test('the token is never sent to another origin', async (t) => {
   const origin = 'https://proxy.example'
-  const { asked, findings } = await consult(() => wrong, null, `${origin}/wrong`)
-  t.equal(asked.length, 4)
-  for (const [url] of asked) t.equal(new URL(url).origin, origin)
-  t.equal(findings.length, 1)
-})
-
-t.test('an address that did not answer, as one that did, is never the advice', async (t) => {
-  const consultation: Consultation = {
-    current: wrong,
-    next: null,
-    others: [{ baseUrl: 'https://x.example', outcome: wrong }],
-  }
-  const [finding] = hilosFindings({ baseUrl: 'https://x.example/y', token, nextToken: null }, consultation)
-  t.match(finding?.message, /nothing better is at https:\/\/x\.example \(status 404\)/)
+  const { probes, levels } = await examine(() => wrong, null, `${origin}/wrong`)
+  t.equal(probes.length, 4)
+  for (const probe of probes) t.ok(probe.startsWith(`${origin}/`), probe)
+  t.strictSame(levels, ['fail HILOS_BASE_URL'])
 })

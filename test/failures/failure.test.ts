@@ -1,38 +1,28 @@
 import t from 'tap'
 import { Failure } from '../../src/failures/failure.ts'
-import { failureKinds, isFailureCode } from '../../src/failures/failure-kinds.ts'
+import { type FailureCode, failureKinds, isFailureCode } from '../../src/failures/failure-kinds.ts'
+import { checkRows, difference } from '../harness/table.ts'
 
-t.test('each kind of failure, whichever it is, keeps the promises of its status', async (t) => {
-  for (const [code, { status, retryable, retryAfterSeconds }] of Object.entries(failureKinds)) {
-    t.ok(isFailureCode(code))
-    t.equal(retryable, retryAfterSeconds !== null, `${code} is retryable after a time, or not at all`)
-    if ([429, 503].some((each) => each === status)) t.type(retryAfterSeconds, 'number', `${code} has a Retry-After`)
-    const ofOthers = /^upstream_|^overloaded$|^not_cached$|^token_issuer_unavailable$/.test(code)
-    t.match(status, ofOthers ? /^50[234]$/ : /^4\d\d|500$/, `${code}: ${status}`)
-  }
-})
-
-t.test('a text, when it is no code, is none, not even one that every object has', async (t) => {
+t.test('each kind of failure keeps what its status promises', async (t) => {
+  checkRows(
+    t,
+    Object.entries(failureKinds),
+    ([code, { status }]) => {
+      const { retryAfterSeconds } = new Failure(code as FailureCode)
+      const isOfOthers = /^upstream_|^overloaded$|^not_cached$|^token_issuer_unavailable$/.test(code)
+      const hasStatus = (isOfOthers ? /^50[234]$/ : /^4\d\d|500$/).test(String(status))
+      const hasRetryAfter = retryAfterSeconds !== null || ![429, 503].includes(status)
+      return difference([isFailureCode(code), hasStatus, hasRetryAfter], [true, true, true])
+    },
+    'each kind',
+  )
   for (const text of ['', 'nothing', '__proto__', 'constructor', 'toString']) t.notOk(isFailureCode(text), text)
 })
 
-t.test('a failure, when nothing is said about it, has the retry time of its kind and no facts', async (t) => {
+t.test('a failure has what it was given, or the retry time of its kind and no facts', async (t) => {
   const { name, message, code, facts, retryAfterSeconds, cause } = new Failure('upstream_rate_limited')
-  t.strictSame(
-    { name, message, code, facts, retryAfterSeconds, cause },
-    {
-      name: 'Failure',
-      message: 'Hilos asks for a pause',
-      code: 'upstream_rate_limited',
-      facts: {},
-      retryAfterSeconds: 2,
-      cause: undefined,
-    },
-  )
-})
-
-t.test('a failure, when more is said about it, carries that', async (t) => {
-  const cause = new Error('why')
-  const failure = new Failure('upstream_rate_limited', { facts: { upstreamStatus: 429 }, retryAfterSeconds: 7, cause })
-  t.match(failure, { facts: { upstreamStatus: 429 }, retryAfterSeconds: 7, cause })
+  t.strictSame([name, message, code], ['Failure', 'Hilos asks for a pause', 'upstream_rate_limited'])
+  t.strictSame({ facts, retryAfterSeconds, cause }, { facts: {}, retryAfterSeconds: 2, cause: undefined })
+  const given = { facts: { upstreamStatus: 429 }, retryAfterSeconds: 7, cause: new Error('why') }
+  t.match(new Failure('upstream_rate_limited', given), given)
 })

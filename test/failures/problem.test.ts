@@ -2,12 +2,13 @@ import t from 'tap'
 import { Value } from 'typebox/value'
 import { Failure } from '../../src/failures/failure.ts'
 import { type FailureCode, failureKinds } from '../../src/failures/failure-kinds.ts'
-import { ProblemSchema, presentProblem, problemMediaType } from '../../src/failures/problem.ts'
+import { ProblemSchema, presentProblem, problemMediaType, problemResponses } from '../../src/failures/problem.ts'
+import { checkRows, difference } from '../harness/table.ts'
 
-const codes = Object.keys(failureKinds) as FailureCode[]
 const path = '/execution-contacts/a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'
 
-t.test('a problem, of a failure, is the documented fields and nothing else', async (t) => {
+t.test('a problem has the named fields of a failure and no others', async (t) => {
+  t.equal(problemMediaType, 'application/problem+json')
   const cause = new Error('secret of upstream')
   const failure = new Failure('upstream_timeout', { facts: { phase: 'headers' }, retryAfterSeconds: 7, cause })
   t.strictSame(presentProblem(failure, path, 'request-1'), {
@@ -15,7 +16,7 @@ t.test('a problem, of a failure, is the documented fields and nothing else', asy
     title: 'Hilos did not answer in time',
     status: 504,
     code: 'upstream_timeout',
-    detail: 'Hilos did not give a whole answer within the time set for it.',
+    detail: 'Hilos did not give a complete answer within the time limit.',
     instance: path,
     requestId: 'request-1',
     retryable: true,
@@ -23,22 +24,57 @@ t.test('a problem, of a failure, is the documented fields and nothing else', asy
   })
 })
 
-t.test('a problem, of every failure there is, has the words of its kind and fits the published schema', async (t) => {
-  for (const code of codes) {
-    const { advice: _, ...kind } = failureKinds[code]
-    const problem = presentProblem(new Failure(code), path, 'request-1')
-    const own = { type: `/problems/${code}`, code, instance: path, requestId: 'request-1' }
-    t.strictSame(problem, { ...kind, ...own }, code)
-    t.strictSame(Value.Errors(ProblemSchema, problem), [], code)
-  }
-})
-
-t.test('the published schema, when a problem strays from it, says so', async (t) => {
+t.test('the problem of every failure has the texts of its kind and fits the published schema', async (t) => {
+  const codes = Object.keys(failureKinds) as FailureCode[]
+  checkRows(
+    t,
+    codes,
+    (code) => {
+      const { advice: _advice, ...kind } = failureKinds[code]
+      const problem = presentProblem(new Failure(code), path, 'request-1')
+      const retry = { retryable: 'retryAfterSeconds' in kind, retryAfterSeconds: null }
+      const expected = { ...retry, ...kind, type: `/problems/${code}`, code, instance: path, requestId: 'request-1' }
+      return difference([{ ...problem }, Value.Errors(ProblemSchema, problem)], [expected, []])
+    },
+    'each failure',
+  )
   const problem = presentProblem(new Failure('invalid_id'), path, 'request-1')
-  const strays = [{ ...problem, code: 'unheard_of' }, { ...problem, retryAfterSeconds: 0 }, { type: problem.type }]
-  for (const stray of strays) t.not(Value.Errors(ProblemSchema, stray).length, 0, JSON.stringify(stray))
+  const wrong = [{ ...problem, code: 'unheard_of' }, { ...problem, retryAfterSeconds: 0 }, { type: problem.type }]
+  for (const each of wrong) t.not(Value.Errors(ProblemSchema, each).length, 0, 'a wrong problem does not fit')
 })
 
-t.test('the media type, of every problem, is that of RFC 9457', async (t) => {
-  t.equal(problemMediaType, 'application/problem+json')
+t.test('there is one response per status, with an example of every code', async (t) => {
+  const contentOf = (...codes: FailureCode[]) => {
+    const examples = codes.map((code) => {
+      const { title, advice } = failureKinds[code]
+      const value = presentProblem(new Failure(code), path, '0b9e5f0e-6a54-4f0b-9a3a-1f6f0c8f6f55')
+      return [code, { summary: title, description: advice, value }]
+    })
+    return { [problemMediaType]: { schema: { $ref: 'Problem#' }, examples: Object.fromEntries(examples) } }
+  }
+  const requestId = { 'X-Request-Id': { type: 'string', description: 'The id of this request in the log.' } }
+  const retryAfter = { type: 'integer', minimum: 1, description: 'Seconds to wait before the next try.' }
+  const responses = problemResponses(['invalid_id', 'upstream_timeout', 'invalid_query'], path)
+  // The schemas have hidden properties of TypeBox. The JSON is what is published.
+  t.strictSame(JSON.parse(JSON.stringify(responses)), {
+    400: {
+      description:
+        '`invalid_id`: The id in the path is not a UUID in the form of RFC 9562.\n\n' +
+        '`invalid_query`: A query parameter is unknown, is repeated, or has a value that is not allowed.',
+      headers: requestId,
+      content: contentOf('invalid_id', 'invalid_query'),
+    },
+    504: {
+      description: '`upstream_timeout`: Hilos did not give a complete answer within the time limit.',
+      headers: { ...requestId, 'Retry-After': retryAfter },
+      content: contentOf('upstream_timeout'),
+    },
+  })
+  t.strictSame(problemResponses([], path), {})
+})
+
+t.test('a response has Retry-After if one of its failures is retryable', async (t) => {
+  const headersOf = (...codes: FailureCode[]) => Object.keys(problemResponses(codes, path)['502']?.headers ?? {})
+  t.strictSame(headersOf('upstream_redirect', 'upstream_error'), ['X-Request-Id', 'Retry-After'])
+  t.strictSame(headersOf('upstream_redirect', 'upstream_forbidden'), ['X-Request-Id'])
 })

@@ -1,16 +1,15 @@
 /**
- * Hilos's contract once more, from the outside: written down from the two published versions, independently of what
- * `src/upstream` reads, so that the leak proof does not trust the code it proves.
+ * A second description of Hilos's contract, written from its two published versions and independent of `src/upstream`, so
+ * that the leak proof does not depend on the code that it tests.
  */
 
-/** A value that a document of canaries cannot do without. */
+/** A value that a document needs in order to be read, so it is no canary. */
 export class Literal {
   readonly value: unknown
   constructor(value: unknown) {
     this.value = value
   }
 }
-/** A value that must be what it is, so it cannot be a canary. */
 const is = (value: unknown) => new Literal(value)
 
 export type Kind = 'text' | 'uuid' | 'instant' | 'count' | 'decimal' | 'json'
@@ -134,7 +133,7 @@ const definition: Record<string, Shape> = {
   ...{ append_tags: is(true), has_max_wait_time: is(true), set_time_window: is(true), save_contact_answer: is(true) },
   ...{ has_max_answer_attempts: is(true), validate_answer_with_buttons: is(true) },
 }
-/** A step that surely calls nobody, so that its reason may be told. */
+/** A step that makes no HTTP request, so its status reason may be shown. */
 const quietDefinition: Shape = {
   ...definition,
   ...{ step_type: is('QUESTION'), action_request_method: is(null), action_request_url: is(null) },
@@ -189,13 +188,13 @@ export type ContractName = keyof typeof contracts
 
 export interface CanaryDocument {
   readonly document: Record<string, unknown>
-  /** What was planted, as it would look in an answer, by where: `execution_steps[0].step.body`. */
+  /** Each canary as a response would show it, by its path, for example `execution_steps[0].step.body`. */
   readonly canaries: ReadonlyMap<string, string>
 }
 
 /**
- * A document in which every leaf is a canary of its own.
- * @param typed canaries of the type the contract asks for; otherwise every leaf is a text, whatever it should be
+ * Creates a document in which every leaf is a different canary.
+ * @param typed whether canaries have the types of the contract; otherwise every leaf is a text
  */
 export function plantCanaries(contract: ContractName, id: string, typed: boolean): CanaryDocument {
   const canaries = new Map<string, string>()
@@ -239,7 +238,7 @@ function typedCanary(kind: Exclude<Kind, 'json'>, number: number, text: string):
   }
 }
 
-/** Where the canaries found in the text had been planted, in alphabetical order. */
+/** The paths of the canaries that the text contains, in alphabetical order. */
 export function canariesIn(text: string, canaries: ReadonlyMap<string, string>): string[] {
   return [...canaries].flatMap(([path, canary]) => (text.includes(canary) ? path : [])).sort()
 }

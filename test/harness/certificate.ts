@@ -1,6 +1,7 @@
 /**
- * TEST ONLY. A key anybody can read, made once with `openssl` for the TLS tests and thrown away: it opens nothing,
- * nothing trusts it, and it must never be used anywhere else. Valid until 2126 unless its name says otherwise.
+ * TEST ONLY. This private key is public. It was made once with `openssl` for the TLS tests. It gives access to nothing, no
+ * system trusts it, and it must never be used anywhere else. The certificates are valid until 2126 unless the name says
+ * otherwise.
  */
 export const throwawayKey = `
 -----BEGIN PRIVATE KEY-----
@@ -10,7 +11,7 @@ nyzzQlnXRt44cZhMRvpRiJ3KJ2llq3yEuqr0/kM6l9XgLXCeCEsLMxRz
 -----END PRIVATE KEY-----
 `
 
-/** Self-signed certificates of that key, by what a client that expects 127.0.0.1 has to say about them. */
+/** Self-signed certificates of that key, for a client that expects the host 127.0.0.1. */
 export const throwawayCertificates = {
   rightHost: `
 -----BEGIN CERTIFICATE-----

@@ -1,16 +1,24 @@
-/** A clock that moves only when told to. */
-export interface TestClock {
-  readonly now: () => number
+import { type Clock, systemClock } from '../../src/common/clock.ts'
+
+/** A clock that moves only when a test moves it. Its timers are real ones, and its random number is 0.5. */
+export interface TestClock extends Clock {
   readonly advance: (ms: number) => void
 }
 
-/** @param start an RFC 3339 time; some minutes after the sandbox's documents were last changed unless given */
-export function createClock(start = '2026-11-22T10:05:00Z'): TestClock {
+/**
+ * @param start an RFC 3339 time; by default some minutes after the last change of the sandbox's documents
+ * @param parts replace parts of the clock
+ */
+export function createClock(start = '2026-11-22T10:05:00Z', parts: Partial<Clock> = {}): TestClock {
   let ms = Date.parse(start)
   return {
     now: () => ms,
+    elapsed: () => ms,
+    random: () => 0.5,
+    schedule: systemClock.schedule,
     advance: (by) => {
       ms += by
     },
+    ...parts,
   }
 }

@@ -3,23 +3,23 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 
-/** A span as the collector got it, with its attributes as one object. */
+/** A span as the collector received it, with its attributes as one object. */
 export interface CollectedSpan extends Omit<SentSpan, 'attributes'> {
   readonly attributes: Readonly<Record<string, unknown>>
-  /** `service.name` of who sent it. */
+  /** The `service.name` of the sender. */
   readonly service: unknown
 }
 
 /** https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto */
 interface SentSpan {
   readonly name: string
-  /** 2 is a server's, 3 a client's. */
+  /** 2 for a server, 3 for a client. */
   readonly kind: number
   readonly traceId: string
   readonly spanId: string
   readonly parentSpanId?: string
   readonly attributes: Attributes
-  /** Code 2 is an error. */
+  /** Code 2 means an error. */
   readonly status: { readonly code: number }
 }
 
@@ -32,27 +32,30 @@ interface Sent {
   }[]
 }
 
-/** Takes spans by OTLP over HTTP, in JSON (https://opentelemetry.io/docs/specs/otlp/#otlphttp). */
+/** Receives spans by OTLP over HTTP, in JSON (https://opentelemetry.io/docs/specs/otlp/#otlphttp). */
 export interface Collector {
   /** For `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   readonly endpoint: string
   readonly spans: () => CollectedSpan[]
-  /** Everything it was sent, as it came. */
+  /** All requests, as they were received. */
   readonly received: () => readonly string[]
+  /** `accepting` at first. */
+  readonly setMode: (mode: CollectorMode) => void
 }
 
-/** How it answers: as it should; not at all; with a failure that it says to be the sender's. */
-export type CollectorMood = 'well' | 'hanging' | 'refusing'
+/** Whether it responds with success, not at all, or with a failure that the sender must not retry. */
+export type CollectorMode = 'accepting' | 'hanging' | 'refusing'
 
-/** A collector on a free port of loopback, until the test ends. */
-export async function createCollector(t: Test, mood: CollectorMood = 'well'): Promise<Collector> {
+/** Starts a collector on a free port of loopback, until the test ends. */
+export async function createCollector(t: Test): Promise<Collector> {
+  let mode: CollectorMode = 'accepting'
   const received: string[] = []
   const bodies: Sent[] = []
   const server = createServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray()).toString()
     received.push(`${request.method} ${request.url} ${request.rawHeaders.join()} ${body}`)
-    if (mood === 'hanging') return
-    if (mood === 'refusing') return response.writeHead(400, 'reason-canary').end('"refusal-canary"')
+    if (mode === 'hanging') return
+    if (mode === 'refusing') return response.writeHead(400, 'reason-canary').end('"refusal-canary"')
     if (request.method === 'POST') bodies.push(JSON.parse(body))
     response.setHeader('content-type', 'application/json').end('{}')
   })
@@ -65,6 +68,9 @@ export async function createCollector(t: Test, mood: CollectorMood = 'well'): Pr
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans: () => bodies.flatMap(spansIn),
     received: () => received,
+    setMode: (next) => {
+      mode = next
+    },
   }
 }
 

@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 
-/** How the issuer answers when asked for its keys. */
+/** How the issuer responds to a request for its keys. */
 export type IssuerMood = keyof typeof moods
 
 export type Algorithm = 'RS256' | 'ES256' | 'EdDSA'
@@ -13,25 +13,25 @@ type Jwk = Readonly<Record<string, unknown>>
 export interface SignOptions {
   /** RS256 by default. */
   readonly algorithm?: Algorithm
-  /** Added to, or instead of, `alg`, `kid` and `typ`. */
+  /** Overrides `alg`, `kid` and `typ`, or adds to them. */
   readonly header?: Readonly<Record<string, unknown>>
-  /** Instead of the claims, as it is. */
+  /** Replaces the claims, without any change. */
   readonly payload?: string
 }
 
-/** An issuer of access tokens on a free port of loopback, signing with node:crypto what jose has to verify. */
+/** An issuer of access tokens on a free port of loopback. It signs with node:crypto, and the service verifies with jose. */
 export interface Issuer {
   readonly issuer: string
   readonly jwksUrl: string
   readonly audience: string
-  /** A good token of an agent for five minutes, with these claims instead; undefined leaves one out. */
+  /** Returns a valid token of an agent for five minutes. `claims` override its claims; undefined removes one. */
   readonly sign: (claims?: Readonly<Record<string, unknown>>, options?: SignOptions) => string
   /** Signs with new keys from now on, and publishes them instead of the old ones. */
   readonly rotate: () => void
-  /** Publishes something else from now on. */
+  /** Changes the published keys. */
   readonly publish: (change: (keys: readonly Jwk[]) => readonly Jwk[]) => void
   readonly setMood: (mood: IssuerMood) => void
-  /** How often it was asked, for whatever. */
+  /** The number of requests it received. */
   readonly requests: () => number
 }
 
@@ -43,7 +43,7 @@ const moods = {
   hangingInTheBody: (response: ServerResponse, keySet: string) => response.write(keySet.slice(0, 20)),
   breakingOff: (response: ServerResponse) => response.socket?.destroy(),
   redirecting: (response: ServerResponse) => response.writeHead(302, { location: '/elsewhere' }).end(),
-  // Valid JSON, were it read: a set of keys, and white space up to one byte more than is taken.
+  // A valid set of keys with white space, one byte longer than the service reads.
   tooLarge: (response: ServerResponse, keySet: string) => response.end(keySet.padEnd(1024 * 1024 + 1)),
   largest: (response: ServerResponse, keySet: string) => response.end(keySet.padEnd(1024 * 1024)),
   rubbish: (response: ServerResponse) => response.end('<html>secret-canary</html>'),
@@ -108,10 +108,21 @@ function createSigners(): Record<Algorithm, Signer> {
     publicKey,
   })
   return {
-    RS256: signer(generateKeyPairSync('rsa', { modulusLength: 2048 })),
+    RS256: signer(nextRsaKeys()),
     ES256: signer(generateKeyPairSync('ec', { namedCurve: 'P-256' })),
     EdDSA: signer(generateKeyPairSync('ed25519')),
   }
+}
+
+const rsaKeys: ReturnType<typeof createRsaKeys>[] = []
+let rsaKeysUsed = 0
+const createRsaKeys = () => generateKeyPairSync('rsa', { modulusLength: 2048 })
+
+/** Making RSA keys is slow, so four pairs are used in turn. Consecutive issuers and rotations have different ones. */
+function nextRsaKeys() {
+  const index = rsaKeysUsed++ % 4
+  rsaKeys[index] ??= createRsaKeys()
+  return rsaKeys[index]
 }
 
 function publicKeys(signers: Record<Algorithm, Signer>): readonly Jwk[] {
@@ -127,7 +138,7 @@ function digestOf(algorithm: Algorithm): string | null {
   return algorithm === 'EdDSA' ? null : 'sha256'
 }
 
-/** JSON in base64url; a text is taken as it is. */
+/** The text, or the JSON of any other value, in base64url. */
 export function encoded(part: unknown): string {
   return Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
 }

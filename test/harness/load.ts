@@ -1,51 +1,52 @@
 import { Agent, get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A service as a load balancer knows it. */
+/** A replica behind the load balancer. */
 export interface Target {
   readonly origin: string
-  /** Of its operators' listener. */
+  /** The origin of its operators' listener. */
   readonly operators: string
 }
 
 export interface Figures {
   readonly requests: number
-  /** What went wrong with each request that was not answered with 200. */
+  /** One sentence per request without a response with status 200. */
   readonly failures: readonly string[]
-  /** Connections opened so far. */
-  readonly connections: number
-  /** Requests answered by each target, by origin. */
+  /** Responses by origin. */
   readonly answered: ReadonlyMap<string, number>
 }
 
 export interface Load {
-  /** One more target; it gets connections as soon as it is ready. */
+  /** Adds a target. It gets connections as soon as it is ready. */
   readonly add: (target: Target) => void
   readonly figures: () => Figures
-  /** Resolves when the requests under way are over. */
+  /** Whether the target counts as ready or still has connections. */
+  readonly isUsing: (target: Target) => boolean
+  /** Resolves when the last responses have been received. */
   readonly stop: () => Promise<void>
 }
 
 export interface LoadOptions {
-  /** All of them are ready before the first connection is opened. */
+  /** The first connection is opened when all of them are ready. */
   readonly targets: readonly Target[]
-  /** How many there are at any time, each with one request after the other. */
+  /** The number of connections at any time. Each sends one request after the other. */
   readonly connections: number
   readonly paths: readonly string[]
-  /** Between two requests of a connection: up to so long. */
+  /** The longest pause between two requests of a connection. */
   readonly thinkMs: number
-  /** Between two looks at whether a target is ready. */
+  /** The interval at which each target is asked whether it is ready. */
   readonly pollMs: number
 }
 
 /**
- * Callers behind a load balancer: new connections go to targets whose `/readyz` is 200, in turn; each is used until it is
- * closed or said to be. Nothing is ever retried.
+ * Simulates callers behind a load balancer. New connections go in turn to the targets with status 200 of `/readyz`. Each is
+ * used until the target closes it or announces that. No request is retried.
  */
 export async function startLoad({ targets, connections, paths, thinkMs, pollMs }: LoadOptions): Promise<Load> {
   const ready = new Set<string>()
   const answered = new Map<string, number>()
   const failures: string[] = []
+  const open = new Map<string, number>()
   const working: Promise<void>[] = []
   let [requests, opened, isOver] = [0, 0, false]
 
@@ -71,6 +72,7 @@ export async function startLoad({ targets, connections, paths, thinkMs, pollMs }
 
   async function useConnection(origin: string): Promise<void> {
     opened += 1
+    open.set(origin, (open.get(origin) ?? 0) + 1)
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     do {
       const path = paths[requests % paths.length]
@@ -81,6 +83,7 @@ export async function startLoad({ targets, connections, paths, thinkMs, pollMs }
       await sleep(Math.random() * thinkMs)
     } while (!isOver && Object.keys(agent.freeSockets).length > 0)
     agent.destroy()
+    open.set(origin, (open.get(origin) ?? 0) - 1)
   }
 
   for (const target of targets) working.push(poll(target))
@@ -88,7 +91,8 @@ export async function startLoad({ targets, connections, paths, thinkMs, pollMs }
   for (let index = 0; index < connections; index += 1) working.push(work())
   return {
     add: (target) => void working.push(poll(target)),
-    figures: () => ({ requests, failures, connections: opened, answered }),
+    figures: () => ({ requests, failures, answered }),
+    isUsing: ({ origin }) => ready.has(origin) || (open.get(origin) ?? 0) > 0,
     stop: async () => {
       isOver = true
       await Promise.all(working)
@@ -96,7 +100,7 @@ export async function startLoad({ targets, connections, paths, thinkMs, pollMs }
   }
 }
 
-/** What went wrong, or null. */
+/** Returns null when the response has status 200, otherwise the status or the error. */
 function ask(url: string, agent: Agent): Promise<string | null> {
   return new Promise((resolve) => {
     get(url, { agent }, (response) => {

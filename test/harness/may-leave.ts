@@ -1,7 +1,7 @@
 import { type View, views } from '../../src/presentation/views/view.ts'
 import type { ContractName } from './canary-document.ts'
 
-/** Under each of the steps, and each of their messages, the paths that may leave. */
+/** The paths of these names under each parent. */
 const under = (parents: readonly string[], names: string) =>
   parents.flatMap((parent) =>
     names
@@ -15,8 +15,8 @@ const outbound = [actionStep, quietStep].map((step) => `${step}.messages[0].mess
 const inbound = [actionStep, quietStep].map((step) => `${step}.messages[1].message`)
 
 /**
- * All that may leave, in the words of the given contract, each path under the first view that has it.
- * This list is the promise: to publish a field is to write it here.
+ * Every path that a response may contain, in the names of the given contract, under the first view that has it. A field is
+ * published by adding it to this list.
  */
 const listed: Readonly<Record<View, readonly string[]>> = {
   summary: [
@@ -25,7 +25,7 @@ const listed: Readonly<Record<View, readonly string[]>> = {
     ...under(['flow_version'], 'id version_name'),
     ...under(['status_triggered_by'], 'first_name last_name'),
     ...['created_on', 'flow_execution', 'inbox_contact_id', 'status_last_change_on', 'status_reason'],
-    // The current step, and the nearer of its deadlines.
+    // The current step and the earlier of its deadlines.
     ...under([quietStep], 'id step.delay_until'),
   ],
   timeline: [
@@ -33,7 +33,7 @@ const listed: Readonly<Record<View, readonly string[]>> = {
     ...under(steps, 'step.id step.name step.answer_type step.answer_options[0] step.answer_options[1]'),
     ...under(steps, 'step.max_answer_attempts step.delay_until'),
     ...[`${actionStep}.step.step_type`, `${quietStep}.status_reason`, `${silentStep}.status_reason`],
-    // The answers, and which messages belong to a step.
+    // The answers, and the ids of the messages of a step.
     ...[...under(inbound, 'id body timestamp'), ...under(outbound, 'id'), `${silentStep}.execution_result`],
   ],
   transcript: [
@@ -44,7 +44,7 @@ const listed: Readonly<Record<View, readonly string[]>> = {
   ],
 }
 
-/** The same path in the earlier contract, or none. */
+/** The same path in the earlier contract; null when it has none. */
 function inEarlierContract(given: string): string | null {
   if (/^(inbox_contact_id|status_last_change_on|status_triggered_by)/.test(given)) return null
   return given
@@ -55,7 +55,7 @@ function inEarlierContract(given: string): string | null {
     .replace(/context_message\.id$/, 'context_message')
 }
 
-/** What may leave in a view of the document that `plantCanaries` makes, in alphabetical order. */
+/** The paths that a view of the document of `plantCanaries` may contain, in alphabetical order. */
 export function mayLeave(contract: ContractName, view: View): string[] {
   const paths = views.slice(0, views.indexOf(view) + 1).flatMap((each) => listed[each])
   const named = contract === 'given' ? paths : paths.flatMap((given) => inEarlierContract(given) ?? [])
@@ -63,8 +63,8 @@ export function mayLeave(contract: ContractName, view: View): string[] {
 }
 
 /**
- * What leaves besides, in the words of the given contract, although no canary of `plantCanaries` shows it: words that
- * have to be what they are there, second choices, and the deadline that happens to be the later one there.
+ * Further paths that a response may contain, in the names of the given contract, although the document of `plantCanaries`
+ * has no canary for them: literals, fallbacks, and the deadline that is the later one there.
  */
 const furtherListed: Readonly<Record<View, readonly string[]>> = {
   summary: [
@@ -75,10 +75,10 @@ const furtherListed: Readonly<Record<View, readonly string[]>> = {
   transcript: [],
 }
 
-/** The path of whatever element: `execution_steps[].messages[].message.id`. */
+/** The path without indexes: `execution_steps[].messages[].message.id`. */
 const ofAnyElement = (path: string) => path.replace(/\[\d+\]/g, '[]')
 
-/** What may leave in a view of any document of either contract, whatever state it is in. */
+/** The paths that a view of any document of either contract may contain, in any state. */
 export function mayEverLeave(view: View): ReadonlySet<string> {
   const further = views.slice(0, views.indexOf(view) + 1).flatMap((each) => furtherListed[each])
   const earlier = further.flatMap((given) => inEarlierContract(given) ?? [])

@@ -1,4 +1,4 @@
-/** The samples of an exposition in the text format of Prometheus, by name and labels as they stand there. */
+/** The samples of a scrape in the text format of Prometheus. The key is the name with its labels. */
 export function samplesOf(exposition: string): ReadonlyMap<string, number> {
   const lines = exposition.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return new Map(

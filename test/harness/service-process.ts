@@ -1,27 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
-import { createSandbox, type Sandbox } from '../../sandbox/hilos.ts'
+import { createSandbox, type Sandbox, type SandboxOptions } from '../../sandbox/hilos.ts'
 import { executionContact } from '../../sandbox/parts.ts'
-import { type RunningProcess, startProcess } from './process.ts'
+import { type ProcessOptions, type RunningProcess, startProcess } from './process.ts'
 
 export const hilosToken = 'token-canary'
 export const slowId = '00000000-0000-4000-8000-0000000051ee'
 
 export interface ServiceProcess extends RunningProcess {
   readonly sandbox: Sandbox
-  /** Of the callers' listener. */
+  /** The origin of the callers' listener. */
   readonly origin: string
-  /** Of the operators' listener; empty when that is off. */
+  /** The origin of the operators' listener; empty when it is off. */
   readonly operators: string
-  /** Resolves when Hilos has had so many requests, one unless given. */
+  /** Resolves when Hilos has received this many requests; 1 by default. */
   readonly arrived: (count?: number) => Promise<void>
-  /** Lets Hilos answer about the slow contact. */
+  /** Lets Hilos send the slow contact. */
   readonly release: () => void
 }
 
-/** A sandbox whose slow contact waits for `release`, until the test ends. */
-export async function startSandbox(t: Test) {
-  const sandbox = createSandbox({ token: hilosToken })
+/** Starts a sandbox that sends its slow contact only after `release`, until the test ends. */
+export async function startSandbox(t: Test, options: Partial<SandboxOptions> = {}) {
+  const sandbox = createSandbox({ token: hilosToken, ...options })
   const gate = Promise.withResolvers<void>()
   sandbox.documents.set(slowId, async () => {
     await gate.promise
@@ -32,7 +32,7 @@ export async function startSandbox(t: Test) {
   return { sandbox, baseUrl, release: gate.resolve }
 }
 
-/** What a service in front of that sandbox is told; without an operators' listener. */
+/** The settings of a service in front of that sandbox, without an operators' listener. */
 export function settingsFor(baseUrl: string): Record<string, string> {
   return {
     HILOS_TOKEN: hilosToken,
@@ -43,14 +43,15 @@ export function settingsFor(baseUrl: string): Record<string, string> {
   }
 }
 
-/** The service as a process of its own, in front of such a sandbox, once it serves. */
+/** Starts the service as a process in front of such a sandbox. Resolves when it serves. */
 export async function startServiceProcess(
   t: Test,
   settings: Record<string, string> = {},
-  nodeOptions: readonly string[] = [],
+  options: ProcessOptions = {},
+  sandboxOptions: Partial<SandboxOptions> = {},
 ): Promise<ServiceProcess> {
-  const { sandbox, baseUrl, release } = await startSandbox(t)
-  const running = startProcess(t, 'src/main.ts', { ...settingsFor(baseUrl), ...settings }, nodeOptions)
+  const { sandbox, baseUrl, release } = await startSandbox(t, sandboxOptions)
+  const running = startProcess(t, 'src/main.ts', { ...settingsFor(baseUrl), ...settings }, options)
   const origins = await originsOf(running)
   const arrived = async (count = 1) => {
     while (sandbox.requests.length < count) await sleep(5)
@@ -58,7 +59,7 @@ export async function startServiceProcess(
   return { ...running, ...origins, sandbox, arrived, release }
 }
 
-/** Where a service listens, once it does. */
+/** The origins of both listeners. Resolves when the service serves. */
 export async function originsOf({ says }: RunningProcess): Promise<{ origin: string; operators: string }> {
   const [, operators = '', origin = ''] = await says(/"operators":(?:null|"(.*?)"),"origin":"(.*?)","msg":"serving"/)
   return { origin, operators }

@@ -7,38 +7,38 @@ import { createKey, keyHash } from '../../src/access/keys.ts'
 import type { Profile } from '../../src/access/profile.ts'
 import { createService, type Service } from '../../src/app.ts'
 import type { Entry } from '../../src/cache/entry.ts'
-import type { Store } from '../../src/cache/lru-store.ts'
+import type { Store } from '../../src/cache/store.ts'
 import { type Config, loadConfig } from '../../src/config/config.ts'
-import type { RememberedContact } from '../../src/contacts/stored-contact.ts'
+import type { StoredContact } from '../../src/contacts/stored-contact.ts'
 import { createLifecycle, type Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createClock, type TestClock } from './clock.ts'
 
-/** Of the form that Django REST Framework gives its keys. */
+/** It has the form of the keys of Django REST Framework. */
 export const sandboxToken = 'c0ffee6f1d2a4b8e9c3d5f7a0b1c2d3e4f5a6b7c'
 export const contactRefKey = 'sandbox contact ref key'
 
 export interface RunningService {
-  /** Origin of the callers' listener. */
+  /** The origin of the callers' listener. */
   readonly origin: string
   readonly sandbox: Sandbox
   readonly hilosPort: number
   readonly service: Service
   readonly lifecycle: Lifecycle
   readonly clock: TestClock
-  readonly store: Store<RememberedContact>
+  readonly store: Store<StoredContact>
   /** Everything logged so far, at level trace. */
   readonly log: () => string
   /** The log as objects. */
   readonly logLines: () => Record<string, unknown>[]
   readonly get: (path: string, headers?: Record<string, string | string[]>, method?: string) => Promise<Reply>
-  /** What a caller of the arrangement sends to be known. */
+  /** The credential of a caller of the arrangement. */
   readonly as: (name: string) => { readonly authorization: string }
-  /** Where the callers' file is, when there are callers. */
+  /** The path of the callers file; empty without callers. */
   readonly callersFile: string
 }
 
-/** A caller, as the callers' file has them but for the key. */
+/** An entry of the callers file, without its key. */
 export interface ArrangedCaller {
   readonly name: string
   readonly profile: Profile
@@ -49,33 +49,31 @@ export interface Reply {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  /** The parsed body; tests look into it freely. */
+  /** The parsed body, without a type. */
   // biome-ignore lint/suspicious/noExplicitAny: assertions are the check
   readonly json: () => any
 }
 
 export interface Arrangement {
-  /** On top of what points the service at the sandbox. */
+  /** Further settings. The base URL is that of the sandbox. */
   readonly env?: Readonly<Record<string, string>>
-  /** Who may call; anybody, unless given. */
+  /** The known callers. Without them, anonymous callers are allowed. */
   readonly callers?: readonly ArrangedCaller[]
   readonly clock?: TestClock
-  /** Holds back what must not be told too soon; not at all, unless given. */
-  readonly pause?: (ms: number) => Promise<unknown>
-  /** Milliseconds of a clock that is never set back; the test's clock, unless given. */
-  readonly elapsed?: () => number
-  /** When requests are shed, on top of the usual. */
+  /** The step of padded not-found responses; 1 ms by default. */
+  readonly notFoundStepMs?: number
+  /** Limits of load shedding that differ from the defaults. */
   readonly shedding?: Partial<Config['shedding']>
-  /** Put into every text a fault answers with. */
+  /** A text that every fault of the sandbox includes. */
   readonly faultText?: string
-  /** The key the service has and the sandbox accepts. */
+  /** The token that the service sends and the sandbox accepts. */
   readonly token?: string
 }
 
-/** The real service and the real sandbox, each on a free port of loopback, until the test ends. */
+/** Starts the real service and the real sandbox, each on a free port of loopback, until the test ends. */
 export async function startService(t: Test, arrangement: Arrangement = {}): Promise<RunningService> {
   const { env, callers, clock = createClock(), faultText = 'made-up trouble', token = sandboxToken } = arrangement
-  const { pause = async () => {}, elapsed = clock.now, shedding } = arrangement
+  const { notFoundStepMs = 1, shedding } = arrangement
   const keys = new Map(callers?.map(({ name }) => [name, createKey()]))
   const callersFile = callers ? join(t.testdir(), 'callers.json') : ''
   if (callers) writeFileSync(callersFile, callersJson(callers, keys))
@@ -87,18 +85,23 @@ export async function startService(t: Test, arrangement: Arrangement = {}): Prom
     ...(callers ? { CALLERS_FILE: callersFile } : { DANGEROUSLY_ALLOW_ANONYMOUS: 'true' }),
     CONTACT_REF_KEY: contactRefKey,
     LOG_LEVEL: 'trace',
-    // The clock stands still unless a test moves it, and with it the governor's tokens.
+    // The clock stands still unless a test moves it, so the rate limiter would never allow more calls.
     HILOS_MAX_RPS: '0',
-    // Tests ask more often than people do; those of the limit set it.
+    // Tests send more requests than people do. Tests of the limit set it.
     CALLER_MAX_RPS: '0',
     ...env,
   })
-  const config = { ...usual, shedding: { ...usual.shedding, ...shedding } }
+  const config = {
+    ...usual,
+    access: { ...usual.access, notFoundStepMs },
+    // However busy the machine is, a test sheds no request and has time to connect, unless it says otherwise.
+    hilos: { ...usual.hilos, connectTimeoutMs: 30_000 },
+    shedding: { ...usual.shedding, maxEventLoopDelayMs: 0, ...shedding },
+  }
   const lines: string[] = []
   const logger = createLogger(config.logLevel, { write: (line) => void lines.push(line) })
   const lifecycle = createLifecycle()
-  const seams = { now: clock.now, elapsed, random: () => 0.5, pause }
-  const service = await createService(config, logger, seams, lifecycle)
+  const service = await createService(config, logger, clock, lifecycle)
   const origin = await service.callers.listen({ host: '127.0.0.1', port: 0 })
   lifecycle.serve()
   t.teardown(async () => {
@@ -119,7 +122,7 @@ export async function startService(t: Test, arrangement: Arrangement = {}): Prom
     log: () => lines.join(''),
     logLines: () => lines.map((line) => JSON.parse(line)),
     get: async (path, headers = {}, method = 'GET') => {
-      // Not fetch: that adds headers of its own, `Cache-Control: no-cache` among them where there is an If-None-Match.
+      // fetch would add headers, for example `Cache-Control: no-cache` to a request with If-None-Match.
       const response = await request(`${origin}${path}`, { method: method as 'GET', headers })
       const text = await response.body.text()
       const received = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]))
@@ -128,21 +131,21 @@ export async function startService(t: Test, arrangement: Arrangement = {}): Prom
   }
 }
 
-/** The text of a callers' file. */
+/** The text of a callers file. */
 export function callersJson(callers: readonly ArrangedCaller[], keys: ReadonlyMap<string, string>): string {
   return JSON.stringify({
     callers: callers.map((caller) => ({ ...caller, keySha256: keyHash(keys.get(caller.name) ?? '') })),
   })
 }
 
-/** What is remembered, as text. */
-export function textOf(entries: Iterable<readonly [string, Entry<RememberedContact>]>): string {
+/** The stored contacts as text. */
+export function textOf(entries: Iterable<readonly [string, Entry<StoredContact>]>): string {
   return [...entries]
-    .map(([key, { value, ...rest }]) => `${key} ${value?.packed} ${value?.flowId} ${JSON.stringify(rest)}`)
+    .map(([key, { value, ...rest }]) => `${key} ${value?.serialized} ${value?.flowId} ${JSON.stringify(rest)}`)
     .join('\n')
 }
 
-/** Waits for something that happens behind an answer, such as a refresh. */
+/** Waits for something that happens after a response, such as a refresh in the background. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,18 +1,17 @@
-/** Timers that ring only when their clock is moved to them. */
-export interface TestTimers {
-  /** Milliseconds. */
-  readonly elapsed: () => number
-  readonly schedule: (run: () => void, ms: number) => () => void
-  /** In how many milliseconds each of those armed rings. */
+import type { Clock } from '../../src/common/clock.ts'
+
+/** A clock that moves only when a test moves it, with its timers. Its random number is 0.5. */
+export interface TestTimers extends Clock {
+  /** Milliseconds until each scheduled run. */
   readonly armed: () => number[]
-  /** Moves the clock, and rings what is due on the way, each at its own time. */
+  /** Moves the clock and runs everything that is due on the way, each at its own time. */
   readonly advance: (ms: number) => Promise<void>
 }
 
-/** Lets all that can happen without a timer or a socket happen. */
+/** Resolves when everything has run that needs no timer and no socket. */
 export const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-/** @param startMs as of a process that has been running for a while, unless given */
+/** @param startMs the time at first; by default that of a process that has run for a while */
 export function createTimers(startMs = 1_000_000): TestTimers {
   let ms = startMs
   const timers = new Set<{ readonly at: number; readonly run: () => void }>()
@@ -20,7 +19,9 @@ export function createTimers(startMs = 1_000_000): TestTimers {
     [...timers].filter(({ at }) => at <= end).sort((one, other) => one.at - other.at)[0]
 
   return {
+    now: () => ms,
     elapsed: () => ms,
+    random: () => 0.5,
     schedule: (run, delayMs) => {
       const timer = { at: ms + delayMs, run }
       timers.add(timer)

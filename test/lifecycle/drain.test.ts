@@ -3,40 +3,29 @@ import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { drainable } from '../../src/lifecycle/drain.ts'
+import { createDrain, type DrainOptions } from '../../src/lifecycle/drain.ts'
 import { createLifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { until } from '../harness/service.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
-const lingerMs = 500
-const noDelay = Promise.resolve()
+const idleGraceMs = 500
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
-/** More than any socket holds for somebody who does not read. */
+/** Larger than the buffers of a socket. */
 const large = Buffer.alloc(32 * 1024 * 1024, 'x')
 
-/** A caller's connection, and what it has heard. */
-interface Caller {
-  readonly socket: Socket
-  readonly heard: () => string
-  readonly isClosed: () => boolean
-  /** How many bytes of it the server has read. */
-  readonly bytesRead: () => number
-}
-
-/** A server whose `/slow` answers when told to, in the order of the requests, and timers that ring when told to. */
+/** A server that sends its `/slow` and `/stream` responses when the test says so, in the order of the requests. */
 async function start(t: Test) {
   const timers = createTimers()
-  let ring = () => {}
-  const after = (ms: number) =>
-    new Promise<void>((resolve) => {
-      ring = resolve
-      timers.schedule(resolve, ms)
-    })
+  let lastScheduled = () => {}
+  const schedule = (run: () => void, ms: number) => {
+    lastScheduled = run
+    return timers.schedule(run, ms)
+  }
   const lifecycle = createLifecycle()
   const slow: (() => void)[] = []
   const app = Fastify({ return503OnClosing: false })
-  const drain = drainable(app, lifecycle, after)
-  // Answered before anything else can happen.
+  const drain = createDrain(app, lifecycle, { schedule })
+  // The response is sent in the turn of the event loop in which the request arrives.
   app.get('/quick', (_request, reply) => void reply.send('quick'))
   app.get('/large', async () => large)
   app.get('/slow', async () => {
@@ -55,7 +44,8 @@ async function start(t: Test) {
     app.server.closeAllConnections()
   })
 
-  async function call(text = ''): Promise<Caller> {
+  /** Opens a connection, writes to it, and waits for so many responses. */
+  async function call(text = '', responses = 0) {
     const socket = connect(Number(port), '127.0.0.1').setEncoding('latin1')
     let heard = ''
     socket.on('data', (chunk) => {
@@ -65,202 +55,189 @@ async function start(t: Test) {
     const accepted = once(app.server, 'connection')
     await once(socket, 'connect')
     const [serverSide] = (await accepted) as [Socket]
-    socket.write(text)
-    return { socket, heard: () => heard, isClosed: () => socket.closed, bytesRead: () => serverSide.bytesRead }
+    const say = async (text: string, responses: number) => {
+      socket.write(text)
+      await until(() => heard.split('HTTP/1.1 200').length > responses)
+    }
+    await say(text, responses)
+    return {
+      ...{ socket, say },
+      heard: () => heard,
+      isClosed: () => socket.closed,
+      /** How many bytes the server has read. */
+      bytesRead: () => serverSide.bytesRead,
+    }
   }
 
-  /** Drains, and tells whether that is over. */
-  function drainNow(options: Partial<Parameters<typeof drain>[0]> = {}) {
+  function startDrain(options: Partial<DrainOptions> = {}) {
     let isOver = false
-    const over = drain({ delay: noDelay, lingerMs, ...options }).then(() => {
+    const over = drain({ delay: Promise.resolve(), idleGraceMs, ...options }).then(() => {
       isOver = true
     })
-    return { over, isOver: () => isOver }
+    return { over, isOver: () => isOver, stoppedListening: until(() => !app.server.listening) }
   }
 
-  /** Lets a linger pass, and what it leads to happen. */
-  async function linger(ms = lingerMs): Promise<void> {
-    await settled()
+  /** Moves the clock, and waits for the effects. */
+  async function advance(ms = idleGraceMs): Promise<void> {
     await timers.advance(ms)
     for (let turn = 0; turn < 5; turn += 1) await settled()
   }
-  return { app, lifecycle, slow, call, drainNow, linger, ringNow: () => ring() }
+  return { app, lifecycle, slow, call, startDrain, advance, runLastScheduled: () => lastScheduled() }
 }
 
-const answered = (caller: Caller, count = 1) => until(() => caller.heard().split('HTTP/1.1 200').length > count)
-const isListening = ({ server }: { server: { listening: boolean } }) => server.listening
 const closes = /\r\nconnection: close\r\n/i
 
-t.test('requests in flight, when they come and go, are counted', async (t) => {
+t.test('requests in flight are counted until they are answered or their caller disconnects', async (t) => {
   const { lifecycle, slow, call } = await start(t)
+  const untilInFlight = (count: number) => until(() => lifecycle.requestsInFlight() === count)
   const caller = await call(get('/slow') + get('/slow'))
   await until(() => slow.length === 2)
   t.equal(lifecycle.requestsInFlight(), 2)
   slow[0]?.()
-  await answered(caller)
-  await until(() => lifecycle.requestsInFlight() === 1)
+  await caller.say('', 1)
+  await untilInFlight(1)
   caller.socket.destroy()
-  await until(() => lifecycle.requestsInFlight() === 0)
+  await untilInFlight(0)
   const leaver = await call(get('/slow') + get('/slow') + get('/quick'))
-  await until(() => lifecycle.requestsInFlight() === 3)
+  await untilInFlight(3)
   leaver.socket.destroy()
-  await until(() => lifecycle.requestsInFlight() === 0)
-  const misled = await call('GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n')
-  await until(() => misled.heard().includes('400'))
-  await until(() => lifecycle.requestsInFlight() === 0)
+  await untilInFlight(0)
+  const malformed = await call('GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n')
+  await until(() => malformed.heard().includes('400'))
+  await untilInFlight(0)
+  t.pass()
 })
 
-t.test('a server, until it drains, keeps connections', async (t) => {
-  const { call } = await start(t)
-  const caller = await call(get('/quick'))
-  await answered(caller)
-  caller.socket.write(get('/quick'))
-  await answered(caller, 2)
-  t.notMatch(caller.heard(), closes)
-})
-
-t.test('a server, while the delay lasts, takes new work and closes each connection after its answer', async (t) => {
-  const { app, lifecycle, slow, call, drainNow, linger } = await start(t)
-  const kept = await call(get('/quick'))
-  await answered(kept)
+t.test('during the delay requests are accepted, and each connection is closed after its response', async (t) => {
+  const { app, lifecycle, slow, call, startDrain, advance } = await start(t)
+  const kept = await call(get('/quick'), 1)
+  t.notMatch(kept.heard(), closes)
   const inFlight = await call(get('/slow'))
   await until(() => slow.length === 1)
   const delay = Promise.withResolvers<void>()
-  const { over, isOver } = drainNow({ delay: delay.promise })
+  const { over, isOver, stoppedListening } = startDrain({ delay: delay.promise })
   t.equal(lifecycle.state(), 'draining')
   slow[0]?.()
-  kept.socket.write(get('/quick'))
+  await kept.say(get('/quick'), 2)
   const newcomer = await call(get('/quick'))
   await until(() => [kept, inFlight, newcomer].every(({ isClosed }) => isClosed()))
   for (const { heard } of [kept, inFlight, newcomer]) t.match(heard(), closes)
   const idle = await call()
-  await linger(60_000)
-  t.ok(isListening(app))
-  t.notOk(idle.isClosed())
-  t.notOk(isOver())
+  await advance(60_000)
+  t.ok(app.server.listening)
+  t.notOk(idle.isClosed() || isOver())
   delay.resolve()
-  await until(() => !isListening(app))
+  await stoppedListening
   t.notOk(idle.isClosed())
-  await linger()
+  await advance()
   await over
   await until(idle.isClosed)
 })
 
-t.test(
-  'a connection, when it carries nothing for a linger, is closed; when a request comes, after its answer',
-  async (t) => {
-    const { app, call, drainNow, linger } = await start(t)
-    const neverUsed = await call()
-    const idle = await call(get('/quick'))
-    const late = await call(get('/quick'))
-    await Promise.all([answered(idle), answered(late)])
-    const { over } = drainNow()
-    await until(() => !isListening(app))
-    await linger(lingerMs - 1)
-    t.notOk(neverUsed.isClosed() || idle.isClosed())
-    late.socket.write(get('/quick'))
-    await answered(late, 2)
-    t.match(late.heard(), closes)
-    await linger(1)
-    await over
-    await until(() => neverUsed.isClosed() && idle.isClosed() && late.isClosed())
-  },
-)
+t.test('an idle connection is closed after the grace, and one that gets a request after the response', async (t) => {
+  const { call, startDrain, advance } = await start(t)
+  const [unused, idle, late] = [await call(), await call(get('/quick'), 1), await call(get('/quick'), 1)]
+  const { over, stoppedListening } = startDrain()
+  await stoppedListening
+  await advance(idleGraceMs - 1)
+  t.notOk(unused.isClosed() || idle.isClosed())
+  await late.say(get('/quick'), 2)
+  t.match(late.heard(), closes)
+  await advance(1)
+  await over
+  await until(() => unused.isClosed() && idle.isClosed() && late.isClosed())
+})
 
-t.test('a request, when it arrives in parts meanwhile, is waited for as long as it grows', async (t) => {
-  const { app, call, drainNow, linger } = await start(t)
+t.test('a request that arrives in parts is waited for as long as bytes arrive', async (t) => {
+  const { call, startDrain, advance } = await start(t)
   const [slowly, stalled] = [await call('GET /qu'), await call('GET /qu')]
   await until(() => slowly.bytesRead() === 7 && stalled.bytesRead() === 7)
-  const { over } = drainNow()
-  await until(() => !isListening(app))
+  const { over, stoppedListening } = startDrain()
+  await stoppedListening
   slowly.socket.write('ick HTTP/1.1\r\n')
   await until(() => slowly.bytesRead() > 7)
-  await linger()
+  await advance()
   await until(stalled.isClosed)
   slowly.socket.write('Host: a\r\n\r\n')
   await until(slowly.isClosed)
   t.match(slowly.heard(), /^HTTP\/1\.1 200 .*\r\nconnection: close\r\n/is)
-  await linger()
+  await advance()
   await over
 })
 
-t.test('a request, when it comes while the process is busy, is read before its connection is given up', async (t) => {
-  const { app, call, drainNow, linger, ringNow } = await start(t)
-  const caller = await call(get('/quick'))
-  await answered(caller)
-  const { over } = drainNow()
-  await until(() => !isListening(app))
-  await linger(lingerMs - 1)
+t.test('a request that arrives while the process is busy is read before its connection is checked', async (t) => {
+  const { call, startDrain, advance, runLastScheduled } = await start(t)
+  const caller = await call(get('/quick'), 1)
+  const { over, stoppedListening } = startDrain()
+  await stoppedListening
+  await advance(idleGraceMs - 1)
   caller.socket.write(get('/quick'))
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
-  ringNow()
+  runLastScheduled()
   await over
   await until(caller.isClosed)
   t.match(caller.heard().split('HTTP/1.1 200')[2], closes)
 })
 
-t.test('a server, when nothing may linger, closes at once whatever waits for no answer', async (t) => {
-  const { slow, call, drainNow } = await start(t)
-  const others = [await call(), await call('GET /qu'), await call(get('/quick'))]
-  await until(() => others[1]?.bytesRead() === 7)
-  await answered(others[2] as Caller)
+t.test('without a grace every connection without a request in flight is closed at once', async (t) => {
+  const { slow, call, startDrain } = await start(t)
+  const partial = await call('GET /qu')
+  await until(() => partial.bytesRead() === 7)
+  const others = [partial, await call(), await call(get('/quick'), 1)]
   const inFlight = await call(get('/slow'))
   await until(() => slow.length === 1)
-  const draining = drainNow({ lingerMs: 0 })
+  const { over, isOver } = startDrain({ idleGraceMs: 0 })
   await until(() => others.every(({ isClosed }) => isClosed()))
-  t.notOk(inFlight.isClosed() || draining.isOver())
+  t.notOk(inFlight.isClosed() || isOver())
   slow[0]?.()
-  await draining.over
+  await over
   await until(inFlight.isClosed)
   t.match(inFlight.heard(), /\r\n\r\nslow$/)
 })
 
-for (const [lingers, options, lookMs] of [
-  ['after a linger', { lingerMs }, lingerMs],
-  ['soon, where none may linger', { lingerMs: 0 }, 50],
-] as const)
-  t.test(
-    `an answer, when it began before the drain, is finished, and its connection is closed ${lingers}`,
-    async (t) => {
-      const { slow, call, drainNow, linger } = await start(t)
-      const caller = await call(get('/stream'))
-      await until(() => caller.heard().includes('begun'))
-      const draining = drainNow(options)
-      await linger(10 * lookMs)
-      t.notOk(caller.isClosed())
-      slow[0]?.()
-      await until(() => caller.heard().endsWith('0\r\n\r\n'))
-      t.notMatch(caller.heard(), closes)
-      await linger(2 * lookMs)
-      await draining.over
-      await until(caller.isClosed)
-    },
-  )
+for (const [options, checkMs] of [
+  [{ idleGraceMs }, idleGraceMs],
+  [{ idleGraceMs: 0 }, 50],
+] as const) {
+  t.test(`a response that began before the drain is completed (grace ${options.idleGraceMs} ms)`, async (t) => {
+    const { slow, call, startDrain, advance } = await start(t)
+    const caller = await call(get('/stream'))
+    await until(() => caller.heard().includes('begun'))
+    const { over } = startDrain(options)
+    await advance(10 * checkMs)
+    t.notOk(caller.isClosed())
+    slow[0]?.()
+    await until(() => caller.heard().endsWith('0\r\n\r\n'))
+    t.notMatch(caller.heard(), closes)
+    await advance(2 * checkMs)
+    await over
+    await until(caller.isClosed)
+  })
 
-for (const options of [{ lingerMs }, { lingerMs: 0 }])
-  t.test(`a slow reader, when the answer is ended but not sent, gets all of it (${options.lingerMs} ms)`, async (t) => {
-    const { lifecycle, call, drainNow, linger } = await start(t)
+  t.test(`a slow reader gets the whole response (grace ${options.idleGraceMs} ms)`, async (t) => {
+    const { lifecycle, call, startDrain, advance } = await start(t)
     const reader = await call()
     reader.socket.pause().write(get('/large'))
     await until(() => lifecycle.requestsInFlight() === 1)
-    await linger(0)
-    const draining = drainNow(options)
-    await linger(3 * lingerMs)
-    t.notOk(draining.isOver())
+    await advance(0)
+    const { over, isOver } = startDrain(options)
+    await advance(3 * idleGraceMs)
+    t.notOk(isOver())
     t.equal(lifecycle.requestsInFlight(), 1)
     reader.socket.resume()
     await until(() => reader.heard().length > large.length)
-    await linger(2 * lingerMs)
-    await draining.over
+    await advance(2 * idleGraceMs)
+    await over
     t.match(reader.heard().slice(0, 200), /^HTTP\/1\.1 200 /)
     t.ok(reader.heard().endsWith('x'.repeat(1000)))
   })
+}
 
-t.test('requests, when they wait behind one another on a connection, are all answered before it closes', async (t) => {
-  const { slow, call, drainNow } = await start(t)
+t.test('all pipelined requests are answered before their connection is closed', async (t) => {
+  const { slow, call, startDrain } = await start(t)
   const caller = await call(get('/slow') + get('/slow'))
   await until(() => slow.length === 2)
-  const { over } = drainNow()
+  const { over } = startDrain()
   caller.socket.write(get('/slow'))
   await until(() => slow.length === 3)
   for (const answer of slow) answer()
@@ -273,11 +250,11 @@ t.test('requests, when they wait behind one another on a connection, are all ans
   t.match(third, /\r\n\r\nslow$/)
 })
 
-t.test('a server, when it never listened or was drained before, is drained at once', async (t) => {
+t.test('a server that never listened is drained at once, also a second time', async (t) => {
   const app = Fastify()
-  const drain = drainable(app, createLifecycle())
-  await drain({ delay: noDelay, lingerMs })
-  await drain({ delay: noDelay, lingerMs: 0 })
+  const drain = createDrain(app, createLifecycle())
+  await drain({ delay: Promise.resolve(), idleGraceMs })
+  await drain({ delay: Promise.resolve(), idleGraceMs: 0 })
   await app.close()
   t.pass()
 })

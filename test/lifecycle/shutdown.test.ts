@@ -2,104 +2,81 @@ import { EventEmitter } from 'node:events'
 import t from 'tap'
 import type { DrainOptions } from '../../src/lifecycle/drain.ts'
 import { createLifecycle } from '../../src/lifecycle/lifecycle.ts'
-import { stopOnSignals } from '../../src/lifecycle/shutdown.ts'
+import { shutDownOnSignals } from '../../src/lifecycle/shutdown.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
-/** A process that only hears and notes, serving unless told otherwise, whose service closes when `closed` says so. */
+/** A process that only records, in the state `serving` by default. Its service is closed when `closed` resolves. */
 function start({ serving = true } = {}) {
   const lines: string[] = []
-  const timers = createTimers()
+  const clock = createTimers()
   const lifecycle = createLifecycle()
   if (serving) lifecycle.serve()
   const closed = Promise.withResolvers<void>()
   const drains: DrainOptions[] = []
-  let delayIsOver = false
+  let isDelayOver = false
   const exits: unknown[] = []
   const fake = Object.assign(new EventEmitter(), { exit: (status: number) => void exits.push(status) })
-  stopOnSignals(fake as unknown as NodeJS.Process, {
+  shutDownOnSignals(fake as unknown as NodeJS.Process, {
     logger: createLogger('info', { write: (line) => void lines.push(line) }),
-    lifecycle,
-    drainDelayMs: 3000,
-    lingerMs: 500,
-    timeoutMs: 10_000,
+    ...{ lifecycle, clock, drainDelayMs: 3000, idleGraceMs: 500, timeoutMs: 10_000 },
     close: async (drain) => {
       drains.push(drain)
       void drain.delay.then(() => {
-        delayIsOver = true
+        isDelayOver = true
       })
       await closed.promise
     },
-    after: (ms) => new Promise<void>((resolve) => timers.schedule(resolve, ms)),
   })
+  /** Emits an event. */
+  const emit = async (event: string, value: unknown = event) => {
+    fake.emit(event, value)
+    await settled()
+  }
+  const finish = async () => {
+    closed.resolve()
+    await settled()
+  }
   return {
-    lifecycle,
-    advance: timers.advance,
-    closed,
-    drains,
-    exits,
-    delayIsOver: () => delayIsOver,
+    ...{ lifecycle, advance: clock.advance, closed, finish, drains, exits, emit },
+    isDelayOver: () => isDelayOver,
     lines: () => lines.map((line) => JSON.parse(line)),
-    hears: async (event: string, what: unknown = event) => {
-      fake.emit(event, what)
-      await settled()
-    },
   }
 }
 
-t.test('the process, on SIGTERM, drains with the delay and ends with 0 when all is closed', async (t) => {
-  const { hears, advance, delayIsOver, lifecycle, drains, closed, exits, lines } = start()
-  await hears('SIGTERM')
-  t.equal(lifecycle.state(), 'draining')
-  t.match(drains, [{ lingerMs: 500 }])
-  await advance(2999)
-  t.notOk(delayIsOver())
-  await advance(1)
-  t.ok(delayIsOver())
-  t.strictSame(exits, [])
-  closed.resolve()
-  await settled()
-  t.strictSame(exits, [0])
-  t.match(lines(), [
-    { level: 30, msg: 'stopping', signal: 'SIGTERM', delayMs: 3000 },
-    { level: 30, msg: 'stopped', cut: 0 },
-  ])
+t.test('each signal and each uncaught error drains the service once', async (t) => {
+  const uncaught = { level: 60, msg: 'stopping after an uncaught error', err: { type: 'Error' } }
+  const onSignal = (signal: string, delayMs: number) => ({ level: 30, msg: 'stopping', signal, delayMs })
+  for (const [event, serving, delayMs, idleGraceMs, status, line] of [
+    ['SIGTERM', true, 3000, 500, 0, onSignal('SIGTERM', 3000)],
+    ['SIGTERM', false, 0, 500, 0, onSignal('SIGTERM', 0)],
+    ['SIGINT', true, 0, 0, 0, onSignal('SIGINT', 0)],
+    ['SIGHUP', true, 0, 0, 0, onSignal('SIGHUP', 0)],
+    ['uncaughtException', true, 0, 0, 1, uncaught],
+    ['unhandledRejection', true, 0, 0, 1, uncaught],
+  ] as const) {
+    const { emit, advance, isDelayOver, lifecycle, drains, finish, exits, lines } = start({ serving })
+    await emit(event, status === 1 ? new Error('canary') : event)
+    for (const later of ['SIGTERM', 'SIGINT', 'SIGHUP']) await emit(later)
+    t.equal(lifecycle.state(), 'draining', event)
+    t.match(drains, [{ idleGraceMs }])
+    await advance(delayMs - 1)
+    t.equal(isDelayOver(), delayMs === 0)
+    await advance(1)
+    t.ok(isDelayOver())
+    t.strictSame([drains.length, exits], [1, []])
+    await finish()
+    t.strictSame(exits, [status])
+    t.match(lines(), [line, { level: 30, msg: 'stopped', cut: 0 }])
+    t.equal(lines().length, 2)
+  }
 })
 
-for (const signal of ['SIGINT', 'SIGHUP'])
-  t.test(`the process, on ${signal}, waits for no load balancer`, async (t) => {
-    const { hears, delayIsOver, drains, closed, exits, lines } = start()
-    await hears(signal)
-    t.ok(delayIsOver())
-    t.match(drains, [{ lingerMs: 0 }])
-    closed.resolve()
-    await settled()
-    t.strictSame(exits, [0])
-    t.match(lines()[0], { msg: 'stopping', signal, delayMs: 0 })
-  })
-
-t.test('the process, on SIGTERM before it serves, waits for no load balancer', async (t) => {
-  const { hears, delayIsOver, lines } = start({ serving: false })
-  await hears('SIGTERM')
-  t.ok(delayIsOver())
-  t.match(lines(), [{ msg: 'stopping', delayMs: 0 }])
-})
-
-t.test('signals, when they follow one another, change nothing', async (t) => {
-  const { hears, delayIsOver, drains, exits, lines } = start()
-  await hears('SIGTERM')
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) await hears(signal)
-  t.notOk(delayIsOver())
-  t.equal(drains.length, 1)
-  t.equal(lines().length, 1)
-  t.strictSame(exits, [])
-})
-
-t.test('the process, at the limit, ends with 1 and says how many requests it cuts', async (t) => {
-  const { hears, advance, lifecycle, exits, lines } = start()
+t.test('at the timeout the exit status is 1, and the log says how many requests are cut', async (t) => {
+  const { emit, advance, lifecycle, exits, lines } = start()
   lifecycle.requestBegan()
   lifecycle.requestBegan()
-  await hears('SIGTERM')
+  await emit('SIGTERM')
   await advance(9999)
   t.strictSame(exits, [])
   await advance(1)
@@ -107,51 +84,25 @@ t.test('the process, at the limit, ends with 1 and says how many requests it cut
   t.match(lines().slice(1), [{ level: 50, msg: 'stopped', cut: 2 }])
 })
 
-for (const event of ['uncaughtException', 'unhandledRejection'])
-  t.test(`the process, on an ${event}, logs it once, drains without delay and ends with 1`, async (t) => {
-    const { hears, delayIsOver, drains, lifecycle, closed, exits, lines } = start()
-    await hears(event, new Error('canary'))
-    t.equal(lifecycle.state(), 'draining')
-    t.ok(delayIsOver())
-    t.match(drains, [{ lingerMs: 0 }])
-    await hears('SIGTERM')
-    closed.resolve()
-    await settled()
-    t.strictSame(exits, [1])
-    t.match(lines(), [
-      { level: 60, msg: 'stopping after an error nobody caught', err: { type: 'Error' } },
-      { level: 30, msg: 'stopped', cut: 0 },
-    ])
-    t.equal(lines().length, 2)
-  })
-
-t.test('an error nobody caught, when it comes during a drain, ends the delay and not the drain', async (t) => {
-  const { hears, advance, delayIsOver, drains, closed, exits, lines } = start()
-  await hears('SIGTERM')
+t.test('an uncaught error during the drain ends the delay but not the drain', async (t) => {
+  const { emit, advance, isDelayOver, drains, finish, exits, lines } = start()
+  await emit('SIGTERM')
   await advance(1000)
-  await hears('uncaughtException', new Error('canary'))
-  t.ok(delayIsOver())
-  await hears('unhandledRejection', 'canary')
-  t.equal(drains.length, 1)
-  t.strictSame(exits, [])
-  closed.resolve()
-  await settled()
+  await emit('uncaughtException', new Error('canary'))
+  t.ok(isDelayOver())
+  await emit('unhandledRejection', 'canary')
+  t.strictSame([drains.length, exits.length], [1, 0])
+  await finish()
   t.strictSame(exits, [1])
-  t.strictSame(
-    lines().map(({ level, msg }) => [level, msg]),
-    [
-      [30, 'stopping'],
-      [60, 'stopping after an error nobody caught'],
-      [50, 'another error nobody caught'],
-      [30, 'stopped'],
-    ],
-  )
+  const logged = lines().map(({ level, msg }) => `${level} ${msg}`)
+  const messages = ['30 stopping', '60 stopping after an uncaught error', '50 another uncaught error', '30 stopped']
+  t.strictSame(logged, messages)
 })
 
-t.test('the process, when its service cannot be closed, says so and ends with 1', async (t) => {
-  const { hears, closed, exits, lines } = start()
+t.test('a service that cannot be closed is logged, and the exit status is 1', async (t) => {
+  const { emit, closed, exits, lines } = start()
   closed.reject(new TypeError('canary'))
-  await hears('SIGTERM')
+  await emit('SIGTERM')
   t.strictSame(exits, [1])
-  t.match(lines().slice(1), [{ level: 50, msg: 'stopped out of order', err: { type: 'TypeError' } }])
+  t.match(lines().slice(1), [{ level: 50, msg: 'shutdown failed', err: { type: 'TypeError' } }])
 })

@@ -1,146 +1,72 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { mock } from 'node:test'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
-import { shedLoad } from '../../src/plugins/load-shedding.ts'
-import { type Reply, type RunningService, startService, until } from '../harness/service.ts'
-import { settled } from '../harness/timers.ts'
+import { createMemoryBrake, type LoadSheddingOptions, shedLoad } from '../../src/plugins/load-shedding.ts'
+import { createClock } from '../harness/clock.ts'
+import { type Reply, startService, until } from '../harness/service.ts'
+import { createTimers } from '../harness/timers.ts'
 
 const path = `/execution-contacts/${documentIds.ready}`
 const origin = 'https://support.example'
 
-/** Asks until the answer has this status. */
-async function untilStatus({ get }: RunningService, status: number): Promise<Reply> {
-  for (;;) {
-    const reply = await get(path, { origin })
-    if (reply.status === status) return reply
-  }
-}
-
-/** Holds the event loop for this long. */
+/** Stops the event loop for this long. */
 function block(ms: number): void {
-  const endMs = performance.now() + ms
-  while (performance.now() < endMs) {}
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
-/** Makes every turn of the event loop take this long. @returns how to stop it */
-function keepBusy(ms: number): () => void {
-  let next = setImmediate(turn)
-  function turn() {
-    block(ms)
-    next = setImmediate(turn)
+t.test('requests are shed while the event loop is late, and probes are not', async (t) => {
+  const timers = createTimers()
+  const { get, sandbox, service, logLines } = await startService(t, {
+    env: { CORS_ORIGINS: origin },
+    clock: createClock(undefined, { schedule: timers.schedule }),
+    shedding: { sampleMs: 250, maxEventLoopDelayMs: 50 },
+  })
+  const untilStatus = async (status: number): Promise<Reply> => {
+    const reply = await get(path, { origin })
+    return reply.status === status ? reply : untilStatus(status)
   }
-  return () => clearImmediate(next)
-}
-
-/** What a refusal has to be, whatever the reason. */
-function checkRefusal(t: Test, running: RunningService, reply: Reply, reason: string): void {
+  await untilStatus(200)
+  const asked = sandbox.requests.length
+  const busy = setInterval(() => block(100), 1)
+  t.teardown(() => clearInterval(busy))
+  const reply = await untilStatus(503)
+  const preflight = { origin, 'access-control-request-method': 'GET' }
+  t.equal((await get(path, preflight, 'OPTIONS')).status, 204, 'a page can still send its preflight')
+  t.equal((await get('/nowhere')).json().code, 'overloaded', 'the target is not looked at')
+  t.equal((await service.operators?.inject('/livez'))?.statusCode, 200)
+  const metrics = await service.operators?.inject('/metrics')
+  t.match(metrics?.body, /^hilos_bff_requests_shed_total\{reason="event-loop-delay"\} [1-9]/m)
+  clearInterval(busy)
   t.match(reply.json(), { code: 'overloaded', status: 503, retryable: true, retryAfterSeconds: 2, instance: path })
+  const { requestId } = reply.json()
   t.match(Object.fromEntries(reply.headers), {
     'retry-after': '2',
     'cache-control': 'no-store',
     'content-type': 'application/problem+json',
     'x-content-type-options': 'nosniff',
     'access-control-allow-origin': origin,
-    'x-request-id': reply.json().requestId,
+    'x-request-id': requestId,
   })
-  const line = running.logLines().find(({ requestId }) => requestId === reply.json().requestId)
-  t.match(line, { level: 40, msg: 'answered', status: 503, err: { code: 'overloaded', reason } })
-}
-
-const linesAbout = (running: RunningService) =>
-  running.logLines().filter(({ msg }) => /^requests are (shed|taken again)$/.test(String(msg)))
-
-t.test(
-  'requests, while the event loop lags, are turned away at the door, probes are not, and all is well when it is over',
-  async (t) => {
-    const running = await startService(t, {
-      env: { CORS_ORIGINS: origin },
-      shedding: { sampleMs: 250, maxEventLoopDelayMs: 50, quietMs: 500 },
-    })
-    await untilStatus(running, 200)
-    const asked = running.sandbox.requests.length
-    const stop = keepBusy(100)
-    t.teardown(stop)
-    const refused = await untilStatus(running, 503)
-    const preflight = { origin, 'access-control-request-method': 'GET' }
-    t.equal((await running.get(path, preflight, 'OPTIONS')).status, 204, 'pages may still ask whether they may ask')
-    t.equal((await running.get('/nowhere')).json().code, 'overloaded', 'nothing is looked at')
-    t.equal((await running.service.operators?.inject('/livez'))?.statusCode, 200)
-    const metrics = await running.service.operators?.inject('/metrics')
-    t.match(metrics?.body, /^hilos_bff_requests_shed_total\{reason="event-loop-delay"\} [1-9]/m)
-    stop()
-    checkRefusal(t, running, refused, 'event-loop-delay')
-    t.equal((await untilStatus(running, 200)).headers.get('access-control-allow-origin'), origin)
-    t.equal(running.sandbox.requests.length, asked)
-    while (linesAbout(running).length < 2) await running.get(path)
-    t.match(linesAbout(running).slice(0, 2), [
-      { level: 40, reason: 'event-loop-delay', msg: 'requests are shed' },
-      { level: 30, reason: 'event-loop-delay', msg: 'requests are taken again' },
-    ])
-  },
-)
-
-t.test('requests, while memory is short, are turned away for as long as may be, and then no longer', async (t) => {
-  const running = await startService(t, {
-    env: { CORS_ORIGINS: origin },
-    // What it has already is more than it may have, and it may well grow.
-    shedding: { sampleMs: 50, maxEventLoopDelayMs: 0, memoryLimitBytes: 1, longestMemorySpellMs: 60_000 },
-  })
-  checkRefusal(t, running, await untilStatus(running, 503), 'memory')
-  t.equal((await running.service.operators?.inject('/livez'))?.statusCode, 200)
-  running.clock.advance(60_000)
-  t.match((await untilStatus(running, 200)).json(), { id: documentIds.ready })
+  t.equal((await untilStatus(200)).headers.get('access-control-allow-origin'), origin)
+  t.equal(sandbox.requests.length, asked)
+  await timers.advance(10_000)
+  const reason = 'event-loop-delay'
+  const lines = logLines().filter((line) => line.requestId === requestId || /shedding/.test(String(line.msg)))
+  t.match(lines, [
+    { level: 40, reason, msg: 'shedding requests' },
+    { level: 40, msg: 'answered', status: 503, err: { code: 'overloaded', reason } },
+    { level: 30, reason, msg: 'no longer shedding requests' },
+  ])
 })
 
-t.test('requests, while there is memory enough, are answered', async (t) => {
-  const running = await startService(t, {
-    shedding: { sampleMs: 50, maxEventLoopDelayMs: 0, memoryLimitBytes: process.memoryUsage.rss() * 2 },
-  })
-  const statuses = new Set<number>()
-  const startedMs = performance.now()
-  while (performance.now() - startedMs < 200) statuses.add((await running.get(path)).status)
-  t.strictSame([...statuses], [200])
-  t.strictSame(linesAbout(running), [])
-})
-
-t.test('requests, when the start took long, are not turned away for it', async (t) => {
-  const app = Fastify()
-  t.teardown(() => app.close())
-  await shedLoad(app, {
-    ...{ sampleMs: 1000, maxEventLoopDelayMs: 250, elapsed: () => 0 },
-    ...{ memoryLimitBytes: null, memoryShare: 0.9, longestMemorySpellMs: 0, onShed: () => t.fail('shed') },
-  })
-  app.get('/', (_request, reply) => reply.send('here'))
-  await app.ready()
-  block(1100)
-  await until(() => app.isUnderPressure())
-  const { status } = await fetch(await app.listen({ host: '127.0.0.1', port: 0 }))
-  t.equal(status, 200)
-})
-
-t.test('requests, when memory is short before anybody listens, are turned away all the same', async (t) => {
-  const app = Fastify()
-  t.teardown(() => app.close())
-  const shed: string[] = []
-  const memoryLimitBytes = process.memoryUsage.rss()
-  await shedLoad(app, {
-    ...{ sampleMs: 20, maxEventLoopDelayMs: 0, elapsed: () => 0, onShed: (reason) => shed.push(reason) },
-    ...{ memoryLimitBytes, memoryShare: 0.8, longestMemorySpellMs: 1 },
-  })
-  app.get('/', (_request, reply) => reply.send('here'))
-  // The first look is a moment away, and comes only when the event loop turns.
-  while (shed.length === 0) {
-    await app.inject('/')
-    await settled()
-  }
-  t.strictSame(shed, ['memory'])
-  t.ok(app.memoryUsage().heapUsed < memoryLimitBytes * 0.8, 'by what the process holds, not by its heap')
-})
-
-t.test('connections, while they are dropped because there are too many, are told of at both ends', async (t) => {
-  const { service, origin, logLines } = await startService(t, { shedding: { quietMs: 500 } })
+t.test('dropped connections are counted and logged', async (t) => {
+  const timers = createTimers()
+  const clock = createClock(undefined, { schedule: timers.schedule })
+  const { service, origin, logLines } = await startService(t, { clock })
   service.callers.server.maxConnections = 1
   const { port, hostname } = new URL(origin)
   const open = async () => {
@@ -152,10 +78,156 @@ t.test('connections, while they are dropped because there are too many, are told
   await open()
   for (const _ of [1, 2, 3]) await once(await open(), 'close')
   t.match((await service.operators?.inject('/metrics'))?.body, /^hilos_bff_connections_dropped_total 3$/m)
-  const told = () => logLines().filter(({ reason }) => reason === 'max-connections')
-  await until(() => told().length >= 2)
-  t.match(told().slice(0, 2), [
-    { level: 40, msg: 'connections are dropped' },
-    { level: 30, msg: 'connections are taken again', times: Number },
+  await timers.advance(10_000)
+  const lines = logLines().filter(({ reason }) => reason === 'max-connections')
+  t.match(lines, [
+    { level: 40, msg: 'dropping connections' },
+    { level: 30, msg: 'no longer dropping connections', times: 3 },
   ])
+})
+
+/** Replaces intervals, so that a server samples when the test says so. */
+function mockIntervals(t: Test): { sample: () => void } {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  return { sample: () => mock.timers.tick(1000) }
+}
+
+/** A server that sheds load. By default both limits are off. */
+async function start(t: Test, options: Partial<LoadSheddingOptions> = {}) {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const shed: string[] = []
+  shedLoad(app, {
+    ...{ sampleMs: 1000, maxEventLoopDelayMs: 0, memoryLimitBytes: null, memoryShare: 0.8, longestMemoryBurstMs: 1 },
+    ...{ quietMs: 1, clock: createClock(), onShed: (reason) => shed.push(reason), ...options },
+  })
+  app.get('/', (_request, reply) => reply.send('here'))
+  await app.ready()
+  /** Why a request is shed; undefined when it is not. */
+  const reason = async () => {
+    const { statusCode } = await app.inject('/')
+    const [reason] = shed.splice(0)
+    t.equal(statusCode, reason === undefined ? 200 : 500)
+    return reason
+  }
+  return { app, reason, listen: () => app.listen({ host: '127.0.0.1', port: 0 }) }
+}
+
+/** Resolves when a histogram of the event loop delay that starts now has a value. */
+async function untilMeasured(): Promise<void> {
+  const delays = monitorEventLoopDelay({ resolution: 10 })
+  delays.enable()
+  await until(() => delays.count > 0)
+  delays.disable()
+}
+
+t.test('no request is shed before the server listens, and a long start is no event loop delay', async (t) => {
+  const { sample } = mockIntervals(t)
+  const { reason, listen } = await start(t, { maxEventLoopDelayMs: 100 })
+  const unready = await start(t, { maxEventLoopDelayMs: 1, memoryLimitBytes: 1 })
+  await untilMeasured()
+  block(1000)
+  sample()
+  t.equal(await unready.reason(), undefined)
+  await listen()
+  await untilMeasured()
+  sample()
+  t.equal(await reason(), undefined)
+})
+
+t.test('the mean delay of the event loop counts, until the next sample', async (t) => {
+  const { sample } = mockIntervals(t)
+  const { reason, listen } = await start(t, { maxEventLoopDelayMs: 50 })
+  await listen()
+  block(300)
+  sample()
+  t.equal(await reason(), undefined, 'the first sample does not count')
+  block(300)
+  t.equal(await reason(), undefined, 'until the next sample')
+  sample()
+  t.equal(await reason(), 'event-loop-delay', 'the event loop had no turn to measure')
+  await untilMeasured()
+  block(1000)
+  await untilMeasured()
+  sample()
+  t.equal(await reason(), 'event-loop-delay')
+  // A busy machine can be late again, but not several times in a row.
+  let tries = 0
+  do {
+    await untilMeasured()
+    t.equal(await reason(), 'event-loop-delay')
+    sample()
+    tries += 1
+  } while (await reason())
+  t.ok(tries < 5, 'older delays do not count')
+})
+
+t.test('each limit can be off, and the event loop is named first', async (t) => {
+  const { sample } = mockIntervals(t)
+  const rss = process.memoryUsage.rss()
+  t.ok(process.memoryUsage().heapUsed < rss * 0.8, 'the resident memory counts, not the heap')
+  for (const [options, expected] of [
+    [{}, undefined],
+    [{ memoryLimitBytes: rss * 4 }, undefined],
+    [{ memoryLimitBytes: rss }, 'memory'],
+    [{ maxEventLoopDelayMs: 1, memoryLimitBytes: rss }, 'event-loop-delay'],
+  ] as const) {
+    const { reason, listen } = await start(t, options)
+    await listen()
+    sample()
+    block(50)
+    sample()
+    t.equal(await reason(), expected)
+  }
+})
+
+t.test('sampling ends when the server is closed', async (t) => {
+  const { sample } = mockIntervals(t)
+  let samples = 0
+  const elapsed = () => {
+    samples += 1
+    return 0
+  }
+  const { app, listen } = await start(t, { memoryLimitBytes: 1, clock: { elapsed } })
+  await listen()
+  sample()
+  t.ok(samples > 0)
+  await app.close()
+  samples = 0
+  sample()
+  t.equal(samples, 0)
+})
+
+/** Says for each resident set size, in a process that may have 1000 bytes, whether memory is short 5 s at a time. */
+function createBrake() {
+  const clock = createClock()
+  const isShort = createMemoryBrake({ memoryLimitBytes: 1000, memoryShare: 0.9, longestMemoryBurstMs: 5000, clock })
+  return (afterMs: number, rssBytes: number) => {
+    clock.advance(afterMs)
+    return isShort(rssBytes)
+  }
+}
+
+t.test('memory is short beyond the share of the limit', async (t) => {
+  for (const bytes of [0, 900, 901, 1001]) t.equal(createBrake()(0, bytes), bytes > 900, String(bytes))
+})
+
+t.test('memory that stays short for the longest burst is what the process needs', async (t) => {
+  const after = createBrake()
+  t.strictSame([after(0, 920), after(4999, 910), after(1, 920)], [true, true, false])
+  // Now it is short beyond half of the rest.
+  t.strictSame([after(0, 960), after(0, 961), after(4999, 970), after(1, 970)], [false, true, true, false])
+  t.strictSame([after(0, 985), after(0, 986)], [false, true])
+})
+
+t.test('memory that was freed is short again beyond the same size, for as long', async (t) => {
+  const after = createBrake()
+  t.strictSame([after(0, 901), after(4000, 900)], [true, false])
+  t.strictSame([after(4000, 901), after(4999, 901), after(1, 901)], [true, true, false])
+})
+
+t.test('memory beyond the limit is short once for each growth', async (t) => {
+  const after = createBrake()
+  t.strictSame([after(0, 2000), after(5000, 2000), after(0, 2000), after(0, 2001)], [true, false, false, true])
 })

@@ -7,96 +7,43 @@ import type {
   HilosStepDefinition,
   HilosStepExecution,
 } from '../../src/upstream/document/hilos-document.ts'
+import { readDocument } from '../../src/upstream/document/read-document.ts'
 
-/** What Hilos said nothing about, but for what is given. */
+const id = 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'
+const bareStep = { step: {}, messages: [{ message: {} }] }
+const bare = readDocument({ id, contact: {}, execution_steps: [bareStep] }, id, () => {})
+const [step] = bare.execution_steps as [HilosStepExecution]
 
-export const documentOf = (given: Partial<HilosDocument> = {}): HilosDocument => ({
-  id: 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1',
-  status: null,
-  status_reason: null,
-  created_on: null,
-  status_last_change_on: null,
-  status_triggered_by: null,
-  is_test: null,
-  inbox_contact_id: null,
-  flow_execution: null,
-  flow: null,
-  flow_version: null,
-  contact: null,
-  execution_steps: [],
-  ...given,
-})
+// Each builder returns what the reader makes of an empty object, with the given properties instead.
 
-export const contactOf = (given: Partial<HilosContact> = {}): HilosContact => ({
-  id: null,
-  first_name: null,
-  last_name: null,
-  email: null,
-  phone: null,
-  is_deleted: false,
-  meta: null,
-  ...given,
-})
+export const documentOf = (given: Partial<HilosDocument> = {}): HilosDocument => {
+  return { ...bare, contact: null, execution_steps: [], ...given }
+}
 
-export const stepOf = (given: Partial<HilosStepExecution> = {}): HilosStepExecution => ({
-  id: null,
-  status: null,
-  status_reason: null,
-  has_error: null,
-  expire_on: null,
-  validation_failed_attempts: null,
-  created_on: null,
-  status_last_change_on: null,
-  execution_result: null,
-  step: null,
-  messages: [],
-  ...given,
-})
+export const contactOf = (given: Partial<HilosContact> = {}): HilosContact => {
+  return { ...(bare.contact as HilosContact), ...given }
+}
 
-export const definitionOf = (given: Partial<HilosStepDefinition> = {}): HilosStepDefinition => ({
-  id: null,
-  name: null,
-  step_type: null,
-  answer_type: null,
-  answer_options: null,
-  has_options_from_variable: null,
-  has_max_answer_attempts: null,
-  max_answer_attempts: null,
-  delay_until: null,
-  has_action_request: false,
-  ...given,
-})
+export const stepOf = (given: Partial<HilosStepExecution> = {}): HilosStepExecution => {
+  return { ...step, step: null, messages: [], ...given }
+}
 
-export const messageOf = (given: Partial<HilosMessage> = {}): HilosMessage => ({
-  id: null,
-  body: null,
-  direction: null,
-  timestamp: null,
-  status: null,
-  queued_on: null,
-  accepted_on: null,
-  sent_on: null,
-  delivered_on: null,
-  read_on: null,
-  failed_on: null,
-  failed_attempts: null,
-  provider_error_code: null,
-  msg_type: null,
-  source: null,
-  is_deleted: false,
-  content_type: null,
-  has_content_url: false,
-  location: null,
-  whatsapp_template: null,
-  context_message: null,
-  shared_contacts: 0,
-  ...given,
-})
+export const definitionOf = (given: Partial<HilosStepDefinition> = {}): HilosStepDefinition => {
+  return { ...(step.step as HilosStepDefinition), ...given }
+}
+
+export const messageOf = (given: Partial<HilosMessage> = {}): HilosMessage => {
+  return { ...(step.messages[0] as HilosMessage), ...given }
+}
+
+/** An object with the same properties, all of them null. */
+export const nullsFor = (object: object): Record<string, unknown> =>
+  Object.fromEntries(Object.keys(object).map((key) => [key, null]))
 
 /** Milliseconds since 1970 UTC of a time on the day of the examples. */
 export const at = (time: string): number => Date.parse(`2026-11-22T${time}Z`)
 
-/** A presentation that has a value wherever there can be one. */
+/** A contact with a value in every field that can have one. */
 export const filledContact: ExecutionContact = {
   ...exampleContact,
   status: 'UNKNOWN',
@@ -134,7 +81,7 @@ export const filledContact: ExecutionContact = {
   })),
 }
 
-/** A copy with one more property in every object, but for `meta`, whose keys the presenter chooses. */
+/** Copies a value and adds a property to every object in it except `meta`: the presenter chooses the keys of `meta`. */
 export function plant<T>(value: T): T {
   if (Array.isArray(value)) return value.map(plant) as T
   if (typeof value !== 'object' || value === null) return value

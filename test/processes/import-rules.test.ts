@@ -4,119 +4,114 @@ import { dirname, join } from 'node:path'
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { checkRows } from '../harness/table.ts'
 
-const configuration = readFileSync(new URL('../biome.jsonc', import.meta.url), 'utf8')
-const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', import.meta.url))
+const configuration = readFileSync(new URL('../../biome.jsonc', import.meta.url), 'utf8')
+const biome = fileURLToPath(new URL('../../node_modules/@biomejs/biome/bin/biome', import.meta.url))
 
-type Plant = readonly [room: string, module: string]
-
-/** Those of the planted imports that break a rule, linted with this project's configuration in a folder of their own. */
-function brokenBy(t: Test, plants: readonly Plant[]): readonly Plant[] {
-  const folder = t.testdir()
-  writeFileSync(join(folder, 'biome.jsonc'), configuration)
-  const fileOf = (room: string, index: number) => room.replace('*', `planted-${index}`)
-  for (const [index, [room, module]] of plants.entries()) {
-    const path = join(folder, fileOf(room, index))
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(
-      path,
-      module === 'process'
-        ? 'export const planted = process.env.X\n'
-        : `import { planted } from '${module}'\nplanted()\n`,
-    )
-  }
-  const { stdout, stderr } = spawnSync(
-    execPath,
-    [biome, 'lint', '--vcs-enabled=false', '--max-diagnostics=none', '--colors=off', '.'],
-    { cwd: folder, encoding: 'utf8' },
-  )
-  const report = `${stdout}${stderr}`
-  return plants.filter(
-    ([room], index) =>
-      report.includes(`${fileOf(room, index)}:1:`) &&
-      new RegExp(`^${fileOf(room, index)}:1:\\d+ lint/style/noRestricted`, 'm').test(report),
-  )
+/** Each folder of `src`, and the others that it may import. */
+const importsOf = {
+  http: 'admin routes plugins contacts telemetry config access failures lifecycle common',
+  admin: 'contacts rotation telemetry config upstream failures lifecycle common',
+  routes: 'plugins contacts presentation telemetry access failures cache common',
+  plugins: 'presentation telemetry config access failures cache common',
+  contacts: 'presentation config upstream access failures cache common',
+  rotation: 'telemetry config upstream access common',
+  doctor: 'config upstream access failures common',
+  presentation: 'access cache common',
+  telemetry: 'upstream access failures cache common',
+  config: 'upstream access lifecycle common',
+  upstream: 'failures common',
+  access: 'failures common',
+  failures: 'common',
+  lifecycle: 'common',
+  cache: 'common',
+  common: '',
 }
 
-t.test('an import, when the rooms’ rules forbid it, fails the linter', async (t) => {
-  const forbidden: readonly Plant[] = [
-    ['src/routes/*.ts', '../upstream/hilos-client.ts'],
-    ['src/routes/*.ts', '../upstream/hilos-document.ts'],
-    ['src/routes/*.ts', '../cache/store.ts'],
-    ['src/routes/*.ts', '../plugins/problems.ts'],
-    ['src/routes/*.ts', '../telemetry/metrics.ts'],
-    ['src/routes/*.ts', 'undici'],
-    ['src/cache/*.ts', '../errors.ts'],
-    ['src/cache/*.ts', 'fastify'],
-    ['src/upstream/*.ts', '../presentation/status.ts'],
-    ['src/upstream/*.ts', '../cache/entry.ts'],
-    ['src/upstream/*.ts', 'fastify'],
-    ['src/upstream/*.ts', 'lru-cache'],
-    ['src/presentation/*.ts', '../upstream/shape.ts'],
-    ['src/presentation/*.ts', '../cache/entry.ts'],
-    ['src/presentation/*.ts', '@fastify/swagger'],
-    ['src/presentation/*.ts', 'undici'],
-    ['src/access/*.ts', '../upstream/hilos-client.ts'],
-    ['src/access/*.ts', '../presentation/rendering.ts'],
-    ['src/access/*.ts', '../plugins/problems.ts'],
-    ['src/access/*.ts', 'fastify'],
-    ['src/access/*.ts', 'undici'],
-    ['src/cache/*.ts', '../access/caller.ts'],
-    ['src/presentation/*.ts', '../access/caller.ts'],
-    ['src/upstream/*.ts', '../access/caller.ts'],
-    ['src/plugins/*.ts', '../upstream/drift.ts'],
-    ['src/plugins/*.ts', '../routes/problems.ts'],
-    ['src/*.ts', 'undici'],
-    ['src/*.ts', 'lru-cache'],
-    ['src/*.ts', './main.ts'],
-    ['src/*.ts', 'process'],
-    ['src/stop-on-signals.ts', 'process'],
-    ['src/*.ts', './doctor/examine.ts'],
-    ['src/routes/*.ts', '../doctor/examine.ts'],
-    ['src/cache/*.ts', '../doctor/examine.ts'],
-    ['src/upstream/*.ts', '../doctor/examine.ts'],
-    ['src/presentation/*.ts', '../doctor/examine.ts'],
-    ['src/access/*.ts', '../doctor/examine.ts'],
-    ['src/plugins/*.ts', '../doctor/examine.ts'],
-    ['src/doctor/*.ts', '../app.ts'],
-    ['src/doctor/*.ts', '../upstream/exchange.ts'],
-    ['src/doctor/*.ts', 'undici'],
-    ['src/doctor/*.ts', 'pino'],
-    ['src/doctor/*.ts', 'process'],
-    ['src/main.ts', './doctor/hilos-findings.ts'],
-    ['src/main.ts', './cache/store.ts'],
-    ['src/healthcheck.ts', './settings.ts'],
-    ['src/healthcheck.ts', 'undici'],
-  ]
-  t.strictSame(brokenBy(t, forbidden), forbidden)
-})
+/** The folders that may import a package. The others may not. */
+const packages = {
+  undici: 'upstream',
+  'lru-cache': 'routes presentation telemetry access cache',
+  jose: 'access',
+  'prom-client': 'telemetry',
+  fastify: 'http admin routes plugins lifecycle',
+  '@fastify/swagger': 'http admin routes plugins lifecycle',
+  process: 'common',
+  'node:process': 'common',
+}
 
-t.test('an import, when the rooms’ rules allow it, passes the linter', async (t) => {
-  const allowed: readonly Plant[] = [
-    ['src/routes/*.ts', '../cache/read-through.ts'],
-    ['src/routes/*.ts', '../presentation/rendering.ts'],
-    ['src/routes/*.ts', '../errors.ts'],
-    ['src/routes/*.ts', '../access/caller.ts'],
-    ['src/routes/*.ts', '../telemetry/trace-context.ts'],
-    ['src/access/*.ts', 'lru-cache'],
-    ['src/access/*.ts', 'jose'],
-    ['src/access/*.ts', '../presentation/profile.ts'],
-    ['src/access/*.ts', '../cache/read-through.ts'],
-    ['src/plugins/*.ts', '../access/caller.ts'],
-    ['src/cache/*.ts', 'lru-cache'],
-    ['src/upstream/*.ts', 'undici'],
-    ['src/presentation/*.ts', '../upstream/hilos-document.ts'],
-    ['src/*.ts', './upstream/dispatcher.ts'],
-    ['src/doctor/*.ts', './findings.ts'],
-    ['src/doctor/*.ts', '../config.ts'],
-    ['src/doctor/*.ts', '../upstream/ask-once.ts'],
-    ['src/main.ts', './app.ts'],
-    ['src/main.ts', './doctor/examine.ts'],
-    ['src/main.ts', './stop-on-signals.ts'],
-    ['src/healthcheck.ts', 'process'],
-    ['src/healthcheck.ts', 'node:http'],
-    ['src/main.ts', './lifecycle.ts'],
-    ['src/main.ts', 'process'],
+/** The subfolders of a folder. */
+const subfolders = {
+  presentation: ['contact', 'redaction', 'views'],
+  upstream: ['', 'calls', 'document', 'transport'],
+}
+
+/** A file of `src` and a module that it imports. The module `process` stands for the global variable. */
+type Plant = readonly [file: string, module: string]
+
+const folders = Object.keys(importsOf)
+const subfoldersOf = (folder: string): readonly string[] =>
+  folder in subfolders ? Reflect.get(subfolders, folder) : ['']
+
+/** All imports of a folder or a package by a folder that are allowed, or all that are not. */
+function plantsOf(areAllowed: boolean): Plant[] {
+  const isIn = (name: string, list: string) => list.split(' ').includes(name) === areAllowed
+  return Object.entries(importsOf).flatMap(([folder, allowed]) => {
+    const others = folders.filter((other) => other !== folder && isIn(other, allowed))
+    const modules = others.flatMap((other) => subfoldersOf(other).map((subfolder) => join(other, subfolder, 'x.ts')))
+    const packageNames = Object.entries(packages).flatMap(([name, users]) => (isIn(folder, users) ? [name] : []))
+    const aboveAll = areAllowed ? [] : ['app.ts', 'main.ts', 'cli.ts']
+    return subfoldersOf(folder).flatMap((subfolder) => {
+      const up = subfolder === '' ? '..' : '../..'
+      const imports = [...[...modules, ...aboveAll].map((module) => `${up}/${module}`), ...packageNames]
+      return imports.map((module) => [join(folder, subfolder, '*.ts'), module] as const)
+    })
+  })
+}
+
+const at = (file: string, ...modules: string[]): Plant[] => modules.map((module) => [file, module])
+
+/** The imports for which the linter reports an error, in a folder with the configuration of this project. */
+function reportedOf(t: Test, plants: readonly Plant[]): ReadonlySet<Plant | undefined> {
+  const root = t.testdir()
+  writeFileSync(join(root, 'biome.jsonc'), configuration)
+  // Each import is a line of its file.
+  const files = Map.groupBy(plants, ([file]) => join('src', file.replace('*', 'planted')))
+  for (const [file, imports] of files) {
+    const lines = imports.map(([, module]) => (module === 'process' ? 'process.exit()' : `import '${module}'`))
+    mkdirSync(dirname(join(root, file)), { recursive: true })
+    writeFileSync(join(root, file), lines.join('\n'))
+  }
+  const options = ['--vcs-enabled=false', '--max-diagnostics=none', '--colors=off']
+  const { stdout, stderr } = spawnSync(execPath, [biome, 'lint', ...options, '.'], { cwd: root, encoding: 'utf8' })
+  const reports = `${stdout}${stderr}`.matchAll(/^(\S+):(\d+):\d+ lint\/style\/noRestricted/gm)
+  return new Set([...reports].map(([, file = '', line]) => files.get(file)?.[Number(line) - 1]))
+}
+
+t.test('the linter reports an import exactly when the rules forbid it', async (t) => {
+  const forbidden = [
+    ...plantsOf(false),
+    ...at('presentation/contact/*.ts', '../../upstream/document/shape.ts', '../../upstream/hilos.ts'),
+    ...at('presentation/*.ts', '../upstream/hilos.ts', '../routes/problems.ts'),
+    ...at('doctor/*.ts', 'pino'),
+    ...at('*.ts', 'undici', 'lru-cache', 'process', 'node:process', './main.ts', './cli.ts', './doctor/examine.ts'),
+    ...folders
+      .filter((folder) => !['common', 'config', 'doctor', 'lifecycle', 'telemetry'].includes(folder))
+      .flatMap((folder) => at('main.ts', `./${folder}/x.ts`)),
+    ...at('healthcheck.ts', './config/settings.ts', './cli.ts', 'undici'),
   ]
-  t.strictSame(brokenBy(t, allowed), [])
+  const allowed = [
+    ...plantsOf(true),
+    ...at('presentation/contact/*.ts', '../../upstream/document/hilos-document.ts', '../redaction/x.ts', './x.ts'),
+    ...at('upstream/*.ts', './calls/x.ts'),
+    ...at('upstream/calls/*.ts', '../transport/x.ts', '../failures.ts', './x.ts'),
+    ...at('telemetry/*.ts', 'pino', './metrics.ts'),
+    ...at('*.ts', 'fastify', ...folders.filter((folder) => folder !== 'doctor').map((folder) => `./${folder}/x.ts`)),
+    ...at('main.ts', './app.ts', './cli.ts', './doctor/examine.ts', './lifecycle/shutdown.ts', 'process'),
+    ...at('healthcheck.ts', 'process', 'node:http'),
+  ]
+  const reported = reportedOf(t, [...forbidden, ...allowed])
+  checkRows(t, forbidden, (plant) => (reported.has(plant) ? null : 'not reported'), 'forbidden imports are reported')
+  checkRows(t, allowed, (plant) => (reported.has(plant) ? 'reported' : null), 'allowed imports are not reported')
 })

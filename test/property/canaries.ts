@@ -1,11 +1,11 @@
-/** A canary somewhere in a parsed JSON value. */
+/** A canary in a parsed JSON value. */
 export interface Found {
   readonly canary: string
-  /** Of whatever element: `execution_steps[].step.body`. */
+  /** Without indexes: `execution_steps[].step.body`. */
   readonly path: string
 }
 
-/** Every canary of `json-text.ts` in the value, in whatever notation it is. Canaries in keys are not looked for. */
+/** All canaries of `json-text.ts` in the value, in any notation. Keys are not searched. */
 export function canariesAt(value: unknown, path = ''): Found[] {
   if (typeof value === 'string') return canariesInText(value).map((canary) => ({ canary, path }))
   if (typeof value === 'number') return /^7\d{7}(\.5)?$/.test(String(value)) ? [{ canary: String(value), path }] : []
@@ -16,7 +16,7 @@ export function canariesAt(value: unknown, path = ''): Found[] {
   )
 }
 
-/** Where each canary of a document stands. */
+/** The path of each canary of a document. */
 export const placesIn = (document: unknown): ReadonlyMap<string, string> =>
   new Map(canariesAt(document).map(({ canary, path }) => [canary, path]))
 
@@ -25,5 +25,5 @@ export function canariesInText(text: string): readonly string[] {
   return [...(text.match(/canary-\d{7}~/g) ?? []), ...(instant === undefined ? [] : [instant])]
 }
 
-/** A key that looks like a path must not be taken for one. */
+/** A key can look like a path. */
 const plain = (key: string) => (/^\w+$/.test(key) ? key : '(odd)')

@@ -14,13 +14,13 @@ import {
   type Texts,
 } from './json-text.ts'
 
-/** The contact asked for. */
+/** The id of the requested contact. */
 export const requestedId = 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'
 
 /** Keys of `contact.meta` that a test may publish. */
 export const metaKeys = ['tier', '__proto__', 'toJSON', 'constructor'] as const
 
-/** Words that decide what is shown, by field. */
+/** Values on which the presentation depends, by field. */
 const words: Readonly<Record<string, string>> = {
   status: `READY RUNNING PAUSED COMPLETED CANCELED EXPIRED FAILED WAITING_TO_START NOT_EXECUTED UNKNOWN new retry accepted
     sending sent receiving received delivered undelivered failed read deleted`,
@@ -33,8 +33,8 @@ const words: Readonly<Record<string, string>> = {
 }
 
 /**
- * Some of the members an object can have, some of them more than once, and others. What holds further members is seldom
- * missing, because the interesting things are in there; those are picked more often than the many others.
+ * Some of the members that an object can have, some of them more than once, and odd ones. Members that contain further
+ * members are seldom missing. Among the others, the interesting ones are picked more often.
  */
 function membersOf(...shapes: readonly Shape[]): fc.Arbitrary<string[]> {
   const parts = shapes.flatMap((shape) => Object.entries(shape as Readonly<Record<string, Shape>>))
@@ -51,10 +51,10 @@ function membersOf(...shapes: readonly Shape[]): fc.Arbitrary<string[]> {
     .map(([held, picked]) => [...held.filter((text) => text !== null), ...picked])
 }
 
-/** Enough for most of what is read to be there at once. */
+/** Enough for most fields that are read to be there at the same time. */
 const mostPicked = 40
 
-/** What may leave, and what decides about it. */
+/** Fields that may leave, and fields on which that depends. */
 const interesting = new Set([
   ...[...mayEverLeave('transcript')].flatMap((path) => path.split('.')),
   ...[...Object.keys(words), 'is_deleted', 'has_options_from_variable', 'meta'],
@@ -76,7 +76,7 @@ function partOf(name: string, shape: Shape): Texts {
   )
 }
 
-/** Shapes are used in many places, and what is made of them is the same everywhere. */
+/** The texts that were made of a shape. Many places have the same shape. */
 const made = new Map<Shape, Texts>()
 
 function usual(shape: Shape): Texts {
@@ -133,13 +133,13 @@ const idMember = fc
   )
   .map((value) => member('"id"', value))
 
-/** What makes a document one; other members may still overwrite it. */
+/** The least that a document must contain. Other members can still overwrite it. */
 const minimum = fc.oneof(
   { weight: 20, arbitrary: fc.constantFrom('"contact":{}', '"execution_steps":[]') },
   { weight: 1, arbitrary: oddMember },
 )
 
-/** Something like a document of either contract or of both at once, each time with other things missing, wrong and added. */
+/** Documents of either contract or of both at once, with members that are missing, wrong or added. */
 export const hilosTexts: Texts = fc
   .tuple(minimum, idMember, membersOf(contracts.given, contracts.earlier))
   .map(([first, id, others]) => numbered(objectText([first, id, ...others])))

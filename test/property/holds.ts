@@ -1,12 +1,17 @@
+import { env } from 'node:process'
 import fc, { type IProperty, type Parameters } from 'fast-check'
 import type { Test } from 'tap'
 
+/** The share of the runs that are made: `npm run test:fast` makes a fifth of them. */
+const runsShare = Number(env.PROPERTY_RUNS_SHARE ?? 1)
+
 /**
- * Asserts that a property holds for as many random inputs as are worth their time in every run of the tests.
- * @param options to see a failure again, the `seed` and `path` that it printed; never to be committed
+ * Asserts that a property holds for 150 random inputs.
+ * @param options overrides the number of runs, or repeats a failure by the `seed` and `path` that it printed
  */
 export function holds<Inputs>(t: Test, property: IProperty<Inputs>, options: Parameters<Inputs> = {}): void {
-  const outcome = fc.check(property, { numRuns: 150, ...options })
-  // The report has the seed, the path and the least input that fails.
+  const numRuns = Math.ceil((options.numRuns ?? 150) * runsShare)
+  const outcome = fc.check(property, { ...options, numRuns })
+  // The report contains the seed, the path and the smallest input that fails.
   t.notOk(outcome.failed, fc.defaultReportMessage(outcome) ?? `${outcome.numRuns} runs`)
 }

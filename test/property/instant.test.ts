@@ -5,14 +5,14 @@ import { holds } from './holds.ts'
 
 const digits = (length: number) => fc.stringMatching(new RegExp(`^\\d{${length}}$`))
 const pad = (number: number) => String(number).padStart(2, '0')
-/** A little beyond what there is, so that some are no times. */
+/** Some of these are a little out of range, and not times. */
 const parts = fc.record({
   year: fc.oneof(fc.integer({ min: 0, max: 9999 }), fc.constantFrom(1900, 2000, 2024)),
   month: fc.integer({ min: 0, max: 13 }),
   day: fc.integer({ min: 0, max: 32 }),
   time: fc.oneof(
     fc.tuple(fc.integer({ min: 0, max: 25 }), fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 60 })),
-    // Midnight as the end of a day, which is ISO 8601 but not RFC 3339, and a leap second.
+    // Midnight as the end of a day is ISO 8601, but not RFC 3339. The next one is a leap second.
     fc.constantFrom<[number, number, number]>([24, 0, 0], [23, 59, 60], [23, 59, 59], [0, 0, 0]),
   ),
   fraction: fc.oneof(fc.constant(''), fc.integer({ min: 1, max: 9 }).chain(digits)),
@@ -21,7 +21,7 @@ const parts = fc.record({
   zulu: fc.option(fc.constantFrom('Z', 'z')),
 })
 
-t.test('a time, however RFC 3339 writes it, is read as what it says, and what is no time is not', async (t) => {
+t.test('every time of RFC 3339 is read, and nothing else', async (t) => {
   const property = fc.property(parts, ({ year, month, day, time, fraction, offset, separator, zulu }) => {
     const [hours, minutes, seconds] = time
     const [sign, offsetHours, offsetMinutes] = offset

@@ -4,8 +4,8 @@ import { canariesAt } from './canaries.ts'
 type Part = Readonly<Record<string, unknown>>
 
 /**
- * The canaries of a document that must not leave in a view although their path may: the rules of the README and of the schemas,
- * written down once more from the outside.
+ * The canaries of a document that must not leave in a view although their path may. These are the rules of the README and
+ * of the schemas, written independently of src/.
  */
 export function withheldIn(document: unknown, view: View): ReadonlySet<string> {
   const { contact, execution_steps } = isObject(document) ? document : {}
@@ -25,14 +25,14 @@ function withheldOfStep(step: Part, view: View): unknown[] {
   const definition = isObject(step.step) ? step.step : null
   return [
     ...erased,
-    // In a timeline, a text of a message is an answer.
+    // In a timeline, the only texts of messages are answers.
     ...(view === 'timeline' ? messages.filter(isOutbound).map(({ body }) => body) : []),
     ...(mayCallUrl(definition) ? [status_reason, last_error_detail, execution_result] : []),
     ...(definition?.has_options_from_variable === true ? [definition.answer_options] : []),
   ]
 }
 
-/** Such a step's reason and result may quote what was sent to whom. One that does not say what it is may be one. */
+/** The reason and the result of such a step can quote a request. A step without a type counts as one. */
 function mayCallUrl(definition: Part | null): boolean {
   if (definition === null || typeof definition.step_type !== 'string') return true
   const { action_request_method: method, action_request_url: url, step_type: type } = definition
@@ -42,7 +42,7 @@ function mayCallUrl(definition: Part | null): boolean {
 const isOutbound = ({ direction }: Part) =>
   typeof direction === 'string' && /^(out(bound|going)?|sent)$/i.test(direction)
 
-/** Whatever is not plainly not deleted is deleted. */
+/** Any value other than false, null or none means deleted. */
 const isErased = ({ is_deleted }: Part) => (is_deleted ?? false) !== false
 
 const isObject = (value: unknown): value is Part => typeof value === 'object' && value !== null && !Array.isArray(value)

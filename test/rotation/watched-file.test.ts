@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import {
   type FSWatcher,
@@ -10,7 +9,6 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { execPath } from 'node:process'
 import t, { type Test } from 'tap'
 import type { FileContent } from '../../src/common/bounded-file.ts'
 import { type WatchedFileOptions, watchFile } from '../../src/rotation/watched-file.ts'
@@ -18,66 +16,67 @@ import { createTimers, settled } from '../harness/timers.ts'
 
 const settleMs = 100
 const pollMs = 10_000
+const gone = { problem: 'the file cannot be read (ENOENT)' }
 
-/** A watched file that says `one`, on a clock of the test's, with an eye on the signs of its folder. */
-async function arrange(t: Test, options: Partial<WatchedFileOptions> = {}, path = join(t.testdir(), 'folder', 'file')) {
+/** Watches a file with the content `one`, by a clock that the test moves. It counts the events of the folder. */
+async function start(t: Test, options: Partial<WatchedFileOptions> = {}, path = join(t.testdir(), 'folder', 'file')) {
   const folder = dirname(path)
   mkdirSync(folder, { recursive: true })
   writeFileSync(path, 'one')
-  const timers = createTimers()
-  const told: FileContent[] = []
-  let signs = 0
-  const { close } = watchFile(path, (content) => told.push(content), {
+  const clock = createTimers()
+  const changes: FileContent[] = []
+  let events = 0
+  const { close } = watchFile(path, (content) => changes.push(content), {
     maxBytes: 64,
-    schedule: timers.schedule,
-    watch: (folder, options, onSign) =>
+    clock,
+    watch: (folder, options, onEvent) =>
       watchWithNode(folder, options, () => {
-        signs += 1
-        onSign()
+        events += 1
+        onEvent()
       }),
     ...options,
   })
   t.teardown(close)
-  await timers.advance(settleMs)
-  t.strictSame(told, [], 'what it says at first is known')
-  /** What is told of a change, by the sign of it. */
-  const toldOf = async (change: () => void): Promise<FileContent[]> => {
-    const before = signs
+  await clock.advance(settleMs)
+  /** Makes a change, and waits for the event that it causes. */
+  const untilEvent = async (change: () => void) => {
+    const before = events
     change()
-    while (signs === before) await settled()
-    await timers.advance(settleMs)
-    return told.splice(0)
+    while (events === before) await settled()
   }
-  const toldByPoll = async (): Promise<FileContent[]> => {
-    await timers.advance(pollMs + settleMs)
-    return told.splice(0)
+  const changesAfter = async (ms: number): Promise<FileContent[]> => {
+    await clock.advance(ms)
+    return changes.splice(0)
   }
-  return { ...timers, folder, path, told, close, toldOf, toldByPoll, signs: () => signs }
+  /** The changes that are reported because of an event. */
+  const changesBy = async (change: () => void): Promise<FileContent[]> => {
+    await untilEvent(change)
+    return changesAfter(settleMs)
+  }
+  const changesByPoll = () => changesAfter(pollMs + settleMs)
+  return { ...clock, folder, path, changes, close, untilEvent, changesAfter, changesBy, changesByPoll }
 }
 
-/** A watcher that sees nothing, but may fail. */
-const blindWatcher = () => Object.assign(new EventEmitter(), { close: () => {} }) as unknown as FSWatcher
+/** A watcher without events. */
+const createWatcher = (close = () => {}) => Object.assign(new EventEmitter(), { close }) as unknown as FSWatcher
 
-t.test('a file, when written in place, is told, and the same text again is not', async (t) => {
-  const { toldOf, path } = await arrange(t)
-  t.strictSame(await toldOf(() => writeFileSync(path, 'two\n')), [{ text: 'two' }])
-  t.strictSame(await toldOf(() => writeFileSync(path, 'two\n')), [])
-  t.strictSame(await toldOf(() => writeFileSync(path, 'two')), [], 'nor one that differs in its line break only')
-  t.strictSame(await toldOf(() => writeFileSync(path, 'one')), [{ text: 'one' }])
+t.test('a change of the text is reported, and the same text is not', async (t) => {
+  const { changes, changesBy, path, folder } = await start(t)
+  t.strictSame(changes, [], 'the first content is known')
+  t.strictSame(await changesBy(() => writeFileSync(path, 'two\n')), [{ text: 'two' }])
+  t.strictSame(await changesBy(() => writeFileSync(path, 'two\n')), [])
+  t.strictSame(await changesBy(() => writeFileSync(path, 'two')), [], 'only the line break differs')
+  t.strictSame(await changesBy(() => writeFileSync(path, 'one')), [{ text: 'one' }])
+  t.strictSame(await changesBy(() => writeFileSync(join(folder, 'other'), 'two')), [], 'another file in the folder')
+  t.strictSame(await changesBy(() => renameSync(join(folder, 'other'), path)), [{ text: 'two' }])
+  t.strictSame(
+    await changesBy(() => writeFileSync(path, 'three')),
+    [{ text: 'three' }],
+    'in the file that took its place',
+  )
 })
 
-t.test('a file, when another is renamed over it, is told', async (t) => {
-  const { toldOf, path, folder } = await arrange(t)
-  for (const text of ['two', 'three']) {
-    const change = () => {
-      writeFileSync(join(folder, 'new'), text)
-      renameSync(join(folder, 'new'), path)
-    }
-    t.strictSame(await toldOf(change), [{ text }])
-  }
-})
-
-t.test('a file, when it is a link into a folder that is swapped as Kubernetes does it, is told', async (t) => {
+t.test('a file behind a link is reported when Kubernetes replaces the folder', async (t) => {
   const folder = join(t.testdir(), 'mounted')
   const swap = (version: string, text: string) => {
     mkdirSync(join(folder, version), { recursive: true })
@@ -87,151 +86,105 @@ t.test('a file, when it is a link into a folder that is swapped as Kubernetes do
   }
   swap('..2026_11_22_1', 'one')
   symlinkSync(join('..data', 'token'), join(folder, 'token'))
-  const { toldOf } = await arrange(t, {}, join(folder, 'token'))
+  const { changesBy } = await start(t, {}, join(folder, 'token'))
   for (const index of [2, 3]) {
-    t.strictSame(await toldOf(() => swap(`..2026_11_22_${index}`, `text ${index}`)), [{ text: `text ${index}` }])
+    t.strictSame(await changesBy(() => swap(`..2026_11_22_${index}`, `text ${index}`)), [{ text: `text ${index}` }])
     rmSync(join(folder, `..2026_11_22_${index - 1}`), { recursive: true })
   }
 })
 
-t.test('a file, when it cannot be used, is told as a problem once, and again when it can', async (t) => {
-  const { toldOf, path } = await arrange(t)
-  const gone = { problem: 'the file cannot be read (ENOENT)' }
-  t.strictSame(await toldOf(() => rmSync(path)), [gone])
-  t.strictSame(
-    await toldOf(() => writeFileSync(path, 'one')),
-    [{ text: 'one' }],
-    'the text of before, since it was gone',
-  )
-  t.strictSame(await toldOf(() => writeFileSync(path, '\n')), [{ problem: 'the file is empty' }])
-  t.strictSame(await toldOf(() => writeFileSync(path, '')), [])
-  t.strictSame(await toldOf(() => writeFileSync(path, 'x'.repeat(65))), [
-    { problem: 'the file is larger than 64 bytes' },
-  ])
-  t.strictSame(await toldOf(() => writeFileSync(path, 'x'.repeat(64))), [{ text: 'x'.repeat(64) }])
+t.test('an unusable file is reported as a problem once, and its text when it is usable again', async (t) => {
+  const { changesBy, path } = await start(t)
+  const write = (text: string) => changesBy(() => writeFileSync(path, text))
+  t.strictSame(await changesBy(() => rmSync(path)), [gone])
+  t.strictSame(await write('one'), [{ text: 'one' }], 'also when it is the text from before')
+  t.strictSame(await write('\n'), [{ problem: 'the file is empty' }])
+  t.strictSame(await write(''), [])
+  t.strictSame(await write('x'.repeat(65)), [{ problem: 'the file is larger than 64 bytes' }])
+  t.strictSame(await write('x'.repeat(64)), [{ text: 'x'.repeat(64) }])
   rmSync(path)
-  t.strictSame(await toldOf(() => mkdirSync(path)), [{ problem: 'the file cannot be read (EISDIR)' }])
+  t.strictSame(await changesBy(() => mkdirSync(path)), [{ problem: 'the file cannot be read (EISDIR)' }])
 })
 
-t.test('writes, when they come in a burst, are one change, read when it has settled', async (t) => {
-  const { path, told, signs, advance, armed } = await arrange(t)
+t.test('several writes are one change, which later events do not delay', async (t) => {
+  const { path, untilEvent, changesAfter, armed } = await start(t)
   for (const text of ['', 't', 'tw', 'two', 'three']) {
-    const before = signs()
-    writeFileSync(path, text)
-    while (signs() === before) await settled()
-    await advance(10)
+    await untilEvent(() => writeFileSync(path, text))
+    t.strictSame(await changesAfter(10), [])
   }
-  t.strictSame(armed().sort(), [50, pollMs - settleMs - 50], 'further signs do not put it off')
-  await advance(49)
-  t.strictSame(told, [])
-  await advance(1)
-  t.strictSame(told, [{ text: 'three' }])
+  t.strictSame(armed().sort(), [50, pollMs - settleMs - 50])
+  t.strictSame(await changesAfter(49), [])
+  t.strictSame(await changesAfter(1), [{ text: 'three' }])
 })
 
-t.test('a folder, when something else in it changes, has the file read and nothing told', async (t) => {
-  const { toldOf, folder } = await arrange(t)
-  t.strictSame(await toldOf(() => writeFileSync(join(folder, 'other'), 'two')), [])
-})
-
-t.test(
-  'a folder, when removed, is a problem, and when it is back, is found by the poll and watched again',
-  async (t) => {
-    const { toldOf, toldByPoll, folder, path } = await arrange(t)
-    t.strictSame(await toldOf(() => rmSync(folder, { recursive: true })), [
-      { problem: 'the file cannot be read (ENOENT)' },
-    ])
-    t.strictSame(await toldByPoll(), [])
+t.test('a folder that is removed or replaced is watched again from the next poll on', async (t) => {
+  for (const [remove, reported] of [
+    [(folder: string) => rmSync(folder, { recursive: true }), [gone]],
+    [(folder: string) => renameSync(folder, `${folder}-before`), null],
+  ] as const) {
+    const { changesBy, changesByPoll, folder, path } = await start(t)
+    const changes = await changesBy(() => remove(folder))
+    if (reported) t.strictSame([...changes, ...(await changesByPoll())], reported)
     mkdirSync(folder)
     writeFileSync(path, 'two')
-    t.strictSame(await toldByPoll(), [{ text: 'two' }])
-    t.strictSame(await toldOf(() => writeFileSync(path, 'three')), [{ text: 'three' }])
-  },
-)
-
-t.test('a folder, when another of its name takes its place, is watched from the next poll on', async (t) => {
-  const { toldOf, toldByPoll, folder, path } = await arrange(t)
-  await toldOf(() => renameSync(folder, `${folder}-before`))
-  mkdirSync(folder)
-  writeFileSync(path, 'two')
-  t.strictSame(await toldByPoll(), [{ text: 'two' }])
-  t.strictSame(await toldOf(() => writeFileSync(path, 'three')), [{ text: 'three' }])
+    t.strictSame(await changesByPoll(), [{ text: 'two' }])
+    t.strictSame(await changesBy(() => writeFileSync(path, 'three')), [{ text: 'three' }])
+  }
 })
 
-t.test('a folder, when it cannot be watched or gives no sign, has its file read every ten seconds', async (t) => {
-  const failing = blindWatcher()
-  const watches: Record<string, () => FSWatcher> = {
-    'no sign': blindWatcher,
+t.test('without events, or without a watch, the file is read every ten seconds, with a new watch', async (t) => {
+  let open = 0
+  const failing = createWatcher()
+  const watches: Readonly<Record<string, () => FSWatcher>> = {
+    'no event': () => {
+      open += 1
+      return createWatcher(() => {
+        open -= 1
+      })
+    },
     'too many watches': () => {
       throw Object.assign(new Error('no'), { code: 'ENOSPC' })
     },
     'an error later': () => failing,
   }
   for (const [name, watch] of Object.entries(watches)) {
-    const { path, told, advance } = await arrange(t, { watch })
+    const { path, changesAfter, close } = await start(t, { watch })
     writeFileSync(path, 'two')
     if (name === 'an error later') failing.emit('error', new Error('ENOSPC'))
-    await advance(pollMs - 1)
-    t.strictSame(told, [], name)
-    await advance(1)
-    t.strictSame(told, [{ text: 'two' }], name)
+    t.strictSame(await changesAfter(pollMs - 1), [], name)
+    t.strictSame(await changesAfter(1), [{ text: 'two' }], name)
     writeFileSync(path, 'three')
-    await advance(pollMs)
-    t.strictSame(told.slice(1), [{ text: 'three' }], `${name}, again`)
+    t.strictSame(await changesAfter(pollMs), [{ text: 'three' }], name)
+    t.equal(open, name === 'no event' ? 1 : 0)
+    close()
+    t.equal(open, 0)
   }
 })
 
-t.test('a watch, when it is made anew, replaces the one before', async (t) => {
-  let open = 0
-  const watch = () => {
-    open += 1
-    return Object.assign(new EventEmitter(), {
-      close: () => {
-        open -= 1
-      },
-    }) as unknown as FSWatcher
-  }
-  const { advance, close } = await arrange(t, { watch })
-  await advance(3 * pollMs)
-  t.equal(open, 1)
-  close()
-  t.equal(open, 0)
-})
-
-t.test('what is known, when the file says something else by the time it is watched, is told', async (t) => {
+t.test('a content that differs from the known one is reported soon', async (t) => {
+  const change = [{ text: 'one' }]
   for (const [known, expected] of [
     [{ text: 'one' }, []],
-    [{ text: 'zero' }, [{ text: 'one' }]],
-    [{ problem: 'the file is empty' }, [{ text: 'one' }]],
-    [{ problem: 'one' }, [{ text: 'one' }]],
-  ] as const) {
-    const path = join(t.testdir(), 'file')
-    writeFileSync(path, 'one')
-    const { schedule, advance } = createTimers()
-    const told: FileContent[] = []
-    const { close } = watchFile(path, (content) => told.push(content), { maxBytes: 64, known, schedule })
-    await advance(settleMs)
-    t.strictSame(told, expected)
-    close()
-  }
+    [{ text: 'zero' }, change],
+    [{ problem: 'the file is empty' }, change],
+    [{ problem: 'one' }, change],
+  ] as const)
+    t.strictSame((await start(t, { known })).changes, expected)
 })
 
-t.test('a watched file, when closed, is told no more, whatever was about to be', async (t) => {
-  const { path, told, close, advance, armed, signs } = await arrange(t)
-  writeFileSync(path, 'two')
-  while (signs() === 0) await settled()
+t.test('nothing is reported after the end', async (t) => {
+  const { path, untilEvent, changesAfter, close, armed } = await start(t)
+  await untilEvent(() => writeFileSync(path, 'two'))
   close()
   t.strictSame(armed(), [])
-  const before = signs()
   writeFileSync(path, 'three')
-  await advance(3 * pollMs)
-  t.strictSame(told, [])
-  t.equal(signs(), before)
+  t.strictSame(await changesAfter(3 * pollMs), [])
 })
 
-t.test('a watched file, when watched by Node itself with timers of its own, is told', async (t) => {
+t.test('a file is watched with the clock of the machine by default', async (t) => {
   const path = join(t.testdir(), 'file')
   writeFileSync(path, 'one')
-  // What is tested does not keep the test alive either.
+  // The watch does not keep the test alive.
   const alive = setInterval(() => {}, 1000)
   const { promise, resolve } = Promise.withResolvers<FileContent>()
   const { close } = watchFile(path, resolve, { maxBytes: 64 })
@@ -239,16 +192,4 @@ t.test('a watched file, when watched by Node itself with timers of its own, is t
   t.strictSame(await promise, { text: 'two' })
   close()
   clearInterval(alive)
-})
-
-t.test('a watched file keeps no process alive', async (t) => {
-  const path = join(t.testdir(), 'file')
-  writeFileSync(path, 'one')
-  const module = new URL('../../src/rotation/watched-file.ts', import.meta.url)
-  const script = `import { watchFile } from '${module}'; watchFile('${path}', () => {}, { maxBytes: 64 })`
-  const { status, stderr } = spawnSync(execPath, ['--input-type=module', '-e', script], {
-    timeout: 20_000,
-    encoding: 'utf8',
-  })
-  t.strictSame([status, stderr], [0, ''])
 })

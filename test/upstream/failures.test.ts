@@ -1,144 +1,159 @@
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { errors } from 'undici'
-import { connectionFailure, interruptedFailure, isRefusal, statusFailure } from '../../src/upstream/failures.ts'
-import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts'
+import {
+  connectionFailure,
+  isRefusal,
+  longestPauseSeconds,
+  retryAfterSeconds,
+  statusFailure,
+  UpstreamFailure,
+} from '../../src/upstream/failures.ts'
 import { createClock } from '../harness/clock.ts'
+import { checkRows, checkRowsInTurn, difference } from '../harness/table.ts'
 import { canary, failureOf } from './raw-hilos.ts'
 
 const timeoutMs = 8000
+const nowMs = createClock('2026-11-22T10:05:00Z').now()
+
+/** An error of this code, or else of this name, with a message that must not be repeated. */
 const coded = (code: string | number) => Object.assign(new Error(canary), { code })
 
-t.test('an error before a response, when it has a code, is a failure by that code', async (t) => {
-  const table = {
-    upstream_unavailable: [
-      'ECONNREFUSED',
-      'ECONNRESET',
-      'EHOSTUNREACH',
-      'ENETUNREACH',
-      'ENOTFOUND',
-      'EAI_AGAIN',
-      'EPIPE',
-      'EPROTOTYPE',
-      'XEPROTO',
-      'UND_ERR_SOCKET',
-      'UND_ERR_DESTROYED',
-      'XHPE_',
-      'XERR_TLS',
-      42,
-    ],
-    upstream_untrusted: [
-      'CERT_HAS_EXPIRED',
-      'CERT_NOT_YET_VALID',
-      'CERT_REVOKED',
-      'DEPTH_ZERO_SELF_SIGNED_CERT',
-      'SELF_SIGNED_CERT_IN_CHAIN',
-      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-      'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-      'ERR_TLS_CERT_ALTNAME_INVALID',
-      'ERR_TLS_HANDSHAKE_TIMEOUT',
-      'ERR_SSL_WRONG_VERSION_NUMBER',
-      'EPROTO',
-    ],
-    upstream_invalid_response: [
-      'HPE_INVALID_CONSTANT',
-      'UND_ERR_HEADERS_OVERFLOW',
-      'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
-    ],
+t.test('an error before a response becomes a failure by its code, its name or the deadline', async (t) => {
+  const codes = {
+    upstream_unavailable: `ECONNREFUSED ECONNRESET EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN EPIPE EPROTOTYPE XEPROTO
+      UND_ERR_SOCKET UND_ERR_DESTROYED XHPE_ XERR_TLS`,
+    upstream_untrusted: `CERT_HAS_EXPIRED CERT_NOT_YET_VALID CERT_REVOKED DEPTH_ZERO_SELF_SIGNED_CERT
+      SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_VERIFY_LEAF_SIGNATURE UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+      ERR_TLS_CERT_ALTNAME_INVALID ERR_TLS_HANDSHAKE_TIMEOUT ERR_SSL_WRONG_VERSION_NUMBER EPROTO`,
+    upstream_invalid_response: 'HPE_INVALID_CONSTANT UND_ERR_HEADERS_OVERFLOW UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
   }
-  for (const [kind, codes] of Object.entries(table))
-    for (const code of codes) {
-      const failure = await failureOf(t, Promise.reject(connectionFailure(coded(code), timeoutMs)))
-      t.equal(failure.code, kind, String(code))
-      t.strictSame(failure.facts, { reason: String(code) })
-      // What never was a connection, or a readable answer, is not mended by another try.
-      t.match(failure, { worthRetrying: kind === 'upstream_unavailable', pauseMs: 0 })
-      t.ok(failure instanceof UpstreamFailure)
-    }
+  await checkRowsInTurn(
+    t,
+    [
+      ...Object.entries(codes).flatMap(([kind, list]) =>
+        list.split(/\s+/).map((reason) => [coded(reason), kind, { reason }] as const),
+      ),
+      [coded(42), 'upstream_unavailable', { reason: '42' }],
+      [new TypeError(canary), 'upstream_unavailable', { reason: 'TypeError' }],
+      [new errors.ConnectTimeoutError(canary), 'upstream_timeout', { reason: 'UND_ERR_CONNECT_TIMEOUT' }],
+      [new DOMException(canary, 'TimeoutError'), 'upstream_timeout', { reason: 'before an answer', timeoutMs }],
+    ] as const,
+    async ([error, kind, facts]) => {
+      const failure = await failureOf(Promise.reject(connectionFailure(error, timeoutMs)))
+      const { worthRetrying, pauseMs } = failure as UpstreamFailure
+      const found = [failure instanceof UpstreamFailure, failure.code, failure.facts, worthRetrying, pauseMs]
+      return difference(found, [true, kind, facts, kind === 'upstream_unavailable', 0])
+    },
+    'the failure is transient, and worth a retry only if there was no connection',
+  )
 })
 
-t.test('an error before a response, when it has no code, goes by its name', async (t) => {
-  const failure = await failureOf(t, Promise.reject(connectionFailure(new TypeError(canary), timeoutMs)))
-  t.equal(failure.code, 'upstream_unavailable')
-  t.strictSame(failure.facts, { reason: 'TypeError' })
-})
-
-t.test('a deadline, when it is the connection’s or the call’s, is a timeout that says which', async (t) => {
-  const table = [
-    [new errors.ConnectTimeoutError(canary), { reason: 'UND_ERR_CONNECT_TIMEOUT' }],
-    [new DOMException(canary, 'TimeoutError'), { reason: 'before an answer', timeoutMs }],
-  ] as const
-  for (const [error, facts] of table) {
-    const failure = await failureOf(t, Promise.reject(connectionFailure(error, timeoutMs)))
-    t.equal(failure.code, 'upstream_timeout')
-    t.strictSame(failure.facts, facts)
-    t.match(failure, { worthRetrying: false, pauseMs: 0 })
-  }
-})
-
-t.test('an answer, when it is not whole, is transient, and its request not repeated', async (t) => {
-  const table = [
-    [AbortSignal.abort(), 'upstream_timeout', { reason: 'in the middle of the body', timeoutMs }],
-    [new AbortController().signal, 'upstream_invalid_response', { reason: 'cut off in the middle of the body' }],
-  ] as const
-  for (const [signal, code, facts] of table) {
-    const failure = interruptedFailure(signal, timeoutMs)
-    t.ok(failure instanceof UpstreamFailure)
-    t.match(failure, { code, worthRetrying: false, pauseMs: 0 })
-    t.strictSame(failure.facts, facts)
-  }
-})
-
-const nowMs = createClock().now()
 const soon = 'Sun, 22 Nov 2026 10:05:09 GMT'
 
-/** What a status says about more than this call; null where what was true before may not stand in. */
-function fateOf(t: Test, status: number, retryAfter?: string) {
-  const failure = statusFailure(status, retryAfter, nowMs, 'c0ffee00')
-  const isRefused = status === 401 || status === 403
-  t.strictSame(failure.facts, { upstreamStatus: status, ...(isRefused && { tokenFingerprint: 'c0ffee00' }) })
-  t.equal(isRefusal(failure), isRefused)
-  if (!(failure instanceof UpstreamFailure)) return null
-  return [failure.pauseMs, failure.worthRetrying, failure.retryAfterSeconds]
-}
-
-t.test('a status, when it is about this request or our key, is not transient, whatever Retry-After says', async (t) => {
-  for (const status of [
-    201, 204, 300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 405, 408, 410, 418, 425, 428, 430, 499,
-  ])
-    for (const retryAfter of [undefined, '7', soon])
-      t.equal(fateOf(t, status, retryAfter), null, `${status} ${retryAfter}`)
+t.test('a status about this request or the token is final, whatever Retry-After says', async (t) => {
+  const codes = {
+    upstream_redirect: [300, 301, 302, 303, 307, 308],
+    upstream_unauthorized: [401],
+    upstream_forbidden: [403],
+    upstream_misconfigured: [404],
+    upstream_error: [201, 202, 203, 204, 205, 206, 304, 400, 405, 408, 410, 418, 425, 428, 430, 499],
+  }
+  checkRows(
+    t,
+    Object.entries(codes).flatMap(([code, statuses]) =>
+      statuses.flatMap((status) => [undefined, '7', soon].map((retryAfter) => ({ status, retryAfter, code }))),
+    ),
+    ({ status, retryAfter, code }) => {
+      const failure = statusFailure(status, retryAfter, nowMs, 'c0ffee00')
+      const isAboutToken = status === 401 || status === 403
+      const facts = { upstreamStatus: status, ...(isAboutToken && { tokenFingerprint: 'c0ffee00' }) }
+      const found = [failure.code, failure instanceof UpstreamFailure, isRefusal(failure), failure.facts]
+      return difference(found, [code, false, isAboutToken, facts])
+    },
+    'the failure is final',
+  )
 })
 
-t.test(
-  'a status, when it is about Hilos’s state, is transient, and pauses or is worth a retry, never both',
-  async (t) => {
-    const table = [
-      [429, undefined, [2000, false, 2]],
-      [429, 'soon', [2000, false, 2]],
-      [429, '7', [7000, false, 7]],
-      [429, '0', [1000, false, 1]],
-      [429, soon, [9000, false, 9]],
-      [429, '31536000', [300_000, false, 300]],
-      [500, undefined, [0, false, 2]],
-      [500, '7', [0, false, 7]],
-      [599, '7', [0, false, 7]],
-      [501, undefined, [0, false, 2]],
-      [505, undefined, [0, false, 2]],
-      [599, undefined, [0, false, 2]],
-    ] as const
-    for (const [status, retryAfter, fate] of table)
-      t.strictSame(fateOf(t, status, retryAfter), fate, `${status} ${retryAfter}`)
-    for (const status of [502, 503, 504]) {
-      for (const retryAfter of [undefined, '', 'soon', '-1'])
-        t.strictSame(fateOf(t, status, retryAfter), [0, true, 2], `${status} ${retryAfter}`)
-      // Only with 503 it is about everything; elsewhere it may be about one document.
-      t.strictSame(fateOf(t, status, '7'), [status === 503 ? 7000 : 0, false, 7])
-      t.strictSame(fateOf(t, status, soon), [status === 503 ? 9000 : 0, false, 9])
-    }
-  },
-)
+t.test('a status about the state of Hilos is transient, and pauses all calls or is worth a retry', async (t) => {
+  checkRows(
+    t,
+    [
+      [429, undefined, 'upstream_rate_limited', 2000, false, 2],
+      [429, 'soon', 'upstream_rate_limited', 2000, false, 2],
+      [429, '7', 'upstream_rate_limited', 7000, false, 7],
+      [429, '0', 'upstream_rate_limited', 1000, false, 1],
+      [429, soon, 'upstream_rate_limited', 9000, false, 9],
+      [429, '31536000', 'upstream_rate_limited', 300_000, false, 300],
+      [503, '7', 'upstream_rate_limited', 7000, false, 7],
+      [503, soon, 'upstream_rate_limited', 9000, false, 9],
+      ...[undefined, '', 'soon', '-1'].flatMap((retryAfter) => [
+        [502, retryAfter, 'upstream_error', 0, true, 2] as const,
+        [503, retryAfter, 'upstream_unavailable', 0, true, 2] as const,
+        [504, retryAfter, 'upstream_error', 0, true, 2] as const,
+      ]),
+      // With these it may be about one document only.
+      ...[500, 501, 502, 504, 505, 599].flatMap((status) => [
+        [status, '7', 'upstream_error', 0, false, 7] as const,
+        [status, soon, 'upstream_error', 0, false, 9] as const,
+      ]),
+      ...[500, 501, 505, 599].map((status) => [status, undefined, 'upstream_error', 0, false, 2] as const),
+    ] as const,
+    ([status, retryAfter, ...expected]) => {
+      const failure = statusFailure(status, retryAfter, nowMs, 'c0ffee00')
+      if (!(failure instanceof UpstreamFailure)) return 'a final failure'
+      const { code, facts, pauseMs, worthRetrying, retryAfterSeconds: seconds } = failure
+      const found = [code, pauseMs, worthRetrying, seconds, facts, isRefusal(failure)]
+      return difference(found, [...expected, { upstreamStatus: status }, false])
+    },
+    'the failure is transient',
+  )
+})
 
-t.test('what is thrown, when it is not a failure of ours, is no refusal', async (t) => {
+t.test('only failures of this service are refusals', async (t) => {
   for (const thrown of [undefined, null, { code: 'upstream_unauthorized' }, new Error('upstream_forbidden')])
     t.notOk(isRefusal(thrown))
+})
+
+t.test('Retry-After is read as whole seconds within limits, rounded up, and ignored if it is unreadable', async (t) => {
+  t.equal(longestPauseSeconds, 300)
+  const inSeconds = { '0': 1, '1': 1, '2': 2, '007': 7, ' 7\t': 7, '299': 299, '300': 300, '301': 300, '31536000': 300 }
+  const at = (time: string) => `Sun, 22 Nov 2026 ${time} GMT`
+  const rows: [header: string | undefined, seconds: number | undefined, laterMs?: number][] = [
+    ...Object.entries(inSeconds),
+    ['9'.repeat(400), 300],
+    [at('10:05:07'), 8, -1],
+    [at('10:05:07'), 7, 0],
+    [at('10:05:07'), 7, 1],
+    [at('10:05:07'), 7, 999],
+    [at('10:05:07'), 6, 1000],
+    [at('10:05:01'), 1],
+    [at('10:05:00'), 1],
+    [at('10:04:59'), 1],
+    ['Thu, 01 Jan 1970 00:00:00 GMT', 1],
+    [at('10:09:59'), 299],
+    [at('10:10:01'), 300],
+    ['Mon, 22 Nov 2027 10:05:00 GMT', 300],
+  ]
+  const unreadable = [
+    ...'soon -1 +1 1.5 1e3 0x10 7,9 ٧ NaN Infinity 2026-11-22T10:05:07Z'.split(' '),
+    undefined,
+    '',
+    ' ',
+    '7 seconds',
+    'Sun, 22 Nov 2026 10:05:07',
+    'Sun, 22 Nov 2026 10:05:07 UTC',
+    'Sun, 22 Nov 2026 10:05:07 GMT, 9',
+    'x Sun, 22 Nov 2026 10:05:07 GMT',
+    'Sunday, 22-Nov-26 10:05:07 GMT',
+    'Sun Nov 22 10:05:07 2026',
+    'Sun, 99 Nov 2026 10:05:07 GMT',
+    'Sun, 22 Foo 2026 10:05:07 GMT',
+    'Sun, 22 Nov 2026 25:05:07 GMT',
+  ]
+  checkRows(
+    t,
+    rows.concat(unreadable.map((header) => [header, undefined])),
+    ([header, seconds, laterMs = 0]) => difference(retryAfterSeconds(header, nowMs + laterMs), seconds),
+    'the header is read',
+  )
 })

@@ -5,40 +5,40 @@ import { getuid } from 'node:process'
 import type { Readable } from 'node:stream'
 import type { ImageConfig } from './stage-plan.ts'
 
-/** What an engine would have of an image: its files, and what it says of itself. */
+/** An image without an engine: its files and its configuration. */
 export interface Image {
-  /** The folder that stands for its file system. */
+  /** The folder with its files. */
   readonly root: string
   readonly config: ImageConfig
-  /** The folder of its Node.js, as the base image would have it on the PATH. */
+  /** The folder with Node.js, which the base image has in its PATH. */
   readonly bin: string
 }
 
-export interface Ended {
+export interface ExitedProcess {
   readonly status: number | null
   readonly ms: number
   readonly output: string
 }
 
 export interface RunningService {
-  /** From the start of the process to its first word of serving. */
+  /** The time from the start of the process to its log line `serving`. */
   readonly startedAfterMs: number
   readonly origin: string
-  readonly stop: () => Promise<Ended>
+  readonly stop: () => Promise<ExitedProcess>
 }
 
 type Environment = Readonly<Record<string, string>>
 
-/** Only root may become somebody else. */
+/** Only root can start a process as another user. */
 export const mayChangeUser = getuid?.() === 0
 
 export function userOf({ user }: ImageConfig): { uid: number; gid: number } {
   const [, uid = '', gid = ''] = /^([1-9]\d*):([1-9]\d*)$/.exec(user) ?? []
-  if (uid === '') throw new Error(`USER ${user}: is not a number with a group’s number`)
+  if (uid === '') throw new Error(`USER ${user}: it must be the number of a user and the number of a group`)
   return { uid: Number(uid), gid: Number(gid) }
 }
 
-/** Starts a command as an engine would: as the image's user, in its folder, with its environment and nothing else. */
+/** Starts a command as an engine does: as the user of the image, in its folder, and with no other environment than its own. */
 function start(
   image: Image,
   command: readonly string[],
@@ -62,36 +62,35 @@ function outputOf(child: ChildProcessByStdio<null, Readable, Readable>): () => s
   return () => output
 }
 
-/** Runs a command to its end. */
-export async function run(image: Image, command: readonly string[], settings: Environment): Promise<Ended> {
-  const begun = performance.now()
+export async function run(image: Image, command: readonly string[], settings: Environment): Promise<ExitedProcess> {
+  const startedAt = performance.now()
   const child = start(image, command, settings)
   const output = outputOf(child)
   const [status] = await once(child, 'close')
-  return { status, ms: performance.now() - begun, output: output() }
+  return { status, ms: performance.now() - startedAt, output: output() }
 }
 
 /**
- * Starts what CMD names, and waits until it serves.
- * @throws when it ends instead
+ * Starts the command of the image, and waits until it serves.
+ * @throws Error if it ends before
  */
 export async function serve(image: Image, settings: Environment): Promise<RunningService> {
-  const begun = performance.now()
+  const startedAt = performance.now()
   const child = start(image, image.config.command ?? [], settings)
   const output = outputOf(child)
   const ended = once(child, 'close').then(([status]) => status as number | null)
   const originOf = () => /"origin":"(.*?)","msg":"serving"/.exec(output())?.[1]
   while (originOf() === undefined)
     if (await Promise.race([once(child.stdout, 'data').then(() => false), ended.then(() => true)]))
-      throw new Error(`it ended without serving:\n${output()}`)
-  const startedAfterMs = performance.now() - begun
+      throw new Error(`the process ended before it served:\n${output()}`)
+  const startedAfterMs = performance.now() - startedAt
   const stop = async () => {
-    const asked = performance.now()
+    const signalledAt = performance.now()
     child.kill(image.config.stopSignal as NodeJS.Signals)
-    const impatience = setTimeout(() => child.kill('SIGKILL'), 20_000)
+    const killTimer = setTimeout(() => child.kill('SIGKILL'), 20_000)
     const status = await ended
-    clearTimeout(impatience)
-    return { status, ms: performance.now() - asked, output: output() }
+    clearTimeout(killTimer)
+    return { status, ms: performance.now() - signalledAt, output: output() }
   }
   return { startedAfterMs, origin: originOf() ?? '', stop }
 }

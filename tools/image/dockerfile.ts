@@ -1,4 +1,4 @@
-/** The instructions of a Dockerfile that the replay understands. Any other stops it: better than to guess. */
+/** The supported instructions of a Dockerfile. Any other instruction is an error. */
 const keywords = [
   'ARG',
   'CMD',
@@ -16,74 +16,74 @@ const keywords = [
 export type Keyword = (typeof keywords)[number]
 
 export interface Instruction {
-  /** Of its beginning, from 1. */
+  /** The number of its first line, from 1. */
   readonly line: number
   readonly keyword: Keyword
-  /** What begins with two dashes, by name. */
+  /** The flags, by name without the dashes. */
   readonly flags: Readonly<Record<string, string>>
-  /** What follows, on one line. */
+  /** The text after the flags, on one line. */
   readonly text: string
 }
 
-/** Something in a Dockerfile, or in .dockerignore, that the replay does not understand or cannot do. */
+/** A Dockerfile or a .dockerignore has something that the replay does not support, or a step of it failed. */
 export class NotReplayable extends Error {
   override readonly name = 'NotReplayable'
 }
 
-/** @throws NotReplayable at the first line that is not understood */
+/** @throws NotReplayable at the first line that is not supported */
 export function readDockerfile(text: string): Instruction[] {
   const instructions: Instruction[] = []
-  let [begun, line] = ['', 0]
+  let [statement, line] = ['', 0]
   for (const [index, raw] of text.split('\n').entries()) {
     const part = raw.trim()
-    if (/^#\s*escape\s*=/i.test(part)) throw new NotReplayable(`line ${index + 1}: an escape character of its own`)
+    if (/^#\s*escape\s*=/i.test(part))
+      throw new NotReplayable(`line ${index + 1}: the escape directive is not supported`)
     if (part === '' || part.startsWith('#')) continue
-    if (begun === '') line = index + 1
-    begun += part.replace(/\\$/, '')
+    if (statement === '') line = index + 1
+    statement += part.replace(/\\$/, '')
     if (part.endsWith('\\')) continue
-    instructions.push(instructionOf(begun, line))
-    begun = ''
+    instructions.push(instructionOf(statement, line))
+    statement = ''
   }
-  if (begun !== '') throw new NotReplayable(`line ${line}: is not finished`)
+  if (statement !== '') throw new NotReplayable(`line ${line}: the instruction is not complete`)
   return instructions
 }
 
 function instructionOf(statement: string, line: number): Instruction {
   const word = statement.replace(/\s.*$/, '')
   const keyword = keywords.find((known) => known === word)
-  if (keyword === undefined) throw new NotReplayable(`line ${line}: ${word} is not understood`)
+  if (keyword === undefined) throw new NotReplayable(`line ${line}: ${word} is not supported`)
   const rest = statement.slice(word.length).trim()
-  if (rest.includes('<<')) throw new NotReplayable(`line ${line}: here-documents are not understood`)
+  if (rest.includes('<<')) throw new NotReplayable(`line ${line}: here-documents are not supported`)
   const flags = [...rest.matchAll(/--([a-z-]+)=(\S+)\s*/gy)].map(([, name, value]) => [String(name), String(value)])
   return { line, keyword, flags: Object.fromEntries(flags), text: rest.replace(/^(--[a-z-]+=\S+\s*)+/, '') }
 }
 
-/** The words of `["a", "b"]`. The other form needs a shell at run time, which an image may not have. */
+/** The words of `["a", "b"]`. The shell form is not supported, because an image may have no shell at run time. */
 export function execForm({ line, keyword }: Instruction, text: string): string[] {
   try {
     const words: unknown = JSON.parse(text)
     if (Array.isArray(words) && words.length > 0 && words.every((word) => typeof word === 'string')) return words
   } catch {
-    // Said below.
+    // Handled below.
   }
   throw new NotReplayable(`line ${line}: ${keyword} is not in exec form`)
 }
 
-/** The pairs of `A=b C="d e"`, as they are written but for the quotes. */
+/** The pairs of `A=b C="d e"`, without the quotes. Variables are not replaced. */
 export function assignments({ line, keyword, text }: Instruction): [name: string, value: string][] {
   const pair = /([A-Za-z_][\w.-]*)=(?:"([^"\\]*)"|([^\s"'\\]*))(?:\s+|$)/y
   const pairs: [string, string][] = []
   while (pair.lastIndex < text.length) {
     const match = pair.exec(text)
-    if (match === null) throw new NotReplayable(`line ${line}: ${keyword} is not understood as written`)
+    if (match === null) throw new NotReplayable(`line ${line}: this form of ${keyword} is not supported`)
     pairs.push([String(match[1]), match[2] ?? String(match[3])])
   }
   return pairs
 }
 
-/** The text with `$NAME` and `${NAME}` replaced; what has no value is empty, as for BuildKit. */
+/** Replaces `$NAME` and `${NAME}`. As in BuildKit, a variable without a value is empty. */
 export function expanded(text: string, values: ReadonlyMap<string, string>): string {
-  if (/\$\{\w+[^\w}]|\\\$/.test(text))
-    throw new NotReplayable(`${text}: of variables, only NAME in braces is understood`)
+  if (/\$\{\w+[^\w}]|\\\$/.test(text)) throw new NotReplayable(`${text}: this form of a variable is not supported`)
   return text.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_all, braced, bare) => values.get(braced ?? bare) ?? '')
 }

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Everything in a folder and below, by path, in the order of their names; links are not followed. */
+/** Returns the paths of all files and folders below a folder, in a stable order. Links are not followed. */
 function pathsIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()
 }
 
-/** SHA-256 over the path, kind, mode and content of everything in a folder; not over times, which builds rewrite. */
+/** Returns the SHA-256 of the paths, modes and contents below a folder. Times do not count, because the build resets them. */
 export function digestOf(folder: string): string {
   const hash = createHash('sha256')
   for (const path of pathsIn(folder)) {
@@ -18,19 +18,19 @@ export function digestOf(folder: string): string {
   return hash.digest('hex')
 }
 
-/** Bytes of all files in a folder, as they are and not as they lie on a disk. */
+/** Returns the size of all files below a folder in bytes, not the disk space that they take. */
 export function bytesOf(folder: string): number {
   return pathsIn(folder)
     .map((path) => lstatSync(join(folder, path)))
     .reduce((sum, stats) => sum + (stats.isFile() ? stats.size : 0), 0)
 }
 
-/** The packages of a node_modules that weigh most, heaviest first. */
+/** Returns the largest packages of a node_modules folder, the largest first. */
 export function heaviestOf(modules: string, count: number): { name: string; bytes: number }[] {
   return readdirSync(modules)
     .filter((name) => !name.startsWith('.'))
     .flatMap((name) =>
-      name.startsWith('@') ? readdirSync(join(modules, name)).map((own) => `${name}/${own}`) : [name],
+      name.startsWith('@') ? readdirSync(join(modules, name)).map((scoped) => `${name}/${scoped}`) : [name],
     )
     .map((name) => ({ name, bytes: bytesOf(join(modules, name)) }))
     .sort((one, other) => other.bytes - one.bytes)

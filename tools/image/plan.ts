@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { assignments, execForm, expanded, type Instruction, type Keyword, NotReplayable } from './dockerfile.ts'
 import type { ImageConfig, StagePlan, Step } from './stage-plan.ts'
 
-/** A stage while its instructions are read. */
+/** A stage of which not all instructions have been read. */
 interface Draft {
   readonly name: string
   readonly base: string
@@ -11,7 +11,7 @@ interface Draft {
   config: ImageConfig
 }
 
-const bare: ImageConfig = {
+const emptyConfig: ImageConfig = {
   env: {},
   labels: {},
   user: '',
@@ -23,9 +23,9 @@ const bare: ImageConfig = {
 }
 
 /**
- * What a Dockerfile asks for, stage by stage, with all variables filled in; the last stage is the image. Nothing is done yet.
- * @param buildArgs what `--build-arg` would say
- * @throws NotReplayable where an instruction asks for more than the replay can do
+ * Returns the stages of a Dockerfile with all variables replaced. The last stage is the image. No step is executed.
+ * @param buildArgs the values of `--build-arg`
+ * @throws NotReplayable for an instruction that the replay does not support
  */
 export function planOf(instructions: readonly Instruction[], buildArgs: Readonly<Record<string, string>>): StagePlan[] {
   const globals = new Map<string, string>()
@@ -36,7 +36,7 @@ export function planOf(instructions: readonly Instruction[], buildArgs: Readonly
     if (instruction.keyword === 'FROM') drafts.push(beginStage(instruction, globals, drafts))
     else if (instruction.keyword === 'ARG') addArgs(instruction, draft?.args ?? globals, globals, buildArgs)
     else if (draft) apply(instruction, draft)
-    else throw new NotReplayable(`line ${instruction.line}: ${instruction.keyword} stands before the first FROM`)
+    else throw new NotReplayable(`line ${instruction.line}: ${instruction.keyword} is before the first FROM`)
   }
   return drafts
 }
@@ -44,12 +44,12 @@ export function planOf(instructions: readonly Instruction[], buildArgs: Readonly
 function beginStage(instruction: Instruction, globals: Values, earlier: readonly Draft[]): Draft {
   const [base = '', as, name = String(earlier.length), ...more] = wordsOf(instruction, globals)
   if (base === '' || (as !== undefined && as.toUpperCase() !== 'AS') || more.length > 0)
-    throw new NotReplayable(`line ${instruction.line}: FROM is not understood as written`)
+    throw new NotReplayable(`line ${instruction.line}: this form of FROM is not supported`)
   const parent = earlier.find((stage) => stage.name === base)
-  return { name, base, steps: [], args: new Map(), config: parent?.config ?? bare }
+  return { name, base, steps: [], args: new Map(), config: parent?.config ?? emptyConfig }
 }
 
-/** In a stage, an ARG without a value has that of the ARG before the first FROM. */
+/** In a stage, an ARG without a value gets that of the same ARG before the first FROM. */
 function addArgs(
   { line, text }: Instruction,
   scope: Map<string, string>,
@@ -57,7 +57,7 @@ function addArgs(
   buildArgs: Readonly<Record<string, string>>,
 ): void {
   const [, name = '', , fallback] = /^(\w+)(="?([^"\s]*)"?)?$/.exec(text) ?? []
-  if (name === '') throw new NotReplayable(`line ${line}: ARG is not understood as written`)
+  if (name === '') throw new NotReplayable(`line ${line}: this form of ARG is not supported`)
   const value = buildArgs[name] ?? fallback ?? globals.get(name)
   if (value !== undefined) scope.set(name, value)
 }
@@ -72,7 +72,7 @@ function apply(instruction: Instruction, draft: Draft): void {
 
 type Values = ReadonlyMap<string, string>
 
-/** What an instruction changes in what the image says of itself. */
+/** Returns the changes of an instruction to the configuration of the image. */
 function changeOf(instruction: Instruction, config: ImageConfig, values: Values): Partial<ImageConfig> {
   const { keyword, flags, text } = instruction
   const pairs = () =>
@@ -99,7 +99,7 @@ function changeOf(instruction: Instruction, config: ImageConfig, values: Values)
   }
 }
 
-/** What an instruction does to the files. */
+/** Returns the changes of an instruction to the files. */
 function stepOf(instruction: Instruction, config: ImageConfig, values: Values): Step | null {
   switch (instruction.keyword) {
     case 'WORKDIR':
@@ -118,16 +118,16 @@ function copyOf(instruction: Instruction, { folder }: ImageConfig, values: Value
   const words = wordsOf(instruction, values)
   const [sources, target] = [words.slice(0, -1), words.slice(-1).join('')]
   if (sources.length === 0 || /[*?[]/.test(text))
-    throw new NotReplayable(`line ${line}: COPY is not understood as written`)
+    throw new NotReplayable(`line ${line}: this form of COPY is not supported`)
   const path = posix.resolve(folder, target)
   return { does: 'copy', line, from: flags.from ?? null, sources, target: target.endsWith('/') ? `${path}/` : path }
 }
 
 function runOf({ line, flags, text }: Instruction, { folder }: ImageConfig, values: Values): Step {
-  if (/(^|[\s=:'"])\/\w/.test(text)) throw new NotReplayable(`line ${line}: RUN names a path outside its folder`)
+  if (/(^|[\s=:'"])\/\w/.test(text)) throw new NotReplayable(`line ${line}: RUN with an absolute path is not supported`)
   const [, cache] = /^type=cache,target=(\/[\w./-]+)$/.exec(flags.mount ?? '') ?? []
   if (flags.mount !== undefined && cache === undefined)
-    throw new NotReplayable(`line ${line}: RUN has a mount that is no cache`)
+    throw new NotReplayable(`line ${line}: only cache mounts are supported`)
   const env = Object.fromEntries(values)
   return { does: 'run', line, command: text, folder, env, caches: cache === undefined ? [] : [cache] }
 }
@@ -140,7 +140,7 @@ const knownFlags: Partial<Record<Keyword, readonly string[]>> = {
 
 function refuseFlags({ line, keyword, flags }: Instruction): void {
   const other = Object.keys(flags).find((name) => !knownFlags[keyword]?.includes(name))
-  if (other !== undefined) throw new NotReplayable(`line ${line}: ${keyword} --${other} is not understood`)
+  if (other !== undefined) throw new NotReplayable(`line ${line}: ${keyword} --${other} is not supported`)
 }
 
 function wordsOf({ text }: Instruction, values: Values): string[] {

@@ -1,26 +1,26 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type Admission, copyInto } from './build-context.ts'
+import { copyInto, type Includes } from './build-context.ts'
 import { NotReplayable } from './dockerfile.ts'
 import type { StagePlan, Step } from './stage-plan.ts'
 
 export interface ReplayOptions {
   /** The build context. */
   readonly context: string
-  readonly admits: Admission
-  /** An empty folder, in which every stage gets one of its own. */
+  readonly includes: Includes
+  /** An empty folder. Each stage gets a folder in it. */
   readonly folder: string
-  /** For what outlives a step. */
+  /** The folder for cache mounts. */
   readonly caches: string
-  /** What commands get besides what the Dockerfile sets. */
+  /** The environment of commands, in addition to that of the Dockerfile. */
   readonly env: Readonly<Record<string, string>>
 }
 
 /**
- * Does what the stages ask for, each in a folder that stands for its file system, without what the base image brings.
+ * Executes the steps of all stages, each stage in its own folder. The files of the base images are not there.
  * @returns the folder of the last stage
- * @throws NotReplayable when a step fails
+ * @throws NotReplayable if a step fails
  */
 export function replay(stages: readonly StagePlan[], options: ReplayOptions): string {
   const rootOf = (name: string) => join(options.folder, name)
@@ -42,8 +42,8 @@ function perform(step: Step, root: string, rootOf: (stage: string) => string, op
       return
     case 'copy': {
       const from = step.from === null ? options.context : rootOf(step.from)
-      const admits = step.from === null ? options.admits : null
-      for (const source of step.sources) copyInto(from, source, join(root, step.target), admits)
+      const includes = step.from === null ? options.includes : null
+      for (const source of step.sources) copyInto(from, source, join(root, step.target), includes)
       return
     }
     case 'run':

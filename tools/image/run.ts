@@ -10,13 +10,11 @@ import { NotReplayable, readDockerfile } from './dockerfile.ts'
 import { bytesOf, digestOf, heaviestOf } from './folder-facts.ts'
 import { planOf } from './plan.ts'
 import { replay } from './replay.ts'
-import { tryOut } from './smoke-test.ts'
+import { smokeTest } from './smoke-test.ts'
 
-/**
- * `npm run image`: does what the Dockerfile says, twice and without an engine, compares the two, and tries the result out as
- * the image's user. It needs the npm registry and a minute or two. What it cannot see is the base image: Node.js is this
- * one, npm is this machine's.
- */
+// `npm run image`: replays the Dockerfile twice without an engine, compares both results, and tests the second one as the user of
+// the image. It needs the npm registry and a minute or two. It does not use the base image, but the Node.js that runs this script
+// and the npm of this machine.
 const context = fileURLToPath(new URL('../..', import.meta.url))
 const work = mkdtempSync(join(tmpdir(), 'hilos-bff-image-'))
 const say = (line: string) => stdout.write(`  ${line}\n`)
@@ -30,25 +28,27 @@ try {
   const config = stages.at(-1)?.config
   if (config === undefined) throw new NotReplayable('the Dockerfile has no stage')
 
-  stdout.write(`The Dockerfile, replayed on Node.js ${version}:\n`)
+  stdout.write(`Replay of the Dockerfile on Node.js ${version}:\n`)
   const roots = ['first', 'second'].map((name) => {
-    const begun = performance.now()
+    const startedAt = performance.now()
     const root = replay(stages, {
       context,
-      admits: readDockerignore(readFileSync(join(context, '.dockerignore'), 'utf8')),
+      includes: readDockerignore(readFileSync(join(context, '.dockerignore'), 'utf8')),
       folder: join(work, name),
       caches: join(work, 'caches'),
-      env: { ...reachable(), PATH: [bin, systemPath()].join(delimiter) },
+      env: { ...networkSettings(), PATH: [bin, systemPath()].join(delimiter) },
     })
-    say(`the ${name} time: ${instructions.length} instructions, ${((performance.now() - begun) / 1000).toFixed(1)} s`)
+    say(
+      `${name} build: ${instructions.length} instructions in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`,
+    )
     return root
   })
-  const [root = '', again = ''] = roots
-  compare(root, again)
-  weigh(join(root, config.folder))
-  stdout.write(`${asWhom(config)}, from files that it cannot write:\n`)
+  const [root = '', second = ''] = roots
+  compare(root, second)
+  reportSizes(join(root, config.folder))
+  stdout.write(`Test as ${userText(config)}, with read-only files:\n`)
   makeUnwritable(root)
-  await tryOut({ root, config, bin }, work, say)
+  await smokeTest({ root, config, bin }, work, say)
 } catch (error) {
   stderr.write(`${error instanceof Error ? error.message : error}\n`)
   process.exitCode = 1
@@ -59,23 +59,23 @@ try {
 
 function compare(one: string, other: string): void {
   const [digest, same] = [digestOf(one), digestOf(other)]
-  if (digest !== same) throw new Error(`the second time came out differently: ${digest} and ${same}`)
-  say(`both times the same, to the byte: sha256 ${digest}`)
+  if (digest !== same) throw new Error(`the second build has another result: ${digest} and ${same}`)
+  say(`both builds are identical: sha256 ${digest}`)
 }
 
-function weigh(folder: string): void {
+function reportSizes(folder: string): void {
   const parts = readdirSync(folder).map((name) => ({ name, path: join(folder, name) }))
   const sizes = parts.map(
     ({ name, path }) => `${name} ${megabytes(statSync(path).isDirectory() ? bytesOf(path) : statSync(path).size)}`,
   )
-  say(`on top of the base image: ${megabytes(bytesOf(folder))} (${sizes.join(', ')})`)
-  const heaviest = heaviestOf(join(folder, 'node_modules'), 8).map(({ name, bytes }) => `${name} ${megabytes(bytes)}`)
-  say(`the heaviest packages: ${heaviest.join(', ')}`)
+  say(`size without the base image: ${megabytes(bytesOf(folder))} (${sizes.join(', ')})`)
+  const largest = heaviestOf(join(folder, 'node_modules'), 8).map(({ name, bytes }) => `${name} ${megabytes(bytes)}`)
+  say(`largest packages: ${largest.join(', ')}`)
 }
 
-function asWhom(config: Image['config']): string {
+function userText(config: Image['config']): string {
   const { uid, gid } = userOf(config)
-  return mayChangeUser ? `As user ${uid} of group ${gid}` : `As whoever runs this (only root can become user ${uid})`
+  return mayChangeUser ? `user ${uid} of group ${gid}` : `the current user (only root can use user ${uid})`
 }
 
 function putNodeInto(folder: string): string {
@@ -85,14 +85,14 @@ function putNodeInto(folder: string): string {
   return folder
 }
 
-/** This machine's own, without what npm put in front of it for this script. */
+/** The PATH of this machine, without the folders that npm added for this script. */
 function systemPath(): string {
   const folders = (env.PATH ?? '').split(delimiter)
   return folders.filter((folder) => !/node_modules\/\.bin|node-gyp-bin/.test(folder)).join(delimiter)
 }
 
-/** What an engine would hand to a build as well, and what this machine trusts. */
-function reachable(): Record<string, string> {
+/** The settings for proxies and trusted certificates, which an engine also passes to builds. */
+function networkSettings(): Record<string, string> {
   const names = [
     'http_proxy',
     'https_proxy',
@@ -105,7 +105,7 @@ function reachable(): Record<string, string> {
   return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
 }
 
-/** Empty where this is no clone. */
+/** Empty outside a clone. */
 function headCommit(): string {
   return spawnSync('git', ['rev-parse', 'HEAD'], { cwd: context, encoding: 'utf8' }).stdout?.trim() ?? ''
 }

@@ -8,14 +8,14 @@ import { type Image, mayChangeUser, run, serve, userOf } from './container.ts'
 import { digestOf } from './folder-facts.ts'
 
 const starts = 5
-const token = 'made-up-token'
+const token = 'smoke-test-token'
 
 /**
- * Runs an image in front of the sandbox Hilos and looks at it from all its sides.
- * @param say gets a line for each thing that was as it should be
- * @throws at the first thing that is not
+ * Runs an image in front of the sandbox Hilos, and checks its start, its responses, its HEALTHCHECK and its end.
+ * @param say called with one line for each check that passed
+ * @throws Error at the first check that failed
  */
-export async function tryOut(image: Image, folder: string, say: (line: string) => void): Promise<void> {
+export async function smokeTest(image: Image, folder: string, say: (line: string) => void): Promise<void> {
   const sandbox = createSandbox({ token })
   const key = createKey()
   try {
@@ -24,14 +24,14 @@ export async function tryOut(image: Image, folder: string, say: (line: string) =
       HILOS_BASE_URL: await sandbox.listen(),
       HILOS_TOKEN_FILE: join(secrets, 'hilos-token'),
       CALLERS_FILE: join(secrets, 'callers.json'),
-      CONTACT_REF_KEY: 'made up for the trial',
-      // The image itself listens on every address; nobody else needs to reach this one.
+      CONTACT_REF_KEY: 'smoke test contact ref key',
+      // The image listens on every address, but this process needs only loopback.
       HOST: '127.0.0.1',
       PORT: '0',
       ADMIN_PORT: String(await freePort()),
     }
     const before = digestOf(image.root)
-    const times = [await askAround(image, settings, key, say)]
+    const times = [await checkService(image, settings, key, say)]
     while (times.length < starts) {
       const service = await serve(image, settings)
       times.push(service.startedAfterMs)
@@ -39,13 +39,14 @@ export async function tryOut(image: Image, folder: string, say: (line: string) =
     }
     say(`start: ${ms(times.sort((one, other) => one - other)[starts >> 1] ?? 0)} until it serves, median of ${starts}`)
     expect(digestOf(image.root), before, 'its files')
-    say('files: not one was written, changed or taken away')
+    say('files: none was added, changed or removed')
   } finally {
     await sandbox.close()
   }
 }
 
-async function askAround(
+/** Returns how long the service took to start, in milliseconds. */
+async function checkService(
   image: Image,
   settings: Readonly<Record<string, string>> & { readonly ADMIN_PORT: string },
   key: string,
@@ -58,15 +59,15 @@ async function askAround(
       expect((await fetch(`http://127.0.0.1:${settings.ADMIN_PORT}${path}`)).status, 200, path)
       say(`GET ${path}: 200`)
     }
-    say(await askVersion(image, settings.ADMIN_PORT))
+    say(await checkVersion(image, settings.ADMIN_PORT))
     const contact = `${service.origin}/execution-contacts/${documentIds.completed}`
     expect((await fetch(contact)).status, 401, 'a contact without a key')
     const reply = await fetch(contact, { headers: { authorization: `Bearer ${key}` } })
     expect(reply.status, 200, 'a contact')
-    say(`a contact: 401 without a key, 200 with it, ${(await reply.arrayBuffer()).byteLength} bytes`)
+    say(`GET a contact: 401 without a key, 200 with a key, ${(await reply.arrayBuffer()).byteLength} bytes`)
     const health = await healthcheck()
     expect(health.status, 0, `HEALTHCHECK (${health.output})`)
-    say(`HEALTHCHECK: 0 after ${ms(health.ms)}`)
+    say(`HEALTHCHECK: exit status 0 after ${ms(health.ms)}`)
   } catch (error) {
     await service.stop()
     throw error
@@ -75,26 +76,26 @@ async function askAround(
   expect(end.status, 0, `the exit status (${end.output})`)
   say(`${image.config.stopSignal}: exit status 0 after ${ms(end.ms)}`)
   const health = await healthcheck()
-  expect(health.status, 1, 'HEALTHCHECK of what is gone')
-  say(`HEALTHCHECK, when it is gone: 1, ${health.output.trim()}`)
+  expect(health.status, 1, 'HEALTHCHECK after the end')
+  say(`HEALTHCHECK after the end: exit status 1, ${health.output.trim()}`)
   return service.startedAfterMs
 }
 
-/** What the process says of itself has to be what its image says. */
-async function askVersion({ config }: Image, port: string): Promise<string> {
+/** Checks that the process has the version and the commit of the labels. */
+async function checkVersion({ config }: Image, port: string): Promise<string> {
   const reply = await fetch(`http://127.0.0.1:${port}/version`)
   expect(reply.status, 200, '/version')
   const { version, commit } = (await reply.json()) as Record<string, unknown>
   expect(version, config.labels['org.opencontainers.image.version'], 'the version')
   expect(commit, config.labels['org.opencontainers.image.revision'], 'the commit')
-  return `GET /version: 200, ${version} of ${commit}, as the labels say`
+  return `GET /version: 200, version ${version} and commit ${commit}, as in the labels`
 }
 
 function callersOf(key: string): string {
-  return JSON.stringify({ callers: [{ name: 'trial', keySha256: keyHash(key), profile: 'agent' }] })
+  return JSON.stringify({ callers: [{ name: 'smoke-test', keySha256: keyHash(key), profile: 'agent' }] })
 }
 
-/** A folder of files for the image's user alone. */
+/** Writes files that only the user of the image can read, and returns their folder. */
 async function writeSecrets(image: Image, folder: string, secrets: Readonly<Record<string, string>>): Promise<string> {
   const path = join(folder, 'secrets')
   mkdirSync(path)

@@ -1,10 +1,10 @@
-/** Something that a stage does to its files. Paths inside the stage are absolute. */
+/** One change to the files of a stage. Paths inside the stage are absolute. */
 export type Step =
   | { readonly does: 'make'; readonly folder: string }
   | {
       readonly does: 'copy'
       readonly line: number
-      /** A stage, or null for the build context. */
+      /** The name of a stage; null for the build context. */
       readonly from: string | null
       readonly sources: readonly string[]
       readonly target: string
@@ -15,11 +15,10 @@ export type Step =
       readonly command: string
       readonly folder: string
       readonly env: Readonly<Record<string, string>>
-      /** Folders that outlive the step and are no part of the image. */
+      /** The folders of cache mounts, which are not part of the image. */
       readonly caches: readonly string[]
     }
 
-/** What an image says of itself. */
 export interface ImageConfig {
   readonly env: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
@@ -33,7 +32,7 @@ export interface ImageConfig {
 
 export interface StagePlan {
   readonly name: string
-  /** An image, or the name of an earlier stage. */
+  /** The name of an image or of an earlier stage. */
   readonly base: string
   readonly steps: readonly Step[]
   readonly config: ImageConfig

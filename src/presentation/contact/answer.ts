@@ -7,24 +7,27 @@ import { callsUrl } from './step.ts'
 
 export const AnswerSchema = Type.Object(
   {
-    stepId: nullableText('The step that asked.'),
+    stepId: nullableText('The id of the step that asked.'),
     question: nullableText('The name of that step.'),
-    answerType: text('What it asked for, in Hilos’s own word.'),
+    answerType: text('The kind of answer that the step asked for, as Hilos calls it, for example SINGLE_OPTION.'),
     value: Type.Unsafe<string | number | boolean | null>({
       type: ['string', 'number', 'boolean', 'null'],
-      description: `What the contact wrote or chose last, as recorded. ${scrubbedText}`,
+      description: `The last answer that the contact wrote or chose, as Hilos recorded it. ${scrubbedText}`,
     }),
-    at: nullableInstant('When.'),
-    messageId: nullableText(`The message that said so; null where Hilos recorded only the result. ${withheldWamids}`),
+    at: nullableInstant('The time of the answer.'),
+    messageId: nullableText(
+      `The id of the message with the answer; null if Hilos recorded only the result. ${withheldWamids}`,
+    ),
   },
-  { $id: 'Answer', description: 'What the contact answered to one step.' },
+  { $id: 'Answer', description: 'The answer of the contact to one step.' },
 )
 
 export type Answer = Static<typeof AnswerSchema>
 
 /**
- * The answer to a step that asked something: the last text the contact sent after the question, otherwise the result
- * Hilos recorded. Null without either; nothing is guessed, and what the contact deleted does not come back as a result.
+ * Returns the answer to a step that asked something: the last text that the contact sent after the question, otherwise the
+ * result that Hilos recorded. Returns null if there is neither: an answer is never guessed, and a deleted reply must not
+ * come back as a result.
  */
 export function presentAnswer({ step, ...execution }: HilosStepExecution): Answer | null {
   if (!step?.answer_type) return null
@@ -37,7 +40,7 @@ export function presentAnswer({ step, ...execution }: HilosStepExecution): Answe
   return { ...asked, value: result, at: instantOf(execution.status_last_change_on), messageId: null }
 }
 
-/** The first message to the contact is the question; in a step without one, all that came in is a reply. */
+/** The first outgoing message is the question. In a step without one, all incoming messages are replies. */
 function repliesIn(messages: readonly HilosMessage[]): HilosMessage[] {
   const ordered = chronological(messages)
   const question = ordered.findIndex((message) => directionOf(message) === 'out')

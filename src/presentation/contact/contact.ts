@@ -6,67 +6,58 @@ import type { HilosContact, HilosUser } from '../../upstream/document/hilos-docu
 export const ContactSchema = Type.Object(
   {
     ref: nullableText(
-      'A pseudonym: the same for the same contact as long as the service keeps its key, and no way back.',
+      'A pseudonym. It is the same for the same contact as long as the operators keep CONTACT_REF_KEY, and it does not ' +
+        'reveal the id.',
     ),
-    id: nullableText('The id of the contact at Hilos; for the profile full only.'),
+    id: nullableText('The id of the contact at Hilos, for the profile full only.'),
     name: nullableText(`First and last name. ${shortenedName}`),
     phone: nullableText(
-      'In international form where Hilos has one. For the profile agent **** and the last four digits, or **** alone ' +
-        'when there are fewer than eight; null for the profile viewer.',
+      'The phone number, in international form if Hilos has it. For the profile agent: **** and the last four digits, or ' +
+        '**** alone if the number has fewer than eight. For the profile viewer: null.',
     ),
-    email: nullableText('E-mail address; for the profile full only.'),
-    isDeleted: flag('The contact was erased at Hilos: everything but ref is null.'),
-    masked: flag('The profile is agent or viewer, which do not see all; false for the profile full.'),
+    email: nullableText('The e-mail address, for the profile full only.'),
+    isDeleted: flag('Whether the contact was erased at Hilos. Of an erased contact, only ref is left.'),
+    masked: flag('Whether fields are masked: true for the profiles agent and viewer, false for the profile full.'),
     meta: Type.Unsafe<Record<string, MetaValue>>({
       type: 'object',
       additionalProperties: { type: ['string', 'number', 'boolean', 'null'] },
       description:
-        'The custom properties that the operators chose to publish, as far as they are simple values; empty unless ' +
-        'the profile is full.',
+        'The custom properties that the operators publish (CONTACT_META_KEYS), if they are strings, numbers, booleans ' +
+        'or null. Empty unless the profile is full.',
     }),
   },
-  { description: 'Who goes through the flow.' },
+  { description: 'The contact who goes through the flow.' },
 )
 
 type MetaValue = string | number | boolean | null
 export type Contact = Static<typeof ContactSchema>
 
 export interface ContactOptions {
-  /** Makes the pseudonym of a contact. */
   readonly refOf: ContactRef
-  /** Keys of Hilos's `meta` that may leave. */
+  /** The keys of `meta` that are published; none when empty. */
   readonly metaKeys: readonly string[]
 }
 
+/** Returns the pseudonym of a contact. */
 export type ContactRef = (contactId: string) => string
 
-const nobody: HilosContact = {
-  id: null,
-  first_name: null,
-  last_name: null,
-  email: null,
-  phone: null,
-  is_deleted: false,
-  meta: null,
-}
-
-/** Who goes through the flow; of an erased contact nothing but the pseudonym. */
+/** Of an erased contact, only the pseudonym is presented. */
 export function presentContact(contact: HilosContact | null, { refOf, metaKeys }: ContactOptions): Contact {
-  const known = contact ?? nobody
-  const { id, email, phone, meta } = known.is_deleted ? nobody : known
+  const id = contact?.id ?? null
+  const shown = contact?.is_deleted ? null : contact
   return {
-    ref: known.id === null ? null : refOf(known.id),
-    id,
-    name: known.is_deleted ? null : nameOf(known),
-    phone,
-    email,
-    isDeleted: known.is_deleted,
+    ref: id === null ? null : refOf(id),
+    id: shown?.id ?? null,
+    name: shown && nameOf(shown),
+    phone: shown?.phone ?? null,
+    email: shown?.email ?? null,
+    isDeleted: contact?.is_deleted ?? false,
     masked: false,
-    meta: publishedMeta(meta, metaKeys),
+    meta: publishedMeta(shown?.meta, metaKeys),
   }
 }
 
-/** First and last name, as far as there are any. */
+/** First and last name, or the one that is there; null without either. */
 export function nameOf({ first_name, last_name }: HilosUser): string | null {
   return [first_name, last_name].filter(Boolean).join(' ') || null
 }
@@ -74,7 +65,7 @@ export function nameOf({ first_name, last_name }: HilosUser): string | null {
 function publishedMeta(meta: unknown, keys: readonly string[]): Record<string, MetaValue> {
   if (typeof meta !== 'object' || meta === null) return {}
   const published: [string, MetaValue][] = []
-  // The reader leaves `meta` unread, so here is where a lone surrogate, which no UTF-8 can carry, becomes U+FFFD.
+  // The document reader does not look into `meta`, so lone surrogates, which UTF-8 cannot encode, are still in it.
   for (const [key, value] of Object.entries(meta))
     if (keys.includes(key) && isSimple(value))
       published.push([key, typeof value === 'string' ? value.toWellFormed() : value])
@@ -88,8 +79,8 @@ function isSimple(value: unknown): value is MetaValue {
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 
 /**
- * Pseudonyms `ct_` + 8 characters of Crockford's base 32: the first 40 bits of an HMAC-SHA-256 of the contact's id.
- * @param key who has it can check a guessed id against a pseudonym
+ * Pseudonyms are `ct_` and 8 characters of Crockford's base 32: the first 40 bits of an HMAC-SHA-256 of the contact's id.
+ * @param key a secret: with it, a guessed id can be checked against a pseudonym
  */
 export function createContactRef(key: string): ContactRef {
   return (contactId) => {

@@ -10,31 +10,33 @@ type Category = (typeof categories)[number]
 
 export const DeliverySchema = Type.Object(
   {
-    status: oneOf(statuses, 'The furthest the message is known to have got. It never goes back.'),
-    sentAt: nullableInstant('When it left for the contact.'),
+    status: oneOf(statuses, 'The furthest point that the message is known to have reached. It never goes back.'),
+    sentAt: nullableInstant('When it was sent to the contact.'),
     deliveredAt: nullableInstant('When it reached the contact’s device.'),
-    readAt: nullableInstant('When it was read, as far as the contact lets this be known.'),
+    readAt: nullableInstant(
+      'When it was read; null if that is not known, for example because the contact has turned off read receipts.',
+    ),
     failedAt: nullableInstant('When it failed.'),
-    attempts: count('How many attempts at sending failed.'),
+    attempts: count('How many attempts to send it failed.'),
     error: nullable(
       Type.Object(
         {
-          code: text(`The provider’s code, for example 131047. ${scrubbedWords}`),
+          code: text(`The error code of the provider, for example 131047. ${scrubbedWords}`),
           category: oneOf(
             categories,
             'window_closed: the contact has not written for 24 hours, so only a template may be sent. undeliverable: ' +
-              'this contact cannot be reached. template: the template is paused, missing or wrongly filled in. media: ' +
-              'the file. rate_limited: too much was sent. other: anything else.',
+              'the contact cannot be reached. template: the template is paused, missing or filled in incorrectly. ' +
+              'media: there was a problem with the file. rate_limited: too many messages were sent. other: any other error.',
           ),
         },
-        { description: 'Why it failed; null where no code is recorded.' },
+        { description: 'Why it failed; null if Hilos recorded no error code.' },
       ),
     ),
   },
-  { description: 'The ticks: how far the message got.' },
+  { description: 'How far the delivery of the message has got, as the ticks of a chat show it.' },
 )
 
-/** How far a message got, from Hilos's word and from the times it recorded, whichever is further. */
+/** The status is the one that Hilos states, or the one that its recorded times prove, whichever is further. */
 export function presentDelivery(message: HilosMessage): Static<typeof DeliverySchema> {
   const code = message.provider_error_code
   return {
@@ -48,39 +50,32 @@ export function presentDelivery(message: HilosMessage): Static<typeof DeliverySc
   }
 }
 
-const statusOf: ReadonlyMap<string | null, Status> = new Map([
-  ['new', 'queued'],
-  ['retry', 'queued'],
-  ['accepted', 'queued'],
-  ['sending', 'queued'],
-  ['sent', 'sent'],
-  ['delivered', 'delivered'],
-  ['read', 'read'],
-  ['undelivered', 'failed'],
-  ['failed', 'failed'],
-  ['receiving', 'received'],
-  ['received', 'received'],
-  ['deleted', 'deleted'],
-])
-
-/** What the contact's device confirmed cannot have failed, so failed stands below delivered. */
-const ladder: readonly Status[] = ['unknown', 'queued', 'sent', 'failed', 'delivered', 'read']
-
-function furthest(message: HilosMessage): Status {
-  const said = statusOf.get(message.status) ?? 'unknown'
-  if (said === 'received' || said === 'deleted') return said
-  const recorded: readonly (readonly [Status, number | null])[] = [
-    ['queued', message.queued_on ?? message.accepted_on],
-    ['sent', message.sent_on],
-    ['failed', message.failed_on],
-    ['delivered', message.delivered_on],
-    ['read', message.read_on],
-  ]
-  return recorded.reduce<Status>((reached, [status, at]) => (at === null ? reached : further(reached, status)), said)
+/** The words of Hilos for each status. */
+const wordsOf: Readonly<Record<Status, readonly string[]>> = {
+  queued: ['new', 'retry', 'accepted', 'sending'],
+  sent: ['sent'],
+  delivered: ['delivered'],
+  read: ['read'],
+  failed: ['undelivered', 'failed'],
+  received: ['receiving', 'received'],
+  deleted: ['deleted'],
+  unknown: [],
 }
 
-function further(a: Status, b: Status): Status {
-  return ladder.indexOf(a) < ladder.indexOf(b) ? b : a
+/** In the order of delivery. A message that the contact's device confirmed has not failed, so delivered comes after failed. */
+const ladder = ['queued', 'sent', 'failed', 'delivered', 'read'] as const
+
+function furthest(message: HilosMessage): Status {
+  const stated = statuses.find((status) => wordsOf[status].includes(message.status ?? ''))
+  if (stated === 'received' || stated === 'deleted') return stated
+  const recorded: Readonly<Record<(typeof ladder)[number], number | null>> = {
+    queued: message.queued_on ?? message.accepted_on,
+    sent: message.sent_on,
+    failed: message.failed_on,
+    delivered: message.delivered_on,
+    read: message.read_on,
+  }
+  return ladder.findLast((status) => status === stated || recorded[status] !== null) ?? 'unknown'
 }
 
 /** Error codes of the WhatsApp Business Cloud API, https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes */

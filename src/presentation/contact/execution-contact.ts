@@ -11,18 +11,18 @@ import { isTerminal, presentRunStatus, RunStatusSchema, StatusRawSchema } from '
 import { presentStep, StepSchema } from './step.ts'
 
 const summaryFields = {
-  id: Type.String({ format: 'uuid', description: 'The id asked for, in lower case.' }),
+  id: Type.String({ format: 'uuid', description: 'The id from the path, in lower case.' }),
   status: RunStatusSchema,
   statusRaw: StatusRawSchema,
-  terminal: flag('The run is over: COMPLETED, CANCELED, EXPIRED or FAILED.'),
-  reason: nullableText(`Why the status is what it is, if Hilos says so. ${scrubbedText}`),
-  isTest: flag('A run started to try the flow out.'),
+  terminal: flag('Whether the run has ended: COMPLETED, CANCELED, EXPIRED or FAILED.'),
+  reason: nullableText(`The reason for the status, if Hilos gives one. ${scrubbedText}`),
+  isTest: flag('Whether the run was started to test the flow.'),
   startedAt: nullableInstant('When the contact entered the flow.'),
   statusChangedAt: nullableInstant('When the status last changed.'),
-  endedAt: nullableInstant('When the run ended; null while it has not.'),
-  lastActivityAt: nullableInstant('The latest of all recorded times of the run, its steps and its messages.'),
-  changedBy: nullableText(`The name of the person who changed the status, if one did. ${shortenedName}`),
-  executionId: nullableText('The id of the execution this run is part of, for example of a campaign.'),
+  endedAt: nullableInstant('When the run ended; null until then.'),
+  lastActivityAt: nullableInstant('The latest recorded time of the run, its steps and its messages.'),
+  changedBy: nullableText(`The name of the person who changed the status; null if no person did. ${shortenedName}`),
+  executionId: nullableText('The id of the execution that this run is part of, for example a campaign.'),
   inboxContactId: nullableText('The id of the contact in the inbox.'),
   flow: FlowSchema,
   contact: ContactSchema,
@@ -30,33 +30,35 @@ const summaryFields = {
 }
 const timelineFields = {
   ...summaryFields,
-  steps: Type.Array(refTo(StepSchema), { description: 'In the order Hilos gives them.' }),
+  steps: Type.Array(refTo(StepSchema), {
+    description: 'The steps that the contact has reached, in the order of Hilos.',
+  }),
   answers: Type.Array(refTo(AnswerSchema), {
-    description: 'Of the steps that asked and were answered, in their order.',
+    description: 'One answer for each step that asked and was answered, in the order of the steps.',
   }),
 }
 const transcriptFields = {
   ...timelineFields,
-  messages: Type.Array(refTo(MessageSchema), { description: 'Of all steps, oldest first.' }),
+  messages: Type.Array(refTo(MessageSchema), { description: 'The messages of all steps, the oldest first.' }),
 }
 
 export const SummarySchema = Type.Object(summaryFields, {
   $id: 'ExecutionContactSummary',
-  description: 'Where the run stands.',
+  description: 'The state of the run.',
 })
 export const TimelineSchema = Type.Object(timelineFields, {
   $id: 'ExecutionContactTimeline',
-  description: 'The summary with the steps taken and the answers given.',
+  description: 'The summary, the steps and the answers.',
 })
 export const TranscriptSchema = Type.Object(transcriptFields, {
   $id: 'ExecutionContactTranscript',
-  description: 'The timeline with the messages sent and received.',
+  description: 'The timeline and the messages.',
 })
 
-/** One contact's run through a flow, with all that may ever leave this service: the widest view, unredacted. */
+/** The widest view, unredacted: all data of one contact's run through a flow that may leave this service. */
 export type ExecutionContact = Static<typeof TranscriptSchema>
 
-/** Names, field by field, what may leave of a document of Hilos. What is not named here goes no further. */
+/** Copies the data that may leave this service, field by field. A field that is not named here never leaves it. */
 export function presentExecutionContact(document: HilosDocument, options: ContactOptions): ExecutionContact {
   const steps = document.execution_steps
   const { status, statusRaw } = presentRunStatus(document.status)

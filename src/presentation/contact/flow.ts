@@ -5,26 +5,26 @@ import type { HilosDocument } from '../../upstream/document/hilos-document.ts'
 export const FlowSchema = Type.Object(
   {
     id: nullableText('The id of the flow at Hilos.'),
-    name: nullableText('What its authors call it.'),
-    trigger: nullableText('What started the run, in Hilos’s own word, for example OUTBOUND_CAMPAIGN_API.'),
+    name: nullableText('The name that its authors gave it.'),
+    trigger: nullableText('What started the run, as Hilos calls it, for example OUTBOUND_CAMPAIGN_API.'),
     version: Type.Object(
       {
         id: nullableText('The id of the version at Hilos.'),
-        name: nullableText('What its authors call it.'),
-        isCurrent: nullable(flag('Whether new runs take this version.')),
+        name: nullableText('The name that its authors gave it.'),
+        isCurrent: nullable(flag('Whether new runs use this version.')),
       },
-      { description: 'The version of the flow this run takes.' },
+      { description: 'The version of the flow that this run uses.' },
     ),
     channel: Type.Object(
       {
-        type: nullableText('In Hilos’s own word, for example WHATSAPP.'),
-        name: nullableText('What its owners call it.'),
-        isSandbox: nullable(flag('Whether it is for trying out.')),
+        type: nullableText('The kind of channel, as Hilos calls it, for example WHATSAPP.'),
+        name: nullableText('The name that its owners gave it.'),
+        isSandbox: nullable(flag('Whether the channel is for tests.')),
       },
-      { description: 'Where the conversation takes place.' },
+      { description: 'The channel of the conversation.' },
     ),
   },
-  { description: 'The flow and the version of it that this run takes.' },
+  { description: 'The flow of this run.' },
 )
 
 export type Flow = Static<typeof FlowSchema>

@@ -40,46 +40,47 @@ const authors = ['contact', 'agent', 'flow', 'api', 'broadcast', 'auto_response'
 export const MessageSchema = Type.Object(
   {
     id: nullableText(`The id of the message at Hilos. ${withheldWamids}`),
-    stepId: nullableText('The step it belongs to.'),
+    stepId: nullableText('The id of the step that it belongs to.'),
     direction: oneOf(['in', 'out', 'unknown'], 'in: from the contact. out: to the contact.'),
-    author: oneOf(authors, 'Who wrote it; agent is a person in the inbox.'),
-    type: oneOf(types, 'WhatsApp’s kind of message; unknown for one that is new.'),
-    text: nullableText(`What it says, as it was written; null when deleted. ${scrubbedText}`),
+    author: oneOf(authors, 'The author. agent is a person who uses the inbox.'),
+    type: oneOf(types, 'The message type of WhatsApp; unknown for a type that this version does not know.'),
+    text: nullableText(`The text as it was written; null if the message was deleted. ${scrubbedText}`),
     at: nullableInstant('When it was written.'),
-    isDeleted: flag('It was deleted: text, media and location are null.'),
+    isDeleted: flag('Whether it was deleted. text, media and location are then null.'),
     delivery: DeliverySchema,
     media: nullable(
       Type.Object(
         {
-          type: oneOf(mediaTypes, 'What kind of file.'),
-          mimeType: nullableText('Type and subtype, for example image/jpeg.'),
+          type: oneOf(mediaTypes, 'The kind of file.'),
+          mimeType: nullableText('The media type without parameters, for example image/jpeg.'),
         },
-        { description: 'There was a file. Where it lies is never told.' },
+        { description: 'The file of the message; null without one. The service never reveals its URL.' },
       ),
     ),
     location: nullable(
       Type.Object(
         {
-          latitude: nullable(Type.Number({ description: 'Degrees north.' })),
-          longitude: nullable(Type.Number({ description: 'Degrees east.' })),
-          name: nullableText('What the place is called.'),
-          address: nullableText('Its address.'),
+          latitude: nullable(Type.Number({ description: 'Latitude in degrees north.' })),
+          longitude: nullable(Type.Number({ description: 'Longitude in degrees east.' })),
+          name: nullableText('The name of the place.'),
+          address: nullableText('The address of the place.'),
         },
         {
           description:
-            'A place that was shared; null for the profile viewer. For the profile agent, it is treated as text is.',
+            'The shared place; null for the profile viewer. For the profile agent, its name and address are scrubbed ' +
+            'like text, and it is null if the contact was erased.',
         },
       ),
     ),
     template: nullable(
       Type.Object(
-        { name: nullableText('Its name.'), language: nullableText('For example es_MX.') },
-        { description: 'The approved template it was made from.' },
+        { name: nullableText('The name of the template.'), language: nullableText('Its language, for example es_MX.') },
+        { description: 'The template that the message was made from; null without one.' },
       ),
     ),
-    replyTo: nullableText(`The id of the message it replies to. ${withheldWamids}`),
+    replyTo: nullableText(`The id of the message that it replies to. ${withheldWamids}`),
     sharedContacts: nullable(
-      count('How many contact cards it shares; null for the profile viewer. Whose is never told.'),
+      count('How many contact cards it shares; null for the profile viewer. Their content is never shown.'),
     ),
   },
   { $id: 'Message', description: 'One message of the conversation.' },
@@ -88,7 +89,9 @@ export const MessageSchema = Type.Object(
 export type Message = Static<typeof MessageSchema>
 
 export function presentMessage(message: HilosMessage, stepId: string | null): Message {
+  const { whatsapp_template: template } = message
   const shown = !message.is_deleted
+  const location = shown ? message.location : null
   return {
     id: message.id,
     stepId,
@@ -100,17 +103,19 @@ export function presentMessage(message: HilosMessage, stepId: string | null): Me
     isDeleted: message.is_deleted,
     delivery: presentDelivery(message),
     media: shown ? mediaOf(message) : null,
-    location: shown ? locationOf(message) : null,
-    template: message.whatsapp_template && {
-      name: message.whatsapp_template.name,
-      language: message.whatsapp_template.language,
+    location: location && {
+      latitude: location.latitude,
+      longitude: location.longitude,
+      name: location.place_name,
+      address: location.address,
     },
+    template: template && { name: template.name, language: template.language },
     replyTo: message.context_message,
     sharedContacts: message.shared_contacts,
   }
 }
 
-/** Oldest first. One without a time stays behind the one Hilos lists before it. */
+/** The oldest first. A message without a time stays behind its predecessor in the document. */
 export function chronological(messages: readonly HilosMessage[]): HilosMessage[] {
   let at = Number.MIN_SAFE_INTEGER
   const placed = messages.map((message) => {
@@ -120,7 +125,7 @@ export function chronological(messages: readonly HilosMessage[]): HilosMessage[]
   return placed.sort((a, b) => a.at - b.at).map(({ message }) => message)
 }
 
-/** Hilos's word for the direction is a free text. */
+/** Hilos does not restrict the text of `direction`. If it is not one of the usual words, the author decides. */
 export function directionOf({ direction, source }: HilosMessage): Message['direction'] {
   const word = direction?.toLowerCase() ?? ''
   if (/^(in|inbound|incoming|received)$/.test(word)) return 'in'
@@ -129,26 +134,20 @@ export function directionOf({ direction, source }: HilosMessage): Message['direc
   return author === 'unknown' ? 'unknown' : author === 'contact' ? 'in' : 'out'
 }
 
+const authorsBySource: ReadonlyMap<string | null, Message['author']> = new Map([
+  ['INBOUND', 'contact'],
+  ['INBOX', 'agent'],
+  ['FLOW', 'flow'],
+  ['API', 'api'],
+  ['BROADCAST', 'broadcast'],
+  ['AUTO_RESPONSE', 'auto_response'],
+])
+
 function authorOf(source: string | null): Message['author'] {
-  switch (source) {
-    case 'INBOUND':
-      return 'contact'
-    case 'INBOX':
-      return 'agent'
-    case 'FLOW':
-      return 'flow'
-    case 'API':
-      return 'api'
-    case 'BROADCAST':
-      return 'broadcast'
-    case 'AUTO_RESPONSE':
-      return 'auto_response'
-    default:
-      return 'unknown'
-  }
+  return authorsBySource.get(source) ?? 'unknown'
 }
 
-/** The kind is the message's own, or what the file's type says: a template can carry an image. */
+/** The kind is that of the message, otherwise that of its media type: a template, for example, can have an image. */
 function mediaOf({ msg_type, content_type, has_content_url }: HilosMessage): Message['media'] {
   const mimeType = essenceOf(content_type)
   const own = mediaTypes.find((type) => type === msg_type)
@@ -156,18 +155,7 @@ function mediaOf({ msg_type, content_type, has_content_url }: HilosMessage): Mes
   return { type: own ?? mediaTypes.find((type) => mimeType?.startsWith(`${type}/`)) ?? 'document', mimeType }
 }
 
-/** Type and subtype, without the parameters, which are free text (https://mimesniff.spec.whatwg.org/#mime-type-essence). */
+/** Type and subtype without parameters, which can be any text (https://mimesniff.spec.whatwg.org/#mime-type-essence). */
 function essenceOf(contentType: string | null): string | null {
   return /^([\w.+-]+\/[\w.+-]+)\s*(;|$)/.exec(contentType ?? '')?.[1]?.toLowerCase() ?? null
-}
-
-function locationOf({ location }: HilosMessage): Message['location'] {
-  return (
-    location && {
-      latitude: location.latitude,
-      longitude: location.longitude,
-      name: location.place_name,
-      address: location.address,
-    }
-  )
 }

@@ -5,16 +5,16 @@ import { earliestOf, instantOf } from './instant.ts'
 
 export const ProgressSchema = Type.Object(
   {
-    steps: count('How many steps the contact has come to.'),
+    steps: count('How many steps the contact has reached.'),
     completed: count('How many of them are completed.'),
     failed: count('How many of them failed.'),
-    currentStepId: nullableText('The step the contact is at; null before the first and after the end.'),
-    waitingFor: nullable(
-      oneOf(['ANSWER', 'DELAY'], 'What the current step waits for; null when it waits for neither.'),
+    currentStepId: nullableText(
+      'The id of the step that the contact is at; null before the first step and after the end of the run.',
     ),
-    expiresAt: nullableInstant('The nearest deadline of the current step.'),
+    waitingFor: nullable(oneOf(['ANSWER', 'DELAY'], 'What the current step waits for; null if it waits for neither.')),
+    expiresAt: nullableInstant('The next deadline of the current step.'),
   },
-  { description: 'How far the run is.' },
+  { description: 'How far the run has got.' },
 )
 
 export type Progress = Static<typeof ProgressSchema>
@@ -31,7 +31,7 @@ export function presentProgress(steps: readonly HilosStepExecution[], terminal: 
   }
 }
 
-/** The running step, or the next to run; the later in the document where there are several. */
+/** The last running step of the document, otherwise the last one that waits to start. */
 function currentOf(steps: readonly HilosStepExecution[]): HilosStepExecution | undefined {
   return (
     steps.findLast(({ status }) => status === 'RUNNING') ??

@@ -15,33 +15,22 @@ const stepStatuses = [
 export type RunStatus = (typeof runStatuses)[number]
 export type StepStatus = (typeof stepStatuses)[number]
 
-export const RunStatusSchema = oneOf(
-  runStatuses,
-  'Where the run stands. UNKNOWN: Hilos used a word of its own, see statusRaw.',
-)
-export const StepStatusSchema = oneOf(
-  stepStatuses,
-  'Where the step stands. UNKNOWN: Hilos used a word of its own, see statusRaw.',
-)
-export const StatusRawSchema = nullableText('The word Hilos used, when status is UNKNOWN and there was one.')
+const unknown = 'UNKNOWN: Hilos sent a status that this version does not know, see statusRaw.'
+export const RunStatusSchema = oneOf(runStatuses, `The status of the run. ${unknown}`)
+export const StepStatusSchema = oneOf(stepStatuses, `The status of the step. ${unknown}`)
+export const StatusRawSchema = nullableText('The status as Hilos sent it, if status is UNKNOWN; otherwise null.')
 
-interface Presented<Status> {
-  readonly status: Status
-  readonly statusRaw: string | null
-}
-
-/** A word of ours for Hilos's, or UNKNOWN with its own word beside it. */
 const presenterOf =
   <Status extends string>(known: readonly Status[]) =>
-  (raw: string | null): Presented<Status | 'UNKNOWN'> => {
-    const status = known.find((word) => word === raw) ?? 'UNKNOWN'
+  (raw: string | null) => {
+    const status: Status | 'UNKNOWN' = known.find((word) => word === raw) ?? 'UNKNOWN'
     return { status, statusRaw: status === 'UNKNOWN' ? raw : null }
   }
 
 export const presentRunStatus = presenterOf<RunStatus>(runStatuses)
 export const presentStepStatus = presenterOf<StepStatus>(stepStatuses)
 
-/** The four ends. Whatever is not known to be over is not. */
+/** A run with an unknown status may go on, so it has not ended. */
 export function isTerminal(status: RunStatus): boolean {
   return status === 'COMPLETED' || status === 'CANCELED' || status === 'EXPIRED' || status === 'FAILED'
 }

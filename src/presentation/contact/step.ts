@@ -19,37 +19,39 @@ export const StepSchema = Type.Object(
   {
     id: nullableText('The id of this execution of the step.'),
     definitionId: nullableText('The id of the step in the flow.'),
-    name: nullableText('What the flow’s authors call it.'),
-    type: nullableText('In Hilos’s own word, for example QUESTION.'),
+    name: nullableText('The name that the authors of the flow gave it.'),
+    type: nullableText('The kind of step, as Hilos calls it, for example QUESTION.'),
     status: StepStatusSchema,
     statusRaw: StatusRawSchema,
     reason: nullableText(
-      `Why the status is what it is, if Hilos says so. Always null for a step that calls a URL. ${scrubbedText}`,
+      `The reason for the status, if Hilos gives one. Always null for a step that calls a URL. ${scrubbedText}`,
     ),
-    reasonWithheld: flag('Hilos gives a reason, but the step calls a URL and the text may quote what was sent.'),
-    hasError: flag('Hilos counts the step as having gone wrong.'),
-    startedAt: nullableInstant('When the step began.'),
+    reasonWithheld: flag(
+      'Whether a reason is withheld, because the step calls a URL and the reason may quote the data that was sent.',
+    ),
+    hasError: flag('Whether Hilos reports an error in this step.'),
+    startedAt: nullableInstant('When the step started.'),
     changedAt: nullableInstant('When its status last changed.'),
-    expiresAt: nullableInstant('When Hilos stops waiting.'),
-    delayUntil: nullableInstant('When a delay ends.'),
-    failedAttempts: count('How many answers did not pass the check.'),
-    maxAttempts: nullable(count('How many answers may be tried; null without a limit.')),
+    expiresAt: nullableInstant('When Hilos stops waiting for an answer.'),
+    delayUntil: nullableInstant('When the delay of the step ends.'),
+    failedAttempts: count('How many answers did not pass the validation.'),
+    maxAttempts: nullable(count('How many answers the contact may try; null if there is no limit.')),
     question: nullable(
       Type.Object(
         {
-          answerType: text('In Hilos’s own word, for example SINGLE_OPTION.'),
+          answerType: text('The kind of answer, as Hilos calls it, for example SINGLE_OPTION.'),
           options: Type.Array(Type.String(), {
-            description: `The options as written in the flow; empty where a variable fills them in. ${scrubbedWords}`,
+            description: `The options as written in the flow; empty if a variable fills them in. ${scrubbedWords}`,
           }),
         },
-        { description: 'What the step asks for; null for a step that asks nothing.' },
+        { description: 'The question of the step; null for a step that asks nothing.' },
       ),
     ),
     messageIds: Type.Array(Type.String(), {
-      description: `The messages sent and received in this step, oldest first. ${withheldWamids}`,
+      description: `The ids of the messages sent and received in this step, the oldest first. ${withheldWamids}`,
     }),
   },
-  { $id: 'Step', description: 'One step of the flow, as far as this contact got.' },
+  { $id: 'Step', description: 'One step of the flow, as this contact went through it.' },
 )
 
 export type Step = Static<typeof StepSchema>
@@ -77,7 +79,7 @@ export function presentStep(execution: HilosStepExecution): Step {
   }
 }
 
-/** Whether what the step says and results in may quote a request or its reply: it makes one, or nothing says that it does not. */
+/** Whether the step calls a URL, so that its texts and its result may quote the request or the reply. True if in doubt. */
 export function callsUrl(definition: HilosStepDefinition | null): boolean {
   return (
     definition === null ||

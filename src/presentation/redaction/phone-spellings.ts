@@ -1,7 +1,8 @@
 /**
- * What stands between two digits of a number: spaces, dots, dashes, slashes, parentheses, what makes a digit a keycap
- * emoji, and invisible format characters, which come along when a number is pasted. Written out, because V8 builds the
- * set of a Unicode property anew wherever a pattern has it, which would cost each contact milliseconds.
+ * The characters that may separate two digits of a number: spaces, dots, dashes, slashes, parentheses, the characters that
+ * turn a digit into a keycap emoji, and invisible format characters, which pasted numbers often contain. The pattern lists
+ * the characters themselves, because V8 rebuilds the set of a Unicode property for each pattern that names it. That would
+ * take milliseconds for each contact.
  */
 const separators = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code))
   .filter((character) => /[\s.·•/()（）\u2212\p{Pd}\p{Cf}]|\ufe0f|\u20e3/u.test(character))
@@ -11,52 +12,56 @@ const between = `(?:[${separators}]|%20){0,6}`
 
 const plus = '(?:[+\uff0b]|%2[Bb])'
 const anyDigit = '\\p{Nd}'
-/** Not amid a longer string of digits. Those of an escape such as `%20` are none, not even of Egypt’s code. */
+/**
+ * The number is not part of a longer string of digits. The digits of an escape such as `%20` do not count as digits of the
+ * string, nor as the calling code of Egypt.
+ */
 const start = `(?:(?<!${anyDigit}|%(?=20))|(?<=%[\\dA-Fa-f]{2}))`
 const end = `(?!${anyDigit})`
 
-/** Digits as ASCII, Arabic, Persian and full-width, the zeros of which all end in 0 in hexadecimal. */
+/** ASCII, Arabic, Persian and full-width digits. All four zeros end in 0 in hexadecimal. */
 const zeros = [0x30, 0x660, 0x6f0, 0xff10]
 const spelledDigit = (digit: string) => `[${zeros.map((zero) => String.fromCharCode(zero + Number(digit))).join('')}]`
 const spelled = (digits: string) => Array.from(digits, spelledDigit).join(between)
 const anyOf = (alternatives: readonly string[]) => `(?:${alternatives.map(spelled).join('|')})`
 
-/** Dialled to leave a country. */
+/** Dialled before an international number. */
 const exitPrefix = anyOf(['00', '011'])
-/** Dialled to leave a town. */
+/** Dialled before a long-distance number in Mexico. */
 const longTrunkPrefix = anyOf(['01', '044', '045'])
 const trunkDigits = ['0', '1', '8']
 
-/** The calling codes of one and of two digits; all others have three (https://www.itu.int/pub/T-SP-E.164D). */
+/** The calling codes of one and of two digits. All others have three (https://www.itu.int/pub/T-SP-E.164D). */
 const callingCode = /^(?:[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})/
 
-/** A digit that mobile numbers have on WhatsApp and lack elsewhere, or the other way round, and what is around it. */
+/** The digits that mobile numbers have on WhatsApp and not elsewhere, or the reverse, and the numbers that have them. */
 const optionalDigits = [
   { around: /^(52)1?(\d{10})$/, digit: '1' }, // Mexico
   { around: /^(54)9?(\d{10})$/, digit: '9' }, // Argentina
   { around: /^(55\d\d)9?([6-9]\d{7})$/, digit: '9' }, // Brazil
 ] as const
 
-/** A phone number in its parts. */
+/** The parts of a phone number. */
 interface Numbering {
-  /** A pattern of the country's calling code. */
+  /** A pattern that matches the calling code of the country. */
   readonly code: string
-  /** What stands before the optional digit. */
+  /** The digits between the code and the optional digit. */
   readonly area: string
-  /** Empty where there is none. */
+  /** Empty without an optional digit. */
   readonly optionalDigit: string
   readonly subscriber: string
 }
 
-/** With fewer it is no telling whose number it is. */
+/** A number with fewer digits would match too much. */
 const leastDigits = 6
-/** 15 by E.164, an exit prefix and an extension. */
+/** E.164 allows 15. An exit prefix and an extension may be added. */
 const mostDigits = 20
 
 /**
- * Matches a phone number in each of its usual spellings, wherever it is not a part of a longer string of digits: with
- * or without the country code, prefixes and the digits of `optionalDigits`, however the digits are separated. Matches
- * nothing when what is given is no phone number. An opening parenthesis before it belongs to the match.
+ * Returns a pattern for a phone number in each of its usual spellings: with or without the country code, the prefixes and
+ * the digits of `optionalDigits`, and with any of the usual separators. It does not match a part of a longer string of
+ * digits. An opening parenthesis before the number belongs to the match. For a text that is not a phone number, the
+ * pattern matches nothing.
  * @param phone as Hilos has it, with or without a plus and punctuation
  */
 export function phoneSpellings(phone: string): RegExp {
@@ -72,7 +77,7 @@ export function digitsOf(phone: string): string {
   return digits.map((digit) => digit.charCodeAt(0) & 0xf).join('')
 }
 
-/** What the number can be: what does not say that it is international can be without the code of its country. */
+/** All that the number can be: without a plus or an exit prefix, it may be a national number without the calling code. */
 function numberingsOf(phone: string): readonly Numbering[] {
   const digits = digitsOf(phone)
   const withoutExit = digits.replace(/^(?:00|011(?=\d{10}))/, '')
@@ -86,7 +91,7 @@ function numberingsOf(phone: string): readonly Numbering[] {
 function internationalNumbering(digits: string): Numbering {
   const national = digits.replace(callingCode, '')
   const code = digits.slice(0, digits.length - national.length)
-  // Some write the trunk prefix behind the code: +44 (0)20.
+  // Some people write the trunk prefix after the calling code: +44 (0)20.
   const number = code + national.replace(/^0/, '')
   for (const { around, digit } of optionalDigits) {
     const [whole, before = '', subscriber = ''] = around.exec(number) ?? []
@@ -96,7 +101,7 @@ function internationalNumbering(digits: string): Numbering {
   return { code: spelled(code), area: '', optionalDigit: '', subscriber: number.slice(code.length) }
 }
 
-/** Of whatever country: its code is what a plus or an exit prefix says is one. */
+/** The country is unknown, so its calling code is any one to three digits after a plus or an exit prefix. */
 function nationalNumbering(digits: string): Numbering {
   const code = `(?<=(?:${plus}|${exitPrefix})${between})${anyDigit}{1,3}`
   return { code, area: '', optionalDigit: '', subscriber: digits.replace(/^(?:01|04[45]|0)/, '') }
@@ -108,7 +113,7 @@ function patternOf({ code, area, optionalDigit, subscriber }: Numbering): string
   const digit = anyOf(area ? trunkDigits : [...trunkDigits, ...optionalDigit])
   const abroad = `(?:${exitPrefix}${between})?${code}${between}(?:(?:${longTrunkPrefix}|${digit})${between})?`
   if (subscriber.length < leastDigits) return abroad + national
-  // A single digit with nothing but a space behind it may be a floor or the number of a line.
+  // A single digit before a space may be another number, for example of a floor.
   const atHome = `(?:${longTrunkPrefix}|${digit}(?!\\s+${anyDigit}))${between}`
   return `(?:${abroad}|${atHome})?${national}`
 }

@@ -7,23 +7,18 @@ import { digitsOf } from './phone-spellings.ts'
 import { createScrubber, placeholders, type Scrubber } from './scrubbing.ts'
 
 /**
- * What somebody of this profile may see of a contact.
+ * Returns the contact as callers with this profile may see it.
  * @param contact unredacted; it is not changed
  */
 export function redact(contact: ExecutionContact, profile: Profile): ExecutionContact {
-  switch (profile) {
-    case 'full':
-      return contact
-    case 'agent':
-      return redactBy(agentRules(contact), contact)
-    case 'viewer':
-      return redactBy(viewerRules(contact), contact)
-  }
+  return profile === 'full' ? contact : redactBy(rulesFor[profile](contact), contact)
 }
+
+const rulesFor = { agent: agentRules, viewer: viewerRules }
 
 type Rule<T> = (value: T) => T | null
 
-/** What becomes of the parts that tell of a person. Null stays null. */
+/** How the personal data of a contact is redacted. Values that are null stay null. */
 interface Rules {
   readonly name: Rule<string>
   readonly phone: Rule<string>
@@ -31,8 +26,8 @@ interface Rules {
   readonly value: Rule<Answer['value']>
   readonly location: Rule<NonNullable<Message['location']>>
   readonly sharedContacts: Rule<Message['sharedContacts']>
-  /** For words of the flow's authors and of providers, which may repeat what identifies the contact. */
-  readonly foreign: Scrubber
+  /** For texts by the authors of the flow and by providers, which may repeat the contact's number or address. */
+  readonly thirdParty: Scrubber
 }
 
 const withheld = () => null
@@ -44,19 +39,19 @@ function viewerRules({ contact }: ExecutionContact): Rules {
     name: withheld,
     phone: withheld,
     sharedContacts: withheld,
-    foreign: createScrubber(contact),
+    thirdParty: createScrubber(contact),
   }
 }
 
 function agentRules({ contact }: ExecutionContact): Rules {
   const scrub = createScrubber(contact)
-  // Of whom Hilos says nothing any more, there is no telling what to look for in texts.
+  // Without the number and the address of the contact, texts cannot be scrubbed.
   const isUnknown = contact.isDeleted || contact.ref === null
   return {
     name: (name) => shortened(scrub(name)),
     phone: masked,
     sharedContacts: (count) => count,
-    foreign: scrub,
+    thirdParty: scrub,
     ...(isUnknown ? withoutTexts : scrubbedTexts(scrub)),
   }
 }
@@ -104,7 +99,7 @@ function redactStep(rules: Rules, step: Step): Step {
   return {
     ...step,
     reason: unlessNull(step.reason, rules.text),
-    question: step.question && { ...step.question, options: step.question.options.map(rules.foreign) },
+    question: step.question && { ...step.question, options: step.question.options.map(rules.thirdParty) },
     messageIds: step.messageIds.flatMap((id) => unlessFromWhatsApp(id) ?? []),
   }
 }
@@ -115,7 +110,7 @@ function redactMessage(rules: Rules, message: Message): Message {
     ...message,
     id: unlessNull(message.id, unlessFromWhatsApp),
     text: unlessNull(message.text, rules.text),
-    delivery: { ...delivery, error: error && { ...error, code: rules.foreign(error.code) } },
+    delivery: { ...delivery, error: error && { ...error, code: rules.thirdParty(error.code) } },
     location: unlessNull(message.location, rules.location),
     replyTo: unlessNull(message.replyTo, unlessFromWhatsApp),
     sharedContacts: unlessNull(message.sharedContacts, rules.sharedContacts),
@@ -126,17 +121,18 @@ function unlessNull<T>(value: T | null, rule: Rule<T>): T | null {
   return value === null ? null : rule(value)
 }
 
-/** WhatsApp's own ids of messages have the number of the contact in them, in base 64. */
+/** The message ids of WhatsApp contain the phone number of the contact, in base 64. */
 function unlessFromWhatsApp(id: string): string | null {
   return /^wamid\./i.test(id) ? null : id
 }
 
-/** Neither punctuation nor the brackets of an address nor invisible. */
+/** A visible character that is neither punctuation nor a bracket of an address. */
 const readable = /[^\p{P}\p{C}<>]/u
 
 /**
- * First name and initial, as far as the joined name tells them apart: the first word and the initial of the last.
- * @param name scrubbed: on WhatsApp, a name is often the number or the address, also beside or behind a real one
+ * First name and initial of the last name. The contact has only the joined name, so these are its first word and the
+ * initial of its last word.
+ * @param name scrubbed, because a name on WhatsApp often contains the phone number or the e-mail address
  */
 function shortened(name: string): string {
   const words = name.replace(placeholders, ' ').split(/\s+/)
@@ -145,7 +141,7 @@ function shortened(name: string): string {
   return initial === undefined ? first : `${first} ${initial}.`
 }
 
-/** The last four digits, of eight or more. */
+/** The last four digits if the number has eight or more, otherwise none. */
 function masked(phone: string): string {
   const digits = digitsOf(phone)
   return `****${digits.length < 8 ? '' : digits.slice(-4)}`

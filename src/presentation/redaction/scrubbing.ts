@@ -1,37 +1,32 @@
+import type { Contact } from '../contact/contact.ts'
 import { phoneSpellings } from './phone-spellings.ts'
 
-/** What is looked for in texts; null where nothing is known. */
-export interface Traces {
-  readonly phone: string | null
-  readonly email: string | null
-}
-
-/** The text with `[phone]` and `[email]` in the place of a contact's own. */
+/** Replaces the phone number and the e-mail address of one contact with `[phone]` and `[email]`. */
 export type Scrubber = (text: string) => string
 
-/** Replaces each usual spelling of the phone number and of the e-mail address, and touches nothing else. */
-export function createScrubber({ phone, email }: Traces): Scrubber {
+/** The scrubber finds all usual spellings of the phone number and of the e-mail address. */
+export function createScrubber({ phone, email }: Pick<Contact, 'phone' | 'email'>): Scrubber {
   const addresses = addressSpellings(email ?? '')
   const numbers = phoneSpellings(phone ?? '')
-  // An address may have the number in it, and no number has an address in it.
+  // Addresses are replaced first, because an address may contain the number.
   return (text) => text.replace(addresses, '[email]').replace(numbers, replacementOf)
 }
 
-/** A parenthesis before the number that is not closed inside of it is none of its own. */
+/** Keeps an opening parenthesis before the number that is closed only after it: it is not part of the number. */
 function replacementOf(number: string): string {
   const unclosed = number.split(/[(（]/).length > number.split(/[)）]/).length
   return number.replace(/^([(（])?.*$/su, unclosed ? '$1[phone]' : '[phone]')
 }
 
-/** Names that scrubbing leaves in a text. */
+/** The texts that a scrubber inserts. */
 export const placeholders = /\[(?:phone|email)\]/g
 
 /**
- * Matches each e-mail address in a text, in either case, also as URLs write it, and with accents as one character or as two.
- * Where it stands does not matter: a part of a longer address tells as much.
+ * Returns a pattern for the e-mail addresses in a text: in upper and lower case, encoded as in URLs, and with accents as one
+ * character or as two. It also matches inside a longer address, because that reveals as much.
  */
 function addressSpellings(text: string): RegExp {
-  // RFC 5321 sections 4.5.3.1.1 and 4.5.3.1.2: what is longer is no address, and would take its time to be looked for.
+  // The lengths are the limits of RFC 5321 sections 4.5.3.1.1 and 4.5.3.1.2. A longer pattern would also be slow.
   const addresses = text.match(/(?<![^\s@<>,;])[^\s@<>,;]{1,64}@[^\s@<>,;]{1,255}(?![^\s@<>,;])/gu) ?? []
   const spellings = addresses.flatMap((address) => [address.normalize('NFC'), address.normalize('NFD')])
   return spellings.length === 0 ? /(?!)/g : new RegExp(spellings.map(spellingOf).join('|'), 'giu')

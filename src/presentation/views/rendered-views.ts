@@ -1,46 +1,42 @@
 import { LRUCache } from 'lru-cache'
+import type { StoreUsage } from '../../cache/store.ts'
 import { type Compression, type ContentCoding, compress, worthCompressingBytes } from './content-coding.ts'
 import { ownBytes, type Representation, recode, renderView, type Variant } from './view.ts'
 
-/** Tag, objects and the map entry of one representation, on top of its body. */
+/** Bytes that a representation takes besides its body: the tag, the objects and the place in the map. */
 const overheadBytes = 512
 
-export interface Renderings {
+/** A cache of rendered views. A view that is evicted is rendered again. */
+export interface RenderedViews {
   /**
-   * A representation of a packed contact, at once unless it has to be compressed first. What is too small to be worth
-   * it, or does not get smaller, stays as it is.
-   * @param id names the contact
-   * @param packed what is remembered of it; the same buffer is the same revision
+   * Returns a representation of a contact, as a promise only when it must be compressed first. A body that is too small to
+   * be worth compressing, or that compression does not make smaller, is returned without a content coding.
+   * @param id the id of the contact
+   * @param serialized the stored contact; the same buffer means the same revision
    */
-  readonly of: (id: string, packed: Buffer, variant: Variant) => Representation | Promise<Representation>
-  /** Forgets all representations of one contact. */
+  readonly get: (id: string, serialized: Buffer, variant: Variant) => Representation | Promise<Representation>
+  /** Drops all representations of one contact. */
   readonly delete: (id: string) => void
-  /** How full it is; an entry is all that is kept of one contact. */
-  readonly fullness: () => {
-    readonly entries: number
-    readonly bytes: number
-    readonly maxBytes: number
-    /** Entries that had to make room for others, since the start. */
-    readonly evictions: number
-  }
+  /** An entry is all that is kept of one contact. */
+  readonly usage: () => StoreUsage
 }
 
-export interface RenderingsOptions {
-  /** Budget for all representations with their overhead. */
+export interface RenderedViewsOptions {
+  /** Budget in bytes for all representations with their overhead. */
   readonly maxBytes: number
-  /** Whether this revision is what is remembered of the contact: nothing is kept that would outlive it. */
-  readonly isRemembered: (id: string, packed: Buffer) => boolean
+  /** Whether this revision of the contact is stored: a representation is not kept longer than its contact. */
+  readonly isStored: (id: string, serialized: Buffer) => boolean
 }
 
-/** What has been rendered of one revision of a contact. */
+/** The representations of one revision of a contact. */
 interface Revision {
-  readonly packed: Buffer
-  /** A handful: an array is smaller than a map, and there may be as many as there are contacts. */
+  readonly serialized: Buffer
+  /** There are a few, and as many revisions as stored contacts: an array takes less memory than a map. */
   readonly representations: readonly Representation[]
 }
 
-/** Remembers each representation from when it is first asked for until its contact changes. To lose one costs a rendering. */
-export function createRenderings({ maxBytes, isRemembered }: RenderingsOptions): Renderings {
+/** Keeps each representation from its first request until its contact changes. */
+export function createRenderedViews({ maxBytes, isStored }: RenderedViewsOptions): RenderedViews {
   let evictions = 0
   const revisions = new LRUCache<string, Revision>({
     maxSize: maxBytes,
@@ -49,44 +45,46 @@ export function createRenderings({ maxBytes, isRemembered }: RenderingsOptions):
       if (reason === 'evict') evictions += 1
     },
   })
-  /** Compressions under way, by what they are made of. */
-  const underWay = { br: new Map<Representation, Promise<Representation>>(), gzip: new Map() }
+  /** Compressions in progress, by the representation that is compressed. */
+  const compressing = { br: new Map<Representation, Promise<Representation>>(), gzip: new Map() }
 
-  function of(id: string, packed: Buffer, variant: Variant) {
+  function get(id: string, serialized: Buffer, variant: Variant) {
     const { view, profile, coding } = variant
-    const known = representationsOf(id, packed)
-    const plain = find(known, variant, 'identity') ?? keep(id, packed, renderView(packed, view, profile))
+    const known = representationsOf(id, serialized)
+    const plain = find(known, variant, 'identity') ?? keep(id, serialized, renderView(serialized, view, profile))
     if (coding === 'identity' || plain.body.length < worthCompressingBytes) return plain
-    return find(known, variant, coding) ?? underWay[coding].get(plain) ?? compressOnce(id, packed, plain, coding)
+    return find(known, variant, coding) ?? compressing[coding].get(plain) ?? compressOnce(id, serialized, plain, coding)
   }
 
-  function representationsOf(id: string, packed: Buffer): readonly Representation[] {
+  function representationsOf(id: string, serialized: Buffer): readonly Representation[] {
     const revision = revisions.get(id)
-    return revision?.packed === packed ? revision.representations : []
+    return revision?.serialized === serialized ? revision.representations : []
   }
 
-  function keep(id: string, packed: Buffer, representation: Representation): Representation {
-    if (isRemembered(id, packed))
-      revisions.set(id, { packed, representations: [...representationsOf(id, packed), representation] })
+  function keep(id: string, serialized: Buffer, representation: Representation): Representation {
+    if (isStored(id, serialized)) {
+      const representations = [...representationsOf(id, serialized), representation]
+      revisions.set(id, { serialized, representations })
+    }
     return representation
   }
 
-  /** Whoever asks meanwhile waits for the same compression. */
-  function compressOnce(id: string, packed: Buffer, plain: Representation, coding: Compression) {
-    const compressing = compress(plain.body, coding)
+  /** Requests that arrive in the meantime wait for the same compression. */
+  function compressOnce(id: string, serialized: Buffer, plain: Representation, coding: Compression) {
+    const compressed = compress(plain.body, coding)
       .then((body) =>
-        // zlib's own chunk is larger than what it holds.
-        body.length < plain.body.length ? keep(id, packed, recode(plain, coding, ownBytes(body))) : plain,
+        // zlib returns a slice of a larger buffer.
+        body.length < plain.body.length ? keep(id, serialized, recode(plain, coding, ownBytes(body))) : plain,
       )
-      .finally(() => underWay[coding].delete(plain))
-    underWay[coding].set(plain, compressing)
-    return compressing
+      .finally(() => compressing[coding].delete(plain))
+    compressing[coding].set(plain, compressed)
+    return compressed
   }
 
   return {
-    of,
+    get,
     delete: (id) => void revisions.delete(id),
-    fullness: () => ({ entries: revisions.size, bytes: revisions.calculatedSize, maxBytes, evictions }),
+    usage: () => ({ entries: revisions.size, bytes: revisions.calculatedSize, maxBytes, evictions }),
   }
 }
 
@@ -94,7 +92,7 @@ function find(known: readonly Representation[], { view, profile }: Variant, codi
   return known.find((each) => each.view === view && each.profile === profile && each.coding === coding)
 }
 
-function sizeOf({ packed, representations }: Revision): number {
-  const bodies = representations.map(({ body }) => (body === packed ? 0 : body.length))
+function sizeOf({ serialized, representations }: Revision): number {
+  const bodies = representations.map(({ body }) => (body === serialized ? 0 : body.length))
   return bodies.reduce((sum, bytes) => sum + overheadBytes + bytes, 0)
 }

@@ -9,45 +9,45 @@ import { StepSchema } from '../contact/step.ts'
 import { redact } from '../redaction/redaction.ts'
 import type { Compression, ContentCoding } from './content-coding.ts'
 
-/** How much of an execution contact a caller wants; each holds the one before. */
+/** The parts of an execution contact that a caller wants. Each view contains the one before it. */
 export const views = ['summary', 'timeline', 'transcript'] as const
 export type View = (typeof views)[number]
 
-/** All that may differ between two answers about the same revision of a contact. */
+/** The properties in which two representations of the same revision of a contact can differ. */
 export interface Variant {
   readonly view: View
   readonly profile: Profile
   readonly coding: ContentCoding
 }
 
-/** One variant of an execution contact as it goes over the wire. */
+/** One variant of an execution contact, as it is sent. */
 export interface Representation extends Variant {
   readonly body: Buffer
-  /** Strong: the same tag means the same bytes. With its quotes. */
+  /** A strong entity tag with its quotes: the same tag means the same bytes. */
   readonly etag: string
-  /** The run is over. */
+  /** Whether the run has ended. */
   readonly terminal: boolean
 }
 
-/** The schemas that the views refer to by name. */
+/** The schemas that the views reference by `$id`. */
 export const sharedSchemas: readonly TSchema[] = [StepSchema, AnswerSchema, MessageSchema]
 
 const externals = Object.fromEntries(sharedSchemas.map((schema) => [(schema as { $id?: string }).$id, schema]))
 const serializerOf = (schema: TSchema) => fastJson(schema, { schema: externals })
 
-/** A view is its schema: the serializer writes the fields the schema names and passes over the others. */
+/** A view is its schema: the serializer writes the fields that the schema names, and no others. */
 const serializers: Readonly<Record<View, (contact: ExecutionContact) => string>> = {
   summary: serializerOf(SummarySchema),
   timeline: serializerOf(TimelineSchema),
   transcript: serializerOf(TranscriptSchema),
 }
 
-/** The widest view, as it is remembered. */
-export function packContact(contact: ExecutionContact): Buffer {
+/** The widest view as JSON, as the cache stores it. */
+export function serializeContact(contact: ExecutionContact): Buffer {
   return ownBytes(serializers.transcript(contact))
 }
 
-/** In memory of its own: a slice of Node's shared pool keeps all of the pool alive for as long as it lives. */
+/** Copies into memory of its own, because a slice of Node's shared pool keeps the whole pool alive. */
 export function ownBytes(content: string | Buffer): Buffer {
   const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(content))
   if (typeof content === 'string') bytes.write(content)
@@ -56,18 +56,18 @@ export function ownBytes(content: string | Buffer): Buffer {
 }
 
 /**
- * The view that somebody of this profile has of a contact that `packContact` made. The widest view of the widest profile
- * is the packed contact itself, not a copy.
+ * Renders a view of a serialized contact for a profile. The widest view for the widest profile is the serialized contact
+ * itself, not a copy.
  */
-export function renderView(packed: Buffer, view: View, profile: Profile): Representation {
-  const contact: ExecutionContact = JSON.parse(packed.toString())
+export function renderView(serialized: Buffer, view: View, profile: Profile): Representation {
+  const contact: ExecutionContact = JSON.parse(serialized.toString())
   const isWhole = view === 'transcript' && profile === 'full'
-  const body = isWhole ? packed : ownBytes(serializers[view](redact(contact, profile)))
+  const body = isWhole ? serialized : ownBytes(serializers[view](redact(contact, profile)))
   const etag = `"${hash('sha256', body, 'base64url').slice(0, 27)}"`
   return { view, profile, coding: 'identity', body, etag, terminal: contact.terminal }
 }
 
-/** The same in another content coding, which makes it another representation, with an ETag of its own (RFC 9110 section 8.8.3.3). */
+/** The same in another content coding: another representation, with an ETag of its own (RFC 9110 section 8.8.3.3). */
 export function recode(plain: Representation, coding: Compression, body: Buffer): Representation {
   return { ...plain, coding, body, etag: `${plain.etag.slice(0, -1)}-${coding}"` }
 }

@@ -1,46 +1,26 @@
+import type { Clock } from '../../common/clock.ts'
 import { Failure } from '../../failures/failure.ts'
-import { isRefusal } from '../failures.ts'
-import { UpstreamFailure } from '../upstream-failure.ts'
+import { isRefusal, UpstreamFailure } from '../failures.ts'
+import type { HilosSettings } from '../hilos-settings.ts'
 
-export interface CircuitBreakerOptions {
-  /** It opens when this many contacts have failed in a row: a few that always fail do not cut off the others. */
-  readonly maxFailedContacts: number
-  /** For how long it then stays open, and up to twice as long, so that replicas do not probe together. */
-  readonly openMs: number
-  /** For how long it stays open after a refusal of our key. */
-  readonly refusalMs: number
-  /** Milliseconds of a clock that is never set back. */
-  readonly elapsed: () => number
-  /** From 0 to, and not, 1. */
-  readonly random: () => number
-  /** Told each time why calls stop, what to tell those who wait, and whether that is news or what it was told last. */
+export interface CircuitBreakerOptions extends Pick<HilosSettings, 'circuitBreaker'> {
+  readonly clock: Pick<Clock, 'elapsed' | 'random'>
+  /**
+   * Called each time it opens.
+   * @param refusal the failure for calls that wait
+   * @param isNews false when it was not closed and opens for the same reason again
+   */
   readonly onOpen: (reason: Failure, refusal: Failure, isNews: boolean) => void
-  /** Told when calls go on. */
+  /** Called each time it closes. */
   readonly onClose: () => void
 }
 
-export interface CircuitBreaker {
-  /** Why no call may be made now; null when one may. */
-  readonly refusal: () => Failure | null
-  /**
-   * Begins a call about one contact.
-   * @throws the refusal, when there is one
-   */
-  readonly begin: (id: string) => BegunCall
-  /** What it is now, and why it is not closed. */
-  readonly state: () => CircuitState
-}
-
-export interface CircuitState {
-  readonly name: 'closed' | 'open' | 'half-open'
-  /** Null while it is closed. */
-  readonly reason: Failure | null
-}
+export type CircuitBreaker = Readonly<ReturnType<typeof createCircuitBreaker>>
 
 export interface BegunCall {
-  /** Whether it may take another request: nothing has opened the breaker since, or it is closed again. */
+  /** Whether the call may send another request: the breaker has not opened since, or it is closed again. */
   readonly mayGoOn: () => boolean
-  /** To be told how it ended: null for an answer of any kind. */
+  /** Reports the end of the call: null for an answer of any kind. */
   readonly end: (failure: Failure | null) => void
 }
 
@@ -50,33 +30,39 @@ type State =
   | { readonly name: 'half-open'; nextProbeAt: number; readonly reason: Failure }
 
 /**
- * Stops calling Hilos when that is no use, or not wanted.
+ * Stops calls to Hilos while they are useless or unwanted.
  *
  *                 too many contacts failed in a row,
- *                 or Retry-After, or our key refused
+ *                 or Retry-After, or the token was refused
  *      closed ──────────────────────────────────────▶ open ◀─┐
  *        ▲                                             │     │ the probe fails
- *        │ the probe is answered       the next call,  │     │
- *        │                             once it is over ▼     │
+ *        │ the probe is answered     its time is over, │     │
+ *        │                             and a call comes▼     │
  *        └───────────────────────────────────────── half-open┘
- *                              (that call is the probe; another follows only if it hangs)
+ *                       (that call is the probe; another one follows only if it hangs)
  */
-export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
-  const { maxFailedContacts, openMs, refusalMs, elapsed, random, onOpen, onClose } = options
+export function createCircuitBreaker(options: CircuitBreakerOptions) {
+  const { clock, onOpen, onClose } = options
+  const { maxFailedContacts, openMs, refusalMs } = options.circuitBreaker
   let state: State = { name: 'closed' }
-  /** In a row, until an answer; forgotten when it closes. */
+  /** The contacts that have failed since the last answer. */
   const failedIds = new Set<string>()
 
+  /** The failure for a call that would start now; null when a call may start. */
   function refusal(): Failure | null {
     if (state.name === 'closed') return null
-    const leftMs = (state.name === 'open' ? state.until : state.nextProbeAt) - elapsed()
+    const leftMs = (state.name === 'open' ? state.until : state.nextProbeAt) - clock.elapsed()
     return leftMs > 0 ? refusalFor(state.reason, leftMs) : null
   }
 
+  /**
+   * Starts a call about one contact.
+   * @throws the refusal, when there is one
+   */
   function begin(id: string): BegunCall {
     const refused = refusal()
     if (refused !== null) throw refused
-    const nextProbeAt = elapsed() + openMs
+    const nextProbeAt = clock.elapsed() + openMs
     if (state.name === 'open') state = { name: 'half-open', nextProbeAt, reason: state.reason }
     if (state.name === 'half-open') state.nextProbeAt = nextProbeAt
     const begunIn = state
@@ -89,14 +75,14 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
   function end(id: string, begunIn: State, failure: Failure | null): void {
     const pauseMs = pauseAfter(failure)
     if (pauseMs > 0 && failure !== null) open(failure, pauseMs)
-    // Of calls from before it opened or closed, the end says nothing new.
+    // A call that started in an earlier state says nothing about this one.
     else if (state === begunIn) count(id, failure instanceof UpstreamFailure)
   }
 
   function count(id: string, hasFailed: boolean): void {
     if (!hasFailed) close()
     else if (state.name === 'half-open' || failedIds.add(id).size >= maxFailedContacts)
-      open(new UpstreamFailure('upstream_unavailable', { facts: tooManyFailed }), openMs * (1 + random()))
+      open(new UpstreamFailure('upstream_unavailable', { facts: tooManyFailed }), openMs * (1 + clock.random()))
   }
 
   function pauseAfter(failure: Failure | null): number {
@@ -105,8 +91,8 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
   }
 
   function open(reason: Failure, pauseMs: number): void {
-    const until = elapsed() + pauseMs
-    // Within a longer pause a shorter one says nothing, and its reason must not be given for the rest of it.
+    const until = clock.elapsed() + pauseMs
+    // A shorter pause within a longer one changes nothing, and its reason would be wrong for the rest of the longer one.
     if (state.name === 'open' && state.until >= until) return
     const isNews = state.name === 'closed' || state.reason.code !== reason.code
     state = { name: 'open', until, reason }
@@ -123,15 +109,19 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
   return {
     refusal,
     begin,
+    /** `reason` says why it is not closed; null while it is closed. */
     state: () => ({ name: state.name, reason: state.name === 'closed' ? null : state.reason }),
   }
 }
 
 const tooManyFailed = { reason: 'too many contacts failed in a row' }
 
-/** The failure that opened it, for those who come meanwhile. A 403 may be about one contact only; a 401 is about our key. */
+/**
+ * The failure that opened it, for the calls of the meantime. It is transient, except after a 401, which is about the token;
+ * a 403 may be about one contact only.
+ */
 function refusalFor({ code, retryAfterSeconds }: Failure, leftMs: number): Failure {
-  const facts = { reason: 'calls to Hilos pause' }
+  const facts = { reason: 'the circuit breaker is open' }
   if (code === 'upstream_unauthorized') return new Failure(code, { facts })
   if (retryAfterSeconds === null) return new UpstreamFailure(code, { facts })
   return new UpstreamFailure(code, { facts, retryAfterSeconds: Math.ceil(leftMs / 1000) })

@@ -1,58 +1,47 @@
+import type { Clock } from '../../common/clock.ts'
 import type { Secret } from '../../common/secret.ts'
 
-/** The tokens of the account: the one in use, and another for when Hilos refuses it, so that tokens can be changed at leisure. */
-export interface HilosTokens {
-  /** The one to send. */
-  readonly inUse: () => Secret
-  /** Since when it is, in milliseconds since 1970 UTC. */
-  readonly inUseSince: () => number
-  /** What to send instead of this one when it is refused: the one in use, if that is another by now. Null for none. */
-  readonly otherThan: (token: Secret) => Secret | null
-  /**
-   * Uses a token instead of another from now on, unless either has been replaced meanwhile.
-   * @returns whether that changes anything
-   */
-  readonly use: (token: Secret, insteadOf: Secret) => boolean
-  /** Forgets what was there. A new `current` is in use at once; a new `next` only where the one before was. */
-  readonly replace: (place: 'current' | 'next', token: Secret) => void
-  /** Has no next one any more; where it is in use, it goes on until it is refused or `current` is replaced. */
-  readonly dropNext: () => void
-  /** One or two. */
-  readonly all: () => readonly Secret[]
-}
+/**
+ * The tokens of the Hilos account: the one in use, and a second one that is sent when Hilos refuses it, so that tokens can
+ * be rotated without an outage.
+ */
+export type HilosTokens = Readonly<ReturnType<typeof createHilosTokens>>
 
-export interface HilosTokensOptions {
-  readonly current: Secret
-  readonly next: Secret | null
-  /** Milliseconds since 1970 UTC; the clock by default. */
-  readonly now?: () => number
-}
-
-/** At first, `current` is in use. */
-export function createHilosTokens({ current, next, now = Date.now }: HilosTokensOptions): HilosTokens {
-  const held = new Map([['current', current]])
-  if (next !== null) held.set('next', next)
+/** `current` is in use at first. */
+export function createHilosTokens(current: Secret, next: Secret | null, clock: Pick<Clock, 'now'>) {
+  const tokens = new Map([['current', current]])
+  if (next !== null) tokens.set('next', next)
   let used = current
-  let usedSince = now()
-  const useFromNowOn = (token: Secret) => {
+  let usedSince = clock.now()
+  const putIntoUse = (token: Secret) => {
     used = token
-    usedSince = now()
+    usedSince = clock.now()
   }
 
   return {
+    /** The token to send. */
     inUse: () => used,
+    /** Since when it has been in use, in milliseconds since 1970 UTC. */
     inUseSince: () => usedSince,
-    otherThan: (token) => [used, ...held.values()].find((each) => each.reveal() !== token.reveal()) ?? null,
-    use: (token, insteadOf) => {
-      const isChange = used === insteadOf && [...held.values()].includes(token)
-      if (isChange) useFromNowOn(token)
+    /** The token to send after this one was refused; null when there is no other. It is the one in use, if that has changed. */
+    otherThan: (token: Secret) => [used, ...tokens.values()].find((each) => each.reveal() !== token.reveal()) ?? null,
+    /**
+     * Puts a token into use instead of another, unless either has been replaced in the meantime. Returns whether this
+     * changed anything.
+     */
+    use: (token: Secret, insteadOf: Secret) => {
+      const isChange = used === insteadOf && [...tokens.values()].includes(token)
+      if (isChange) putIntoUse(token)
       return isChange
     },
-    replace: (place, token) => {
-      if (place === 'current' || held.get(place) === used) useFromNowOn(token)
-      held.set(place, token)
+    /** Replaces a token. A new `current` is in use immediately, a new `next` only if the previous one was. */
+    replace: (place: 'current' | 'next', token: Secret) => {
+      if (place === 'current' || tokens.get(place) === used) putIntoUse(token)
+      tokens.set(place, token)
     },
-    dropNext: () => void held.delete('next'),
-    all: () => [...new Set([used, ...held.values()])],
+    /** Removes the next token. If it is in use, it stays so until Hilos refuses it or `current` is replaced. */
+    dropNext: () => void tokens.delete('next'),
+    /** One or two tokens. */
+    all: () => [...new Set([used, ...tokens.values()])],
   }
 }

@@ -1,24 +1,16 @@
-/** Keeps retries to a share of the calls, so that they do not add to the trouble they are meant to mend. */
-export interface RetryBudget {
-  /** One more call is made. */
-  readonly earn: () => void
-  /** @returns whether one more retry may be made */
-  readonly spend: () => boolean
-}
+import type { HilosSettings } from '../hilos-settings.ts'
 
-export interface RetryBudgetOptions {
-  /** Retries per call in the long run, from 0 to 1. */
-  readonly share: number
-  /** Retries saved up at most, and to begin with: a burst of connections lost at once is no outage yet. */
-  readonly reserve: number
-}
+/** Limits retries to a share of the calls, so that they do not add to the load of a Hilos in trouble. */
+export type RetryBudget = Readonly<ReturnType<typeof createRetryBudget>>
 
-export function createRetryBudget({ share, reserve }: RetryBudgetOptions): RetryBudget {
+export function createRetryBudget({ share, reserve }: Pick<HilosSettings['retries'], 'share' | 'reserve'>) {
   let balance = reserve
   return {
+    /** Counts one call. */
     earn: () => {
       balance = Math.min(reserve, balance + share)
     },
+    /** Takes one retry from the budget, and returns whether there was one. */
     spend: () => {
       const affordable = balance >= 1
       if (affordable) balance -= 1

@@ -1,35 +1,29 @@
 import type { Secret } from '../../common/secret.ts'
 import { isRefusal } from '../failures.ts'
+import type { HilosObserver } from '../observer.ts'
 import type { BegunCall } from './circuit-breaker.ts'
 import type { HilosTokens } from './hilos-tokens.ts'
-import type { Turn } from './rate-limiter.ts'
+import type { Slot } from './rate-limiter.ts'
 
-export interface EitherTokenOptions {
-  readonly tokens: HilosTokens
-  /** Told which token is used from now on, because Hilos refused the one before and took it; nobody unless given. */
-  readonly onTokenChange?: (change: { readonly fingerprint: string }) => void
-}
-
-/** A call whose turn has come. */
+/** A call that has a slot. */
 export interface Sending {
-  readonly turn: Turn
+  readonly slot: Slot
   readonly call: BegunCall
   /**
-   * One request with this token.
-   * @returns what Hilos answers to a token that it takes
+   * Sends one request with this token, and returns the answer of Hilos.
    * @throws Failure, one of the `upstream_` codes
    */
   readonly send: (token: Secret) => Promise<unknown>
-  /** Milliseconds until its deadline. */
+  /** Milliseconds until the deadline of the call. */
   readonly leftMs: () => number
 }
 
-/** @throws what `send` throws; of two refusals, that of the token in use */
-export type SendWithEither = (sending: Sending) => Promise<unknown>
+/** @throws what `send` throws. When Hilos refuses both tokens, that is the refusal of the token in use. */
+export type SendWithFallback = (sending: Sending) => Promise<unknown>
 
-/** Sends the token in use and, where Hilos refuses that, the other one once, in a turn of its own. */
-export function createEitherToken({ tokens, onTokenChange }: EitherTokenOptions): SendWithEither {
-  async function sendWithEither(sending: Sending): Promise<unknown> {
+/** Sends the token in use. If Hilos refuses it, sends the other token once, in a slot of its own. */
+export function createTokenFallback(tokens: HilosTokens, observer: HilosObserver): SendWithFallback {
+  async function sendWithFallback(sending: Sending): Promise<unknown> {
     const token = tokens.inUse()
     try {
       return await sending.send(token)
@@ -39,21 +33,21 @@ export function createEitherToken({ tokens, onTokenChange }: EitherTokenOptions)
     }
   }
 
-  /** What the other token has no turn for, and what nobody may ask any more, stays refused. */
-  async function sendWithOther({ turn, call, send, leftMs }: Sending, refused: Secret, refusal: Error) {
-    await turn.again(leftMs()).catch(() => {
+  /** Throws the refusal when there is no slot for the other token, or when the circuit breaker has opened meanwhile. */
+  async function sendWithOther({ slot, call, send, leftMs }: Sending, refused: Secret, refusal: Error) {
+    await slot.requeue(leftMs()).catch(() => {
       throw refusal
     })
     const other = tokens.otherThan(refused)
     if (other === null || !call.mayGoOn()) throw refusal
     try {
       const answer = await send(other)
-      if (tokens.use(other, refused)) onTokenChange?.({ fingerprint: other.fingerprint() })
+      if (tokens.use(other, refused)) observer.tokenChanged(other.fingerprint())
       return answer
     } catch (failure) {
       throw isRefusal(failure) && tokens.inUse() === refused ? refusal : failure
     }
   }
 
-  return sendWithEither
+  return sendWithFallback
 }

@@ -18,9 +18,9 @@ import {
 } from './shape.ts'
 
 /**
- * The document as Hilos publishes it, both versions of the contract laid over each other.
- * Named with a reader: what may be used. In the list behind: what Hilos also sends and this service leaves unread,
- * because it is secret, personal, internal or noise. Anything else is drift.
+ * The contract of Hilos: the fields of both published versions. This service reads only the fields that have a reader. The
+ * names in the list after them are also part of the contract, but they are not read, because they are secret, personal,
+ * internal or useless. Any other field is drift.
  */
 
 const user = object({ first_name: text, last_name: text }, 'id email profile_image role')
@@ -115,6 +115,7 @@ const stepDefinition = object(
       `ANY FREE_TEXT SINGLE_OPTION NUMBER URL EMAIL FILE DOCUMENT VIDEO IMAGE PHONE DATE TIME DATETIME BOOL LOCATION`,
     ),
     answer_options: list(text),
+    /** If true, the contact did not see `answer_options`, but options from a variable. */
     has_options_from_variable: flag,
     has_max_answer_attempts: flag,
     max_answer_attempts: count,
@@ -153,14 +154,13 @@ const stepExecution = object(
   'request_data status_triggered_by',
 )
 
-/** The earlier version of the contract nests the flow in here; the later one has the id only. */
+/** The earlier version of the contract has the flow in here. In the later version, this is only the id. */
 const flowExecution = object(
   { flow, flow_version: flowVersion, execution_type: trigger },
   `id status variables filters created_on created_by contacts name num_contacts status_last_change_on scheduled_on
    total_contacts`,
 )
 
-/** The whole document. */
 export const executionContact = object(
   {
     status: word('READY RUNNING PAUSED COMPLETED CANCELED EXPIRED FAILED'),

@@ -1,7 +1,7 @@
-/** How a document strays from the contract: a field nobody announced, a value of another type, a word outside its list. */
+/** How a document differs from the contract: an unknown field, a value of another type, or a word that is not in its list. */
 export type DriftKind = 'unknown_field' | 'wrong_type' | 'unknown_value'
 
-/** Told once for each stray place in a document. `path` names places, never values. */
+/** Called for each difference in a document. The path consists of field names and never contains values. */
 export type ReportDrift = (kind: DriftKind, path: string) => void
 
 export interface DriftCount {
@@ -11,27 +11,23 @@ export interface DriftCount {
   readonly count: number
 }
 
-export interface DriftTally {
-  readonly report: ReportDrift
-  /** Most frequent first. */
-  readonly counts: () => DriftCount[]
-}
+export type DriftTally = Readonly<ReturnType<typeof createDriftTally>>
 
-/** Paths are upstream's to choose, so their number is bounded; the rest is counted under this one. */
-const beyondTheBound = '(more)'
+/** The path under which all further paths are counted: their number is limited, because upstream chooses them. */
+const overflowPath = '(more)'
 
 /**
- * Counts drift by path for as long as the process lives.
- * @param onFirst told when a path strays for the first time
- * @param maxPaths how many paths are told apart
+ * Counts drift by path since the start of the process.
+ * @param onFirst called when a path has drift of a kind for the first time
+ * @param maxPaths how many paths are counted separately
  */
-export function createDriftTally(onFirst: ReportDrift, maxPaths = 500): DriftTally {
+export function createDriftTally(onFirst: ReportDrift, maxPaths = 500) {
   const counts = new Map<string, { kind: DriftKind; path: string; count: number }>()
 
   function report(kind: DriftKind, path: string): void {
     const known = counts.get(`${kind} ${path}`)
     if (known) known.count += 1
-    else if (path !== beyondTheBound && counts.size >= maxPaths) report(kind, beyondTheBound)
+    else if (path !== overflowPath && counts.size >= maxPaths) report(kind, overflowPath)
     else {
       counts.set(`${kind} ${path}`, { kind, path, count: 1 })
       onFirst(kind, path)
@@ -40,6 +36,7 @@ export function createDriftTally(onFirst: ReportDrift, maxPaths = 500): DriftTal
 
   return {
     report,
-    counts: () => [...counts.values()].map((row) => ({ ...row })).sort((a, b) => b.count - a.count),
+    /** The most frequent first. */
+    counts: (): DriftCount[] => [...counts.values()].map((row) => ({ ...row })).sort((a, b) => b.count - a.count),
   }
 }

@@ -1,18 +1,26 @@
 import { Failure } from '../../failures/failure.ts'
 import { executionContact } from './contract.ts'
 import type { ReportDrift } from './drift.ts'
-import type { HilosContact, HilosDocument, HilosMessage, HilosStepExecution } from './hilos-document.ts'
+import type {
+  HilosContact,
+  HilosDocument,
+  HilosMessage,
+  HilosStepDefinition,
+  HilosStepExecution,
+  RawContact,
+  RawDocument,
+  RawMessage,
+  RawStepDefinition,
+  RawStepExecution,
+} from './hilos-document.ts'
 import { isObject } from './shape.ts'
 
-type Raw = NonNullable<ReturnType<typeof executionContact>>
-type RawStep = NonNullable<Raw['execution_steps']>[number]
-type RawMessage = NonNullable<NonNullable<RawStep['messages']>[number]['message']>
-
 /**
- * Reads parsed JSON as a flow execution contact, tolerantly: what is unknown is ignored, what has the wrong type is
- * null, both are reported. Where the two published versions name a thing differently, the first that is there counts.
+ * Reads parsed JSON as a flow execution contact. The reader is tolerant: it ignores unknown fields and replaces values of the
+ * wrong type with null, and reports both as drift. If the two published versions have different names for a field, the first
+ * one with a value counts.
  * @param requestedId in lower case
- * @throws Failure `upstream_invalid_response` for a document below the structural minimum, or about another id
+ * @throws Failure `upstream_invalid_response` for a document without steps and contact, or with another id
  */
 export function readDocument(json: unknown, requestedId: string, drift: ReportDrift): HilosDocument {
   if (!isObject(json) || !(Array.isArray(json.execution_steps) || isObject(json.contact)))
@@ -21,36 +29,31 @@ export function readDocument(json: unknown, requestedId: string, drift: ReportDr
   if (typeof given !== 'string' || given.toLowerCase() !== requestedId)
     throw new Failure('upstream_invalid_response', { facts: { reason: 'another id than the requested one' } })
 
-  const raw = executionContact(json, drift) as Raw
-  const execution = raw.flow_execution.object
+  const { reason, flow_execution, ...run } = executionContact(json, drift) as RawDocument
+  const execution = flow_execution.object
   return {
+    ...run,
     id: requestedId,
-    status: raw.status,
-    status_reason: raw.status_reason ?? raw.reason,
-    created_on: raw.created_on,
-    status_last_change_on: raw.status_last_change_on,
-    status_triggered_by: raw.status_triggered_by,
-    is_test: raw.is_test,
-    inbox_contact_id: raw.inbox_contact_id,
-    flow_execution: raw.flow_execution.id,
-    flow: flowOf(raw.flow ?? execution?.flow ?? null, execution?.execution_type ?? null),
-    flow_version: raw.flow_version ?? execution?.flow_version ?? null,
-    contact: raw.contact && contactOf(raw.contact),
-    execution_steps: raw.execution_steps?.map(stepOf) ?? [],
+    status_reason: run.status_reason ?? reason,
+    flow_execution: flow_execution.id,
+    flow: flowOf(run.flow ?? execution?.flow ?? null, execution?.execution_type ?? null),
+    flow_version: run.flow_version ?? execution?.flow_version ?? null,
+    contact: run.contact && contactOf(run.contact),
+    execution_steps: run.execution_steps?.map(stepOf) ?? [],
   }
 }
 
-function flowOf(flow: Raw['flow'], executionType: string | null): HilosDocument['flow'] {
+function flowOf(flow: RawDocument['flow'], executionType: string | null): HilosDocument['flow'] {
   if (flow === null && executionType === null) return null
   const { id = null, name = null, channel = null, trigger_type = null } = flow ?? {}
   return { id, name, channel, trigger_type: trigger_type ?? executionType }
 }
 
-function contactOf({ canonical_phone, ...contact }: NonNullable<Raw['contact']>): HilosContact {
+function contactOf({ canonical_phone, ...contact }: RawContact): HilosContact {
   return { ...contact, phone: canonical_phone ?? contact.phone }
 }
 
-function stepOf({ last_error_detail, step, messages, ...execution }: RawStep): HilosStepExecution {
+function stepOf({ last_error_detail, step, messages, ...execution }: RawStepExecution): HilosStepExecution {
   return {
     ...execution,
     status_reason: execution.status_reason ?? last_error_detail,
@@ -63,10 +66,24 @@ function definitionOf({
   action_request_method: method,
   action_request_url: url,
   ...definition
-}: NonNullable<RawStep['step']>): HilosStepExecution['step'] {
+}: RawStepDefinition): HilosStepDefinition {
   return { ...definition, has_action_request: method || url }
 }
 
 function messageOf({ content_url, contacts, ...message }: RawMessage): HilosMessage {
   return { ...message, has_content_url: content_url, shared_contacts: contacts }
+}
+
+/**
+ * How many steps and messages a parsed document has. A limit of bytes does not limit the work enough: a step that is `{}`
+ * upstream has a few hundred bytes once all its public fields are written.
+ */
+export function elementsIn(json: unknown): number {
+  const steps = arrayAt(json, 'execution_steps')
+  return steps.reduce<number>((count, step) => count + arrayAt(step, 'messages').length, steps.length)
+}
+
+function arrayAt(value: unknown, name: string): readonly unknown[] {
+  const array = isObject(value) ? value[name] : null
+  return Array.isArray(array) ? array : []
 }

@@ -1,12 +1,12 @@
 import type { ReportDrift } from './drift.ts'
 
 /**
- * Reads one value of a JSON document: whatever does not fit becomes null and is reported, nothing throws.
- * Paths are bound once, when a shape is declared, so that reading a document joins no strings.
+ * Reads one value of a JSON document. A value that does not fit is reported and becomes null; a reader never throws. The path
+ * is passed once, when a shape is declared, so that reading a document concatenates no strings.
  */
 export type Field<T> = (path: string) => (value: unknown, drift: ReportDrift) => T
 
-/** Missing and null are the same to every field, and neither is drift. */
+/** A missing value counts as null. Neither is drift. */
 const absent = (value: unknown): value is null | undefined => value === null || value === undefined
 
 function fieldOf<T>(read: (value: unknown) => T | null): Field<T | null> {
@@ -20,49 +20,48 @@ function fieldOf<T>(read: (value: unknown) => T | null): Field<T | null> {
 
 const namesIn = (list: string) => list.split(/\s+/).filter(Boolean)
 
-/** Neither null nor an array. */
+/** An object that is not an array. */
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const textOf = (value: unknown) => (typeof value === 'string' ? value.toWellFormed() : null)
 const countOf = (value: unknown) => (Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : null)
 
-/** A string; lone surrogates, which no UTF-8 can carry, become U+FFFD. */
+/** A string. Lone surrogates, which UTF-8 cannot encode, become U+FFFD. */
 export const text = fieldOf(textOf)
 
-/** True or false. */
 export const flag = fieldOf((value) => (typeof value === 'boolean' ? value : null))
 
-/** A whole number from 0. */
+/** A whole number, 0 or more. */
 export const count = fieldOf(countOf)
 
-/** A finite number: JSON's 1e400 is none. */
+/** A finite number. 1e400 is valid JSON, but not a finite number. */
 export const decimal = fieldOf((value) => (Number.isFinite(value) ? Number(value) : null))
 
-/** A code that may be written as a string or as a number. */
+/** A code, which may be a string or a number. */
 export const code = fieldOf((value) => textOf(value) ?? countOf(value)?.toString() ?? null)
 
-/** Engines also take 24:00:00, which is another way to write midnight in ISO 8601 but not in RFC 3339. */
+/** RFC 3339 does not allow 24:00:00, which ISO 8601 and JavaScript engines accept. */
 const rfc3339 = /^\d{4}-\d\d-\d\d[T ]([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i
 
-/** Engines take 30 February for 2 March. */
+/** JavaScript engines read 30 February as 2 March. */
 function isCalendarDay(date: string): boolean {
   return new Date(date).getUTCDate() === Number(date.slice(8))
 }
 
-/** Four digits are all RFC 3339 has for a year, in UTC too. */
+/** RFC 3339 has four digits for the year, and the same must hold for the instant in UTC. */
 const firstInstantMs = Date.parse('0000-01-01T00:00:00Z')
 const lastInstantMs = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** An RFC 3339 date and time, as milliseconds since 1970 UTC. One without an offset is none: whose noon would it be? */
+/** An RFC 3339 date and time, as milliseconds since 1970 UTC. The offset is required: without it, the instant is unknown. */
 export const instant = fieldOf((value) => {
   if (typeof value !== 'string' || !rfc3339.test(value) || !isCalendarDay(value.slice(0, 10))) return null
-  // Only with a T is it the format that engines agree on.
+  // All engines read this format in the same way only with a T.
   const ms = Date.parse(value.replace(' ', 'T'))
   return ms >= firstInstantMs && ms <= lastInstantMs ? ms : null
 })
 
 /**
- * A string of a published list. Others are passed on too, and reported.
+ * A string from a published list. Another string is passed on as well, and reported.
  * @param known the list, separated by white space
  */
 export const word =
@@ -76,29 +75,29 @@ export const word =
     }
   }
 
-/** A string, number or boolean out of a field that may hold any JSON; the rest of JSON is expected and dropped. */
+/** A string, number or boolean. The field may hold any JSON, so other values become null without drift. */
 export const scalar: Field<string | number | boolean | null> = () => (value) =>
   textOf(value) ?? (typeof value === 'boolean' || Number.isFinite(value) ? (value as number | boolean) : null)
 
-/** Whether there is anything. The value itself is not kept. */
+/** Whether the field has a value that is not empty. The value itself is not kept. */
 export const presence: Field<boolean> = () => (value) => !absent(value) && value !== ''
 
-/** A flag that hides personal data, so that only a plain false, or none, shows it. */
+/** A flag that hides personal data. Data is shown only if the flag is false or missing, so a value of another type hides it. */
 export const erasure: Field<boolean> = (path) => {
   const read = flag(path)
   return (value, drift) => read(value, drift) ?? !absent(value)
 }
 
-/** Any JSON, unread. */
+/** Any JSON value, as it is. */
 export const anything: Field<unknown> = () => (value) => value
 
-/** The id of something given as its id or as the object that has it. */
+/** The id of an object that Hilos gives as its id or as a whole. */
 export const idOf: Field<string | null> = (path) => {
   const [readText, readNested] = [text(path), text(`${path}.id`)]
   return (value, drift) => (isObject(value) ? readNested(value.id, drift) : readText(value, drift))
 }
 
-/** Something given as its id or as an object: the id either way, and the object where it is one. */
+/** An object that Hilos gives as its id or as a whole: the id in both cases, and the object if there is one. */
 export const reference =
   <T>(fields: Field<T | null>): Field<{ readonly id: string | null; readonly object: T | null }> =>
   (path) => {
@@ -109,15 +108,15 @@ export const reference =
     })
   }
 
-/** How many elements an array has. */
+/** The number of elements of an array; 0 without one. */
 export const length: Field<number> = (path) => {
   const read = fieldOf((value) => (Array.isArray(value) ? value.length : null))(path)
   return (value, drift) => read(value, drift) ?? 0
 }
 
-/** An array without the elements that are null or do not fit. */
+/** An array. Elements that are null or do not fit are left out. */
 export const list =
-  <T>(element: Field<T | null>): Field<T[] | null> =>
+  <T>(element: Field<T | null>): Field<readonly T[] | null> =>
   (path) => {
     const [readArray, readElement] = [
       fieldOf((value) => (Array.isArray(value) ? value : null))(path),
@@ -133,8 +132,9 @@ type Fields = Readonly<Record<string, Field<unknown>>>
 export type Read<F extends Fields> = { readonly [Name in keyof F]: ReturnType<ReturnType<F[Name]>> }
 
 /**
- * An object of which the named fields are read.
- * @param known other names the contract has, separated by white space: not read, and not drift either
+ * An object.
+ * @param fields the fields that are read
+ * @param known further names of the contract, separated by white space. They are not read, and they are not drift.
  */
 export const object =
   <F extends Fields>(fields: F, known = ''): Field<Read<F> | null> =>
@@ -146,11 +146,11 @@ export const object =
     return (value, drift) => {
       const source = readObject(value, drift)
       if (source === null) return null
-      let unknown = 0
+      let unknownNames = 0
       for (const name in source)
         if (!names.has(name)) {
-          unknown += 1
-          if (unknown > mostUnknownNames) break
+          unknownNames += 1
+          if (unknownNames > maxUnknownNames) break
           drift('unknown_field', at(printable(name)))
         }
       const result: Record<string, unknown> = {}
@@ -159,8 +159,8 @@ export const object =
     }
   }
 
-/** Beyond it an object is not one of the contract's any more, and looking on would only cost time. */
-const mostUnknownNames = 100
+/** No more unknown names of one object are reported, because they would only take time. */
+const maxUnknownNames = 100
 
-/** Field names are reported and logged, so only what looks like one is; a name made of data, such as a key, is not. */
+/** Names are logged, so a name that does not look like a field name is replaced: it may be data, such as a key. */
 const printable = (name: string) => (/^[a-z](?!.*\d{3})[a-z0-9_]{0,31}$/.test(name) ? name : '(unprintable)')

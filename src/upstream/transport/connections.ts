@@ -1,28 +1,16 @@
-import { type Dispatcher, Pool } from 'undici'
+import { Pool } from 'undici'
+import type { HilosSettings } from '../hilos-settings.ts'
 
-export interface ConnectionsOptions {
-  /** Only its origin counts. */
-  readonly baseUrl: string
-  readonly connectTimeoutMs: number
-  /** At once, of each kind; further calls wait for one of them. */
-  readonly maxConnections: number
-  /** Of an answer as it comes over the wire. */
-  readonly maxBodyBytes: number
-}
+export type ConnectionsOptions = Pick<HilosSettings, 'baseUrl' | 'connectTimeoutMs' | 'maxConnections' | 'maxBodyBytes'>
 
 /** The connections to Hilos. */
-export interface Connections {
-  /** Used again and again. */
-  readonly kept: Dispatcher
-  /** Used once, for what a kept one may have been closed under. */
-  readonly fresh: Dispatcher
-}
+export type Connections = Readonly<ReturnType<typeof createConnections>>
 
 /**
- * HTTP/1.1 without pipelining, so that one answer can never be taken for another's; certificates are verified whatever
- * the environment says. Deadlines are the caller's: undici's own are per chunk.
+ * Opens connections to the origin of `baseUrl`: HTTP/1.1 without pipelining, so that no answer can be taken for another
+ * one. Certificates are verified whatever the environment says. The caller sets deadlines: those of undici are per chunk.
  */
-export function createConnections(options: ConnectionsOptions): Connections {
+export function createConnections(options: ConnectionsOptions) {
   const { baseUrl, connectTimeoutMs, maxConnections, maxBodyBytes } = options
   const pool = (pipelining: number) =>
     new Pool(new URL(baseUrl).origin, {
@@ -32,6 +20,10 @@ export function createConnections(options: ConnectionsOptions): Connections {
       maxResponseSize: maxBodyBytes,
       connect: { timeout: connectTimeoutMs, rejectUnauthorized: true },
     })
-  // undici: "pipelining: 0" is a connection for each request.
-  return { kept: pool(1), fresh: pool(0) }
+  return {
+    /** Connections that are kept alive and used again. */
+    kept: pool(1),
+    /** A new connection for each request, which is what 0 means in undici: for a retry after Hilos has closed a kept one. */
+    fresh: pool(0),
+  }
 }

@@ -1,39 +1,31 @@
 import type { Dispatcher } from 'undici'
+import type { Clock } from '../../common/clock.ts'
 import type { Secret } from '../../common/secret.ts'
 import { Failure } from '../../failures/failure.ts'
-import type { FailureCode } from '../../failures/failure-kinds.ts'
 import type { HilosTokens } from '../calls/hilos-tokens.ts'
-import { connectionFailure, interruptedFailure, isRefusal, statusFailure } from '../failures.ts'
-import { UpstreamFailure } from '../upstream-failure.ts'
+import { connectionFailure, interruptedFailure, isRefusal, statusFailure, UpstreamFailure } from '../failures.ts'
+import type { HilosSettings } from '../hilos-settings.ts'
+import type { HilosObserver } from '../observer.ts'
 import { acceptedEncodings, discardBody, readBody, textOf } from './response-body.ts'
-import { repeats } from './token-leak.ts'
+import { containsToken } from './token-leak.ts'
 
-export interface ExchangeOptions {
-  /** No body that repeats one of them goes any further. */
+export interface ExchangeOptions extends Pick<HilosSettings, 'baseUrl' | 'timeoutMs' | 'maxBodyBytes'> {
+  /** A body that contains one of these tokens is refused. */
   readonly tokens: Pick<HilosTokens, 'all'>
-  /** Without a trailing slash. */
-  readonly baseUrl: string
-  /** For the log only: the deadline comes with each exchange. */
-  readonly timeoutMs: number
-  /** Of the decoded body. */
-  readonly maxBodyBytes: number
   readonly userAgent: string
-  /** Told of each refusal of a token; nobody unless given. */
-  readonly onTokenRefused?: (refusal: { readonly fingerprint: string; readonly code: FailureCode }) => void
-  /** Milliseconds since 1970 UTC. */
-  readonly now: () => number
+  readonly observer: Pick<HilosObserver, 'tokenRefused'>
+  readonly clock: Pick<Clock, 'now'>
 }
 
 /**
- * One request to Hilos and its answer.
+ * Sends one request to Hilos and returns the JSON of a 200, or undefined when Hilos has no such contact.
  * @param id a UUID in lower case
- * @returns the JSON of a 200; undefined for "there is none"
  * @throws Failure, one of the `upstream_` codes
  */
 export type Exchange = (id: string, token: Secret, dispatcher: Dispatcher, deadline: AbortSignal) => Promise<unknown>
 
 export function createExchange(options: ExchangeOptions): Exchange {
-  const { tokens, timeoutMs, maxBodyBytes, userAgent, onTokenRefused, now } = options
+  const { tokens, timeoutMs, maxBodyBytes, userAgent, observer, clock } = options
   const { origin, pathname } = new URL(`${options.baseUrl}/flow-execution-contact/`)
 
   async function exchange(id: string, token: Secret, dispatcher: Dispatcher, deadline: AbortSignal): Promise<unknown> {
@@ -43,20 +35,16 @@ export function createExchange(options: ExchangeOptions): Exchange {
     if (response.statusCode !== 200 && !(response.statusCode === 404 && isJson(contentType))) {
       discardBody(response.body)
       const fingerprint = token.fingerprint()
-      const failure = statusFailure(response.statusCode, headerOf(response, 'retry-after'), now(), fingerprint)
-      if (isRefusal(failure)) onTokenRefused?.({ fingerprint, code: failure.code })
+      const retryAfter = headerOf(response, 'retry-after')
+      const failure = statusFailure(response.statusCode, retryAfter, clock.now(), fingerprint)
+      if (isRefusal(failure)) observer.tokenRefused(fingerprint, failure.code)
       throw failure
     }
     const json = parseJson(await read(response, token, deadline))
     return response.statusCode === 404 ? undefined : json
   }
 
-  async function send(
-    path: string,
-    token: Secret,
-    dispatcher: Dispatcher,
-    signal: AbortSignal,
-  ): Promise<Dispatcher.ResponseData> {
+  async function send(path: string, token: Secret, dispatcher: Dispatcher, signal: AbortSignal) {
     try {
       return await dispatcher.request({
         origin,
@@ -86,18 +74,18 @@ export function createExchange(options: ExchangeOptions): Exchange {
   }
 
   /**
-   * Some servers repeat a request in what they answer; nothing that has our key in it goes any further.
-   * @param sent may have been replaced since
+   * Some servers repeat the request in their answer. A body that contains a token of ours is refused.
+   * @param sent the token of this request, which may have been replaced in the meantime
    */
   function withoutTokens(body: Buffer, sent: Secret): Buffer {
-    if (![...new Set([sent, ...tokens.all()])].some((token) => repeats(body, token))) return body
+    if (![...new Set([sent, ...tokens.all()])].some((token) => containsToken(body, token))) return body
     throw new Failure('upstream_invalid_response', { facts: { reason: 'our own key in the body' } })
   }
 
   return exchange
 }
 
-/** A header sent more than once is joined, as RFC 9110 section 5.3 has it. */
+/** The values of a repeated header are joined (RFC 9110 section 5.3). */
 function headerOf(response: Dispatcher.ResponseData, name: string): string | undefined {
   return response.headers[name]?.toString()
 }
@@ -106,7 +94,7 @@ function isJson(contentType: string | undefined): boolean {
   return /^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType ?? '')
 }
 
-/** The parser's own error quotes the document, so it is not kept as a cause. */
+/** The error of the parser quotes the document, so it is not kept as a cause. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -2,26 +2,26 @@ import { promisify } from 'node:util'
 import { gunzip, gunzipSync } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import { Failure } from '../../failures/failure.ts'
-import { UpstreamFailure } from '../upstream-failure.ts'
+import { UpstreamFailure } from '../failures.ts'
 
 const gunzipAsync = promisify(gunzip)
 const utf8 = new TextDecoder()
 type Body = Dispatcher.ResponseData['body']
 
-/** Room for a usual document: with Node's own 16 KiB, each further chunk is a trip to another thread. */
+/** Enough for most documents. With the 16 KiB of Node.js by default, each further chunk needs another thread switch. */
 const unzipChunkBytes = 64 * 1024
-/** Up to this much is unpacked on the spot: that takes less time than handing it over. */
-const unzippedAtOnceBytes = 32 * 1024
+/** Up to this size, decompression on the event loop takes less time than passing the body to another thread. */
+const maxSyncUnzipBytes = 32 * 1024
 
-/** What `readBody` can decode, for `Accept-Encoding`. */
+/** The value of `Accept-Encoding`: the content codings that `readBody` decodes. */
 export const acceptedEncodings = 'gzip'
 
 /**
- * The whole body, decoded.
- * @param encoding the `Content-Encoding` it came with
- * @param maxBytes bound of the decoded body; that of the body as sent is the dispatcher's
- * @throws Failure `upstream_too_large`; `upstream_invalid_response` for an encoding never asked for or not kept;
- *   whatever the stream fails with
+ * Reads and decodes a whole body.
+ * @param encoding the value of `Content-Encoding`
+ * @param maxBytes limit for the decoded body; the dispatcher limits the body as sent
+ * @throws Failure `upstream_too_large`; `upstream_invalid_response` for another encoding or invalid gzip; or the error of the
+ *   stream
  */
 export async function readBody(body: Body, encoding: string, maxBytes: number): Promise<Buffer> {
   const bytes = await collect(body, maxBytes)
@@ -32,12 +32,12 @@ export async function readBody(body: Body, encoding: string, maxBytes: number): 
       return await unzip(bytes, maxBytes)
     default:
       throw new UpstreamFailure('upstream_invalid_response', {
-        facts: { reason: 'a content encoding never asked for' },
+        facts: { reason: 'unsupported content encoding' },
       })
   }
 }
 
-/** What the bytes of a body say; what is not UTF-8 becomes U+FFFD, a byte order mark is dropped. */
+/** Decodes UTF-8. Invalid bytes become U+FFFD, and a byte order mark is dropped. */
 export function textOf(bytes: Buffer): string {
   return utf8.decode(bytes)
 }
@@ -57,19 +57,19 @@ async function collect(body: Body, maxBytes: number): Promise<Buffer> {
 async function unzip(bytes: Buffer, maxBytes: number): Promise<Buffer> {
   const options = { maxOutputLength: maxBytes, chunkSize: unzipChunkBytes }
   try {
-    return bytes.length > unzippedAtOnceBytes ? await gunzipAsync(bytes, options) : gunzipSync(bytes, options)
+    return bytes.length > maxSyncUnzipBytes ? await gunzipAsync(bytes, options) : gunzipSync(bytes, options)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
       throw new Failure('upstream_too_large', { facts: { maxBytes } })
-    throw new UpstreamFailure('upstream_invalid_response', { facts: { reason: 'not the gzip it says it is' } })
+    throw new UpstreamFailure('upstream_invalid_response', { facts: { reason: 'invalid gzip' } })
   }
 }
 
-/** Reads a little of a body nobody wants, so that its connection can be used again; drops the connection for a long one. */
+/** Reads the rest of an unneeded body, so that its connection can be reused. If it is longer than 64 KiB, the connection is closed. */
 export function discardBody(body: Body): void {
   body.on('error', ignore)
   body.dump({ limit: 64 * 1024 }).catch(ignore)
 }
 
-/** A stream whose failure has been dealt with elsewhere, or does not matter, still emits it. */
+/** Without a listener, an `error` event of the stream would end the process. The failure itself is handled elsewhere. */
 function ignore(): void {}

@@ -1,10 +1,10 @@
 import type { Secret } from '../../common/secret.ts'
 
 /**
- * Whether a body repeats a token: as it is, in base64, percent-encoded, or with JSON's escapes in any of these.
- * It costs a few passes over the body, less than parsing it, and keeps no copy of the token.
+ * Whether a body contains a token: as it is, in base64, percent-encoded, or with the escapes of JSON in any of these. It
+ * takes a few passes over the body, which cost less than parsing it, and keeps no copy of the token.
  */
-export function repeats(body: Buffer, token: Secret): boolean {
+export function containsToken(body: Buffer, token: Secret): boolean {
   const forms = formsOf(tellingPart(token.reveal()))
   if (forms.some((form) => body.includes(form))) return true
   if (!body.includes('\\u00') && !body.includes('\\/')) return false
@@ -12,14 +12,14 @@ export function repeats(body: Buffer, token: Secret): boolean {
   return forms.some((form) => unescaped.includes(form))
 }
 
-/** A shorter key stands in a document by chance, as `test` does in `is_test`; then only the whole credentials tell. */
+/** A shorter key can be in a document by chance, as `test` is in `is_test`. Then the whole credentials are searched for. */
 const tellingKeyLength = 12
 
 function tellingPart(key: string): string {
   return key.length >= tellingKeyLength ? key : `Token ${key}`
 }
 
-/** How an ASCII text may be written, but for the escapes that JSON allows and does not demand. */
+/** The spellings of an ASCII text, except for the escapes that JSON allows but does not require. */
 function formsOf(text: string): readonly string[] {
   const percentEncoded = Buffer.from(text).toString('hex').replace(/../g, '%$&')
   return [
@@ -29,12 +29,12 @@ function formsOf(text: string): readonly string[] {
     percentEncoded,
     percentEncoded.toUpperCase(),
     encodeURIComponent(text),
-    // With the escapes that it demands, of quotation marks and backslashes.
+    // With the escapes that JSON requires, for quotation marks and backslashes.
     JSON.stringify(text).slice(1, -1),
   ].filter((form, index, forms) => forms.indexOf(form) === index)
 }
 
-/** Behind a whole number of triplets, one byte more, and two; each without the digits that hold bits of its neighbours. */
+/** One spelling for each offset of the text in a triplet of bytes, without the digits that also hold bits of other bytes. */
 function base64Of(text: string, alphabet: 'base64' | 'base64url'): string[] {
   return [0, 1, 2].map((before) => {
     const encoded = Buffer.from('\0'.repeat(before) + text).toString(alphabet)
@@ -42,7 +42,7 @@ function base64Of(text: string, alphabet: 'base64' | 'base64url'): string[] {
   })
 }
 
-/** Printable ASCII behind an escape of JSON's; of slashes and letters nobody needs one. */
+/** A JSON escape of a printable ASCII character. */
 const escapedAscii = /\\(?:u00([2-7][\da-f])|(["\\/]))/gi
 
 function asciiOf(_escape: string, code: string | undefined, mark: string): string {

@@ -1,114 +1,95 @@
 import t from 'tap'
 import { presentProgress } from '../../../src/presentation/contact/progress.ts'
 import type { HilosStepDefinition, HilosStepExecution } from '../../../src/upstream/document/hilos-document.ts'
+import { checkRows, difference } from '../../harness/table.ts'
 import { at, definitionOf, stepOf } from '../builders.ts'
 
-const nowhere = { steps: 0, completed: 0, failed: 0, currentStepId: null, waitingFor: null, expiresAt: null }
+const none = { steps: 0, completed: 0, failed: 0, currentStepId: null, waitingFor: null, expiresAt: null }
 const atStep = (
   status: string,
   definition: Partial<HilosStepDefinition> | null,
   given: Partial<HilosStepExecution> = {},
 ) => presentProgress([stepOf({ id: 'here', status, step: definition && definitionOf(definition), ...given })], false)
 
-t.test('progress, before the first step, is nothing yet', async (t) => {
-  t.strictSame(presentProgress([], false), nowhere)
-  t.strictSame(presentProgress([], true), nowhere)
+t.test('the steps are counted by status', async (t) => {
+  t.strictSame(presentProgress([], false), none)
+  t.strictSame(presentProgress([], true), none)
+  const words = 'COMPLETED COMPLETED COMPLETED FAILED FAILED CANCELED EXPIRED NOT_EXECUTED completed SNOOZED UNKNOWN'
+  const steps = [...words.split(' '), '', null].map((status) => stepOf({ id: 'closed', status }))
+  t.strictSame(presentProgress(steps, false), { ...none, steps: 13, completed: 3, failed: 2 })
 })
 
-t.test('progress, over steps of every status, counts them', async (t) => {
-  const words = [
-    ...['COMPLETED', 'COMPLETED', 'COMPLETED', 'FAILED', 'FAILED', 'CANCELED', 'EXPIRED', 'NOT_EXECUTED'],
-    ...['completed', 'SNOOZED', 'UNKNOWN', '', null],
+t.test('the current step is the last that runs, or else the last that waits to start', async (t) => {
+  const cases = [
+    ['RUNNING', '0'],
+    ['WAITING_TO_START', '0'],
+    ['COMPLETED RUNNING WAITING_TO_START', '1'],
+    ['WAITING_TO_START RUNNING', '1'],
+    ['RUNNING WAITING_TO_START', '0'],
+    ['RUNNING RUNNING COMPLETED', '1'],
+    ['WAITING_TO_START WAITING_TO_START', '1'],
+    ['COMPLETED FAILED CANCELED EXPIRED NOT_EXECUTED', null],
+    ['running SNOOZED UNKNOWN', null],
+  ] as const
+  const check = ([statuses, expected]: (typeof cases)[number]) => {
+    const steps = statuses.split(' ').map((status, index) => stepOf({ id: `${index}`, status }))
+    return difference(presentProgress(steps, false).currentStepId, expected)
+  }
+  checkRows(t, cases, check, 'every document')
+  const unnamed = atStep('RUNNING', { answer_type: 'BOOL' }, { id: null, expire_on: at('10:00:00') })
+  t.strictSame(unnamed, { ...none, steps: 1, waitingFor: 'ANSWER', expiresAt: '2026-11-22T10:00:00Z' })
+})
+
+t.test('a run that is over has no current step', async (t) => {
+  const step = definitionOf({ answer_type: 'BOOL', delay_until: at('11:00:00') })
+  const running = stepOf({ id: 'here', status: 'RUNNING', expire_on: at('10:00:00'), step })
+  t.strictSame(presentProgress([running], true), { ...none, steps: 1 })
+})
+
+t.test('the current step waits for an answer, for a delay or for neither', async (t) => {
+  const answer = { answer_type: 'FREE_TEXT' }
+  const delay = { delay_until: 1, step_type: 'DELAY' }
+  const waits: readonly (readonly [string, string | null, ...(Partial<HilosStepDefinition> | null)[]])[] = [
+    ['RUNNING', 'ANSWER', answer, { ...answer, ...delay }],
+    ['RUNNING', 'DELAY', { answer_type: '', delay_until: 1 }, { delay_until: 0 }],
+    ['RUNNING', 'DELAY', { step_type: 'DELAY' }, { step_type: 'Delay' }],
+    ['RUNNING', null, { step_type: 'DELAYED' }, { step_type: 'MESSAGE' }, {}, null],
+    ['WAITING_TO_START', null, answer, delay],
+    ['COMPLETED', null, answer],
   ]
-  const steps = words.map((status) => stepOf({ id: 'closed', status }))
-  t.strictSame(presentProgress(steps, false), { ...nowhere, steps: 13, completed: 3, failed: 2 })
+  const check = ([status, expected, ...definitions]: (typeof waits)[number]) => {
+    const found = definitions.map((definition) => atStep(status, definition).waitingFor)
+    return difference(found, Array(definitions.length).fill(expected))
+  }
+  checkRows(t, waits, check, 'every step')
 })
 
-t.test(
-  'the current step, by the statuses in document order, is the last running one or else the last to run',
-  async (t) => {
-    const table = [
-      ['RUNNING', 0],
-      ['WAITING_TO_START', 0],
-      ['COMPLETED RUNNING WAITING_TO_START', 1],
-      ['WAITING_TO_START RUNNING', 1],
-      ['RUNNING WAITING_TO_START', 0],
-      ['RUNNING RUNNING COMPLETED', 1],
-      ['WAITING_TO_START WAITING_TO_START', 1],
-      ['COMPLETED FAILED CANCELED EXPIRED NOT_EXECUTED', null],
-      ['running SNOOZED UNKNOWN', null],
-    ] as const
-    for (const [statuses, expected] of table) {
-      const steps = statuses.split(' ').map((status, index) => stepOf({ id: `${index}`, status }))
-      t.equal(presentProgress(steps, false).currentStepId, expected === null ? null : `${expected}`, statuses)
-    }
-  },
-)
-
-t.test('the current step, when Hilos gives it no id, still says what it waits for', async (t) => {
-  const progress = atStep('RUNNING', { answer_type: 'BOOL' }, { id: null, expire_on: at('10:00:00') })
-  t.strictSame(progress, { ...nowhere, steps: 1, waitingFor: 'ANSWER', expiresAt: '2026-11-22T10:00:00Z' })
-})
-
-t.test('the current step, after the end of the run, is none, and nothing is waited for', async (t) => {
-  const step = stepOf({
-    id: 'here',
-    status: 'RUNNING',
-    expire_on: at('10:00:00'),
-    step: definitionOf({ answer_type: 'BOOL', delay_until: at('11:00:00') }),
-  })
-  t.strictSame(presentProgress([step], true), { ...nowhere, steps: 1 })
-})
-
-t.test('what is waited for, by the current step, is an answer, a delay or neither', async (t) => {
-  const table = [
-    ['RUNNING', { answer_type: 'FREE_TEXT' }, 'ANSWER'],
-    ['RUNNING', { answer_type: 'FREE_TEXT', delay_until: 1, step_type: 'DELAY' }, 'ANSWER'],
-    ['RUNNING', { answer_type: '', delay_until: 1 }, 'DELAY'],
-    ['RUNNING', { delay_until: 0 }, 'DELAY'],
-    ['RUNNING', { step_type: 'DELAY' }, 'DELAY'],
-    ['RUNNING', { step_type: 'Delay' }, 'DELAY'],
-    ['RUNNING', { step_type: 'DELAYED' }, null],
-    ['RUNNING', { step_type: 'MESSAGE' }, null],
-    ['RUNNING', {}, null],
-    ['RUNNING', null, null],
-    ['WAITING_TO_START', { answer_type: 'FREE_TEXT' }, null],
-    ['WAITING_TO_START', { delay_until: 1, step_type: 'DELAY' }, null],
-    ['COMPLETED', { answer_type: 'FREE_TEXT' }, null],
-  ] as const
-  for (const [status, definition, expected] of table)
-    t.equal(atStep(status, definition).waitingFor, expected, `${status} ${JSON.stringify(definition)}`)
-})
-
-t.test('the deadline, of the current step, is the nearest of its two', async (t) => {
-  const [early, late] = ['2026-11-22T10:00:00Z', '2026-11-22T11:00:00Z']
-  const table = [
+t.test('the deadline is the nearer of the two of the current step', async (t) => {
+  const [early, late] = [at('10:00:00'), at('11:00:00')]
+  const cases = [
     [null, null, null],
-    [early, null, early],
-    [null, late, late],
-    [early, late, early],
-    [late, early, early],
+    [early, null, '2026-11-22T10:00:00Z'],
+    [null, late, '2026-11-22T11:00:00Z'],
+    [early, late, '2026-11-22T10:00:00Z'],
+    [late, early, '2026-11-22T10:00:00Z'],
+    [0, null, '1970-01-01T00:00:00Z'],
   ] as const
-  const ms = (instant: string | null) => (instant === null ? null : Date.parse(instant))
-  for (const [expires, delay, expected] of table)
-    for (const status of ['RUNNING', 'WAITING_TO_START']) {
-      const progress = atStep(status, { delay_until: ms(delay) }, { expire_on: ms(expires) })
-      t.equal(progress.expiresAt, expected, `${status}, expires ${expires}, delayed until ${delay}`)
-    }
-  t.equal(atStep('RUNNING', null, { expire_on: 0 }).expiresAt, '1970-01-01T00:00:00Z')
+  const check = ([expire_on, delay_until, expected]: (typeof cases)[number]) => {
+    const found = ['RUNNING', 'WAITING_TO_START'].map(
+      (status) => atStep(status, { delay_until }, { expire_on }).expiresAt,
+    )
+    return difference(found, [expected, expected])
+  }
+  checkRows(t, cases, check, 'every pair')
+  t.equal(atStep('RUNNING', null, { expire_on: 0 }).expiresAt, '1970-01-01T00:00:00Z', 'without a definition')
 })
 
-t.test('the deadline, of any other step, does not count', async (t) => {
+t.test('the deadline of another step does not count', async (t) => {
   const steps = [
     stepOf({ id: 'done', status: 'COMPLETED', expire_on: at('10:00:00') }),
     stepOf({ id: 'here', status: 'RUNNING', expire_on: at('11:00:00') }),
     stepOf({ id: 'next', status: 'WAITING_TO_START', expire_on: at('10:30:00') }),
   ]
-  t.strictSame(presentProgress(steps, false), {
-    ...nowhere,
-    steps: 3,
-    completed: 1,
-    currentStepId: 'here',
-    expiresAt: '2026-11-22T11:00:00Z',
-  })
+  const expected = { ...none, steps: 3, completed: 1, currentStepId: 'here', expiresAt: '2026-11-22T11:00:00Z' }
+  t.strictSame(presentProgress(steps, false), expected)
 })

@@ -1,32 +1,14 @@
 import t from 'tap'
 import { presentStep } from '../../../src/presentation/contact/step.ts'
 import type { HilosStepDefinition } from '../../../src/upstream/document/hilos-document.ts'
-import { at, definitionOf, messageOf, stepOf } from '../builders.ts'
+import { checkRows, difference } from '../../harness/table.ts'
+import { at, definitionOf, messageOf, nullsFor, stepOf } from '../builders.ts'
 
-const bare = {
-  id: null,
-  definitionId: null,
-  name: null,
-  type: null,
-  status: 'UNKNOWN',
-  statusRaw: null,
-  reason: null,
-  reasonWithheld: false,
-  hasError: false,
-  startedAt: null,
-  changedAt: null,
-  expiresAt: null,
-  delayUntil: null,
-  failedAttempts: 0,
-  maxAttempts: null,
-  question: null,
-  messageIds: [],
-}
 const presentDefined = (definition: Partial<HilosStepDefinition>) =>
   presentStep(stepOf({ step: definitionOf(definition) }))
 
-t.test('a step, when presented, is the named fields and nothing else', async (t) => {
-  const step = stepOf({
+t.test('a step has the named fields and no others', async (t) => {
+  const full = stepOf({
     id: 'step-1',
     status: 'SNOOZED',
     status_reason: 'No answer yet',
@@ -49,7 +31,7 @@ t.test('a step, when presented, is the named fields and nothing else', async (t)
     }),
     messages: [messageOf({ id: 'm1', body: 'Which day?' })],
   })
-  t.strictSame(presentStep(step), {
+  const presented = {
     id: 'step-1',
     definitionId: 'definition-1',
     name: 'Ask delivery date',
@@ -67,80 +49,63 @@ t.test('a step, when presented, is the named fields and nothing else', async (t)
     maxAttempts: 3,
     question: { answerType: 'SINGLE_OPTION', options: ['Monday', 'Tuesday'] },
     messageIds: ['m1'],
-  })
-})
-
-t.test('a step, when Hilos tells nothing of it, is null, unknown and empty', async (t) => {
+  }
+  t.strictSame(presentStep(full), presented)
+  const others = { status: 'UNKNOWN', reasonWithheld: false, hasError: false, failedAttempts: 0, messageIds: [] }
+  const bare = { ...nullsFor(presented), ...others }
   t.strictSame(presentStep(stepOf()), bare)
-  t.strictSame(presentStep(stepOf({ step: definitionOf() })), bare)
-})
-
-t.test('a step, when Hilos uses a published status, has it as it is', async (t) => {
+  t.strictSame(presentDefined({}), bare)
   t.strictSame(presentStep(stepOf({ status: 'WAITING_TO_START' })), { ...bare, status: 'WAITING_TO_START' })
 })
 
-t.test('the reason, of a step that calls a URL or could, is withheld', async (t) => {
-  const withheld = [
-    null,
-    { step_type: 'ACTION' },
-    { step_type: 'action_step' },
-    { step_type: 'CALL_API' },
-    { step_type: 'HTTP' },
-    { step_type: 'WEBHOOK' },
-    { step_type: 'REQUEST' },
-    { step_type: null },
-    { step_type: 'QUESTION', has_action_request: true },
+t.test('the reason is withheld if the step calls a URL or may call one', async (t) => {
+  const withType = (withheld: boolean) => (step_type: string | null) => [{ step_type }, withheld] as const
+  const cases: readonly (readonly [definition: Partial<HilosStepDefinition> | null, withheld: boolean])[] = [
+    [null, true],
+    ...['ACTION', 'action_step', 'CALL_API', 'HTTP', 'WEBHOOK', 'REQUEST', null].map(withType(true)),
+    [{ step_type: 'QUESTION', has_action_request: true }, true],
+    ...['QUESTION', 'MESSAGE', 'DELAY', ''].map(withType(false)),
   ]
-  const told = [{ step_type: 'QUESTION' }, { step_type: 'MESSAGE' }, { step_type: 'DELAY' }, { step_type: '' }]
-  const reasonOf = (definition: Partial<HilosStepDefinition> | null, status_reason: string | null) => {
-    const step = presentStep(stepOf({ status_reason, step: definition && definitionOf(definition) }))
-    return [step.reason, step.reasonWithheld]
+  const check = ([definition, withheld]: (typeof cases)[number]) => {
+    const step = definition && definitionOf(definition)
+    const [given, none] = ['answered 201', null].map((status_reason) => presentStep(stepOf({ status_reason, step })))
+    const shown = [given?.reason, given?.reasonWithheld, none?.reason, none?.reasonWithheld]
+    return difference(shown, [withheld ? null : 'answered 201', withheld, null, false])
   }
-  for (const definition of withheld) {
-    t.strictSame(reasonOf(definition, 'answered 201'), [null, true], JSON.stringify(definition))
-    t.strictSame(reasonOf(definition, null), [null, false], 'there is none to withhold')
-  }
-  for (const definition of told) {
-    t.strictSame(reasonOf(definition, 'No answer'), ['No answer', false], JSON.stringify(definition))
-    t.strictSame(reasonOf(definition, null), [null, false])
-  }
+  checkRows(t, cases, check, 'every definition')
 })
 
-t.test('the attempts, by the flags of the definition, are limited or not', async (t) => {
-  const table = [
+t.test('the attempts are limited only if the definition says so', async (t) => {
+  const cases = [
     [true, 3, 3],
     [true, 0, 0],
     [true, null, null],
     [false, 3, null],
     [null, 3, null],
   ] as const
-  for (const [has_max_answer_attempts, max_answer_attempts, expected] of table)
-    t.equal(presentDefined({ has_max_answer_attempts, max_answer_attempts }).maxAttempts, expected)
+  const check = ([has_max_answer_attempts, max_answer_attempts, expected]: (typeof cases)[number]) =>
+    difference(presentDefined({ has_max_answer_attempts, max_answer_attempts }).maxAttempts, expected)
+  checkRows(t, cases, check, 'every limit')
 })
 
-t.test(
-  'the question, by the definition, has the options as written, none where a variable fills them in',
-  async (t) => {
-    const table: readonly (readonly [Partial<HilosStepDefinition>, readonly string[] | null])[] = [
-      [{ answer_type: null, answer_options: ['Monday'] }, null],
-      [{ answer_type: '', answer_options: ['Monday'] }, null],
-      [{ answer_type: 'ANY' }, []],
-      [{ answer_type: 'ANY', answer_options: [] }, []],
-      [{ answer_type: 'ANY', answer_options: ['Monday', '', ' Tuesday '] }, ['Monday', '', ' Tuesday ']],
-      [{ answer_type: 'ANY', answer_options: ['{{day}}'], has_options_from_variable: true }, []],
-      [{ answer_type: 'ANY', answer_options: ['Monday'], has_options_from_variable: false }, ['Monday']],
-    ]
-    for (const [definition, options] of table)
-      t.strictSame(presentDefined(definition).question, options && { answerType: 'ANY', options })
-  },
-)
-
-t.test('the options of a question, when presented, are a list of their own', async (t) => {
+t.test('a question has its options as written, and none that a variable fills in', async (t) => {
+  const cases: readonly (readonly [Partial<HilosStepDefinition>, readonly string[] | null])[] = [
+    [{ answer_type: null, answer_options: ['Monday'] }, null],
+    [{ answer_type: '', answer_options: ['Monday'] }, null],
+    [{ answer_type: 'ANY' }, []],
+    [{ answer_type: 'ANY', answer_options: [] }, []],
+    [{ answer_type: 'ANY', answer_options: ['Monday', '', ' Tuesday '] }, ['Monday', '', ' Tuesday ']],
+    [{ answer_type: 'ANY', answer_options: ['{{day}}'], has_options_from_variable: true }, []],
+    [{ answer_type: 'ANY', answer_options: ['Monday'], has_options_from_variable: false }, ['Monday']],
+  ]
+  const check = ([definition, options]: (typeof cases)[number]) =>
+    difference(presentDefined(definition).question, options && { answerType: 'ANY', options })
+  checkRows(t, cases, check, 'every definition')
   const answer_options = ['Monday']
-  t.not(presentDefined({ answer_type: 'ANY', answer_options }).question?.options, answer_options)
+  t.not(presentDefined({ answer_type: 'ANY', answer_options }).question?.options, answer_options, 'a list of its own')
 })
 
-t.test('the messages of a step, in any order, are named oldest first, those without an id left out', async (t) => {
+t.test('the messages of a step are named oldest first, without those that have no id', async (t) => {
   const messages = [
     messageOf({ id: 'late', timestamp: 2 }),
     messageOf({ timestamp: 0 }),

@@ -1,10 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import t from 'tap'
-import { type Profile, profiles } from '../../../src/access/profile.ts'
+import { profiles } from '../../../src/access/profile.ts'
 import { exampleContact } from '../../../src/presentation/contact/example.ts'
 import type { ExecutionContact } from '../../../src/presentation/contact/execution-contact.ts'
 import { redact } from '../../../src/presentation/redaction/redaction.ts'
-import { ownBytes, packContact, recode, renderView, views } from '../../../src/presentation/views/view.ts'
+import { ownBytes, recode, renderView, serializeContact, views } from '../../../src/presentation/views/view.ts'
+import { checkRows, difference } from '../../harness/table.ts'
 import { filledContact, plant } from '../builders.ts'
 import { isNullable, type Path, publishedFields } from '../fields.ts'
 
@@ -17,20 +18,20 @@ const keysOf = {
   timeline: [...summaryKeys, 'steps', 'answers'],
   transcript: [...summaryKeys, 'steps', 'answers', 'messages'],
 } as const
+const variants = views.flatMap((view) => profiles.map((profile) => ({ view, profile })))
 
 const parse = (bytes: Buffer) => JSON.parse(bytes.toString()) as Record<string, unknown>
-const etagsOf = (contact: ExecutionContact) => views.map((view) => renderView(packContact(contact), view, 'full').etag)
+const roundTrip = (contact: ExecutionContact) => parse(serializeContact(contact))
+const etagsOf = (contact: ExecutionContact) =>
+  views.map((view) => renderView(serializeContact(contact), view, 'full').etag)
 
-t.test('a contact, when packed, is the whole of it', async (t) => {
-  t.strictSame(parse(packContact(exampleContact)), exampleContact)
-  t.strictSame(parse(packContact(filledContact)), filledContact)
-})
-
-t.test('a view, of a packed contact, has the documented fields with the values of the contact', async (t) => {
+t.test('a view has the documented fields with the values of the contact', async (t) => {
   t.strictSame(views, ['summary', 'timeline', 'transcript'])
   for (const contact of [exampleContact, filledContact]) {
+    const serialized = serializeContact(contact)
+    t.strictSame(parse(serialized), contact)
     for (const view of views) {
-      const rendered = parse(renderView(packContact(contact), view, 'full').body)
+      const rendered = parse(renderView(serialized, view, 'full').body)
       t.strictSame(Object.keys(rendered), keysOf[view], view)
       const expected = Object.entries(contact).filter(([key]) => keysOf[view].includes(key))
       t.strictSame(rendered, Object.fromEntries(expected), view)
@@ -38,94 +39,59 @@ t.test('a view, of a packed contact, has the documented fields with the values o
   }
 })
 
-t.test('a view, for each profile, is that view of the redacted contact', async (t) => {
-  for (const profile of profiles) {
-    const redacted = packContact(redact(filledContact, profile))
-    for (const view of views) {
-      const { body, ...others } = renderView(packContact(filledContact), view, profile)
-      t.strictSame(parse(body), parse(renderView(redacted, view, 'full').body), `${view} for ${profile}`)
-      t.match(others, { view, profile, coding: 'identity' })
-    }
+t.test('a view for a profile is that view of the redacted contact', async (t) => {
+  const serialized = serializeContact(filledContact)
+  for (const { view, profile } of variants) {
+    const { body, etag: _etag, ...others } = renderView(serialized, view, profile)
+    const redacted = renderView(serializeContact(redact(filledContact, profile)), view, 'full')
+    t.strictSame(parse(body), parse(redacted.body), `${view} for ${profile}`)
+    t.strictSame(others, { view, profile, coding: 'identity', terminal: false })
+    t.equal(body === serialized, view === 'transcript' && profile === 'full', 'only the whole contact is no copy')
   }
+  const ended = serializeContact({ ...exampleContact, terminal: true })
+  for (const view of views) t.equal(renderView(ended, view, 'full').terminal, true)
 })
 
-t.test(
-  'the transcript for the profile full, of a packed contact, is the packed contact itself and no copy',
-  async (t) => {
-    const packed = packContact(exampleContact)
-    for (const view of views)
-      for (const profile of profiles)
-        t.equal(
-          renderView(packed, view, profile).body === packed,
-          view === 'transcript' && profile === 'full',
-          `${view} for ${profile}`,
-        )
-  },
-)
-
-t.test('a profile, whose bytes are those of another, has its tag', async (t) => {
-  const packed = packContact({ ...exampleContact, contact: { ...exampleContact.contact, name: null, phone: null } })
-  const etagOf = (profile: Profile) => renderView(packed, 'summary', profile).etag
-  t.equal(etagOf('agent'), etagOf('viewer'))
-  t.not(etagOf('agent'), etagOf('full'))
-})
-
-t.test('a view, when recoded, is another representation with a tag of its own', async (t) => {
+t.test('a recoded view is another representation with an ETag of its own', async (t) => {
   for (const terminal of [true, false]) {
-    const plain = renderView(packContact({ ...exampleContact, terminal }), 'timeline', 'full')
+    const plain = renderView(serializeContact({ ...exampleContact, terminal }), 'timeline', 'full')
     const body = Buffer.from('as if compressed')
     const etag = plain.etag.replace(/"$/, '-gzip"')
-    t.strictSame(recode(plain, 'gzip', body), {
-      view: 'timeline',
-      profile: 'full',
-      coding: 'gzip',
-      body,
-      etag,
-      terminal,
-    })
-    t.equal(recode(plain, 'gzip', body).body, body, 'and no copy')
+    const recoded = recode(plain, 'gzip', body)
+    t.strictSame(recoded, { view: 'timeline', profile: 'full', coding: 'gzip', body, etag, terminal })
+    t.equal(recoded.body, body, 'the body is no copy')
   }
 })
 
-t.test('a view, by the contact, says whether the run is over', async (t) => {
-  for (const view of views)
-    for (const terminal of [true, false])
-      t.equal(renderView(packContact({ ...exampleContact, terminal }), view, 'full').terminal, terminal)
+t.test('an ETag is strong, and the same only for the same bytes', async (t) => {
+  const etags = etagsOf(exampleContact)
+  const [summary, timeline, transcript] = etags
+  t.strictSame(etagsOf(structuredClone(exampleContact)), etags)
+  for (const etag of etags) t.match(etag, /^"[\w-]{27}"$/)
+  t.equal(new Set([...etags, ...etagsOf({ ...exampleContact, reason: 'x' })]).size, 6)
+
+  const withoutMessages = etagsOf({ ...exampleContact, messages: [] })
+  t.strictSame(withoutMessages.slice(0, 2), [summary, timeline])
+  t.not(withoutMessages[2], transcript)
+  const withoutAnswers = etagsOf({ ...exampleContact, answers: [] })
+  t.equal(withoutAnswers[0], summary)
+  t.not(withoutAnswers[1], timeline)
+
+  const contact = { ...exampleContact.contact, name: null, phone: null }
+  const serialized = serializeContact({ ...exampleContact, contact })
+  const [viewer, agent, full] = profiles.map((profile) => renderView(serialized, 'summary', profile).etag)
+  t.equal(agent, viewer)
+  t.not(agent, full)
 })
 
-t.test('an ETag, for the same bytes, is the same and strong', async (t) => {
-  t.strictSame(etagsOf(exampleContact), etagsOf(structuredClone(exampleContact)))
-  for (const etag of etagsOf(exampleContact)) t.match(etag, /^"[\w-]{27}"$/)
-})
-
-t.test('an ETag, for other bytes or another view, is another', async (t) => {
-  const [summary, timeline, transcript] = etagsOf(exampleContact)
-  t.equal(new Set([summary, timeline, transcript]).size, 3)
-
-  const other = etagsOf({ ...exampleContact, reason: 'x' })
-  t.equal(new Set([...etagsOf(exampleContact), ...other]).size, 6)
-  t.strictSame(etagsOf({ ...exampleContact, messages: [] }).slice(0, 2), [summary, timeline], 'no message in these')
-  t.not(etagsOf({ ...exampleContact, messages: [] })[2], transcript)
-  t.equal(etagsOf({ ...exampleContact, answers: [] })[0], summary, 'no answer in this')
-  t.not(etagsOf({ ...exampleContact, answers: [] })[1], timeline)
-})
-
-t.test('a packed contact and its views, small or large, own their memory', async (t) => {
+t.test('serialized contacts, views and owned bytes have memory of their own', async (t) => {
   const small = { ...exampleContact, steps: [], answers: [], messages: [] }
   for (const contact of [small, { ...small, reason: '🚚' }, filledContact]) {
-    const packed = packContact(contact)
-    t.equal(packed.buffer.byteLength, packed.length)
-    t.equal(packed.length, Buffer.byteLength(JSON.stringify(contact)), 'and no byte more than needed')
-    for (const view of views) {
-      for (const profile of profiles) {
-        const { body } = renderView(packed, view, profile)
-        t.equal(body.buffer.byteLength, body.length, `${view} for ${profile}`)
-      }
-    }
+    const serialized = serializeContact(contact)
+    t.equal(serialized.length, Buffer.byteLength(JSON.stringify(contact)), 'no byte more than needed')
+    const bodies = variants.map(({ view, profile }) => renderView(serialized, view, profile).body)
+    checkRows(t, [serialized, ...bodies], (body) => difference(body.buffer.byteLength, body.length), 'every body')
   }
-})
-
-t.test('bytes or a text, when owned, are a copy in memory of its own', async (t) => {
   for (const content of ['', 'x', '🚚 María', Buffer.from('pooled'), Buffer.alloc(0)]) {
     const owned = ownBytes(content)
     t.ok(owned.equals(Buffer.from(content)))
@@ -134,14 +100,15 @@ t.test('bytes or a text, when owned, are a copy in memory of its own', async (t)
   }
 })
 
-t.test('an unnamed property, on any object that is packed or rendered, does not get out', async (t) => {
-  const packed = packContact(filledContact)
+t.test('a property without a name in the schema does not get out', async (t) => {
+  const serialized = serializeContact(filledContact)
+  const planted = plant(filledContact)
   const countOf = (pattern: RegExp, contact: ExecutionContact) => JSON.stringify(contact).match(pattern)?.length ?? 0
-  t.equal(countOf(/"planted":/g, plant(filledContact)), countOf(/\{/g, filledContact) - 1, 'in all objects but meta')
-  t.strictSame(packContact(plant(filledContact)), packed)
-  const strayBytes = Buffer.from(JSON.stringify(plant(filledContact)))
+  t.equal(countOf(/"planted":/g, planted), countOf(/\{/g, filledContact) - 1, 'it is in every object but meta')
+  t.strictSame(serializeContact(planted), serialized)
+  const plantedBytes = Buffer.from(JSON.stringify(planted))
   for (const view of ['summary', 'timeline'] as const)
-    t.strictSame(renderView(strayBytes, view, 'full'), renderView(packed, view, 'full'), view)
+    t.strictSame(renderView(plantedBytes, view, 'full'), renderView(serialized, view, 'full'), view)
 })
 
 const withText = (text: string): ExecutionContact => ({
@@ -154,43 +121,31 @@ const withText = (text: string): ExecutionContact => ({
   messages: filledContact.messages.map((message) => ({ ...message, text, media: { type: 'image', mimeType: text } })),
 })
 
-t.test('a text, whatever it holds, comes out as it went in, as JSON in UTF-8', async (t) => {
+t.test('any text comes out as it went in, as JSON in UTF-8', async (t) => {
   const texts = [
-    '',
-    ' ',
-    'two\nlines\r\n\ttab',
-    '"quoted" \\ and \\" and \\u0041',
-    '\u0000\u0001\u001f\u007f',
-    '\u2028\u2029\ufeff',
-    '👋🏽 👩‍👩‍👧 مرحبا \u202egnirts',
-    '\ud800 lone \udfff',
-    '\udfff\ud800',
-    '</script><!--',
+    ...['', ' ', 'two\nlines\r\n\ttab', '"quoted" \\ and \\" and \\u0041', '\u0000\u0001\u001f\u007f'],
+    ...['\u2028\u2029\ufeff', '👋🏽 👩‍👩‍👧 مرحبا \u202egnirts', '\ud800 lone \udfff', '\udfff\ud800', '</script><!--'],
     '__proto__',
   ]
-  // The serializer takes another way for long strings than for short ones.
-  const lengthened = texts.flatMap((text) => [text, text + 'x'.repeat(100), text + 'x'.repeat(6000)])
-  for (const [index, text] of lengthened.entries()) {
+  // The serializer has another code path for long strings.
+  const cases = texts.flatMap((text) => [text, text + 'x'.repeat(100), text + 'x'.repeat(6000)])
+  const check = (text: (typeof cases)[number]) => {
     const contact = withText(text)
-    const packed = packContact(contact)
-    t.ok(isUtf8(packed), 'well-formed UTF-8')
-    t.ok(JSON.stringify(parse(packed)) === JSON.stringify(contact), `text ${index}`)
-    for (const view of views)
-      t.ok(parse(renderView(packed, view, 'full').body).reason === text, `text ${index} in ${view}`)
+    const serialized = serializeContact(contact)
+    if (!isUtf8(serialized)) return 'not UTF-8'
+    const reasons = views.map((view) => parse(renderView(serialized, view, 'full').body).reason)
+    const isSame = JSON.stringify(parse(serialized)) === JSON.stringify(contact)
+    return difference([isSame, ...reasons], [true, text, text, text])
   }
+  checkRows(t, cases, check, 'every text')
 })
 
-t.test('the value of an answer, of any type, keeps it', async (t) => {
-  for (const value of ['', '0', '5', 'true', 'null', 0, 5, -1.5, 1e21, true, false]) {
-    const answers = exampleContact.answers.map((answer) => ({ ...answer, value }))
-    t.strictSame(parse(packContact({ ...exampleContact, answers })).answers, answers, JSON.stringify(value))
-  }
-})
-
-t.test('meta, with values of every simple type, keeps them', async (t) => {
+t.test('answers and meta keep values of every simple type', async (t) => {
+  const values = ['', '0', '5', 'true', 'null', 0, 5, -1.5, 1e21, true, false]
+  const answers = values.flatMap((value) => exampleContact.answers.map((answer) => ({ ...answer, value })))
   const meta = { empty: '', text: '5', zero: 0, decimal: 1.5, yes: true, no: false, nothing: null, constructor: 'x' }
-  const contact = { ...exampleContact, contact: { ...exampleContact.contact, meta } }
-  t.strictSame(parse(packContact(contact)).contact, contact.contact)
+  const contact = { ...exampleContact, answers, contact: { ...exampleContact.contact, meta } }
+  t.strictSame(roundTrip(contact), contact)
 })
 
 function setNull(contact: ExecutionContact, path: Path): void {
@@ -198,13 +153,13 @@ function setNull(contact: ExecutionContact, path: Path): void {
   Reflect.set(Object(parent), String(path.at(-1)), null)
 }
 
-const nullablePaths = publishedFields.filter(([, field]) => isNullable(field)).map(([path]) => path)
-
-t.test('null, in each field that can be null and in all of them, stays null', async (t) => {
-  for (const paths of [...nullablePaths.map((path) => [path]), nullablePaths.toReversed()]) {
+t.test('null stays null in each field that can be null, and in all of them', async (t) => {
+  const nullablePaths = publishedFields.filter(([, field]) => isNullable(field)).map(([path]) => path)
+  const cases = [...nullablePaths.map((path) => [path]), nullablePaths.toReversed()]
+  const check = (paths: (typeof cases)[number]) => {
     const contact = structuredClone(filledContact)
     for (const path of paths) setNull(contact, path)
-    t.strictNotSame(contact, filledContact)
-    t.strictSame(parse(packContact(contact)), contact, paths.length === 1 ? paths.join('.') : 'all of them')
+    return difference(contact, filledContact) === null ? 'nothing was set' : difference(roundTrip(contact), contact)
   }
+  checkRows(t, cases, check, 'every field')
 })

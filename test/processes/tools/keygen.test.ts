@@ -1,47 +1,46 @@
 import t, { type Test } from 'tap'
-import { createCallerKeys } from '../../../src/access/caller-keys.ts'
-import { readCallers } from '../../../src/access/callers-file.ts'
+import { createCallerKeys } from '../../../src/access/authentication.ts'
+import { parseCallers } from '../../../src/access/callers-file.ts'
 import { startProcess } from '../../harness/process.ts'
+import { checkRowsInTurn, difference } from '../../harness/table.ts'
 
 const flow = 'b2c0f1de-0000-4000-8000-00000000000a'
 const usage = 'Usage: npm run keygen -- <name> [--profile viewer|agent|full] [--flows <flow id>,<flow id>]\n'
 
-async function keygen(t: Test, ...args: string[]) {
-  const { ended, stdout, stderr } = startProcess(t, 'tools/keygen.ts', {}, [], args)
+async function keygen(t: Test, args: readonly string[]) {
+  const { ended, stdout, stderr } = startProcess(t, 'tools/keygen.ts', {}, { args, isCovered: true })
   return { status: await ended, stdout: stdout(), stderr: stderr() }
 }
 
-t.test('keygen, when asked for a key, prints it with the entry that lets it in', async (t) => {
-  for (const [args, caller] of [
+t.test('keygen prints a key, and an entry of the callers file that accepts it and does not contain it', async (t) => {
+  const rows = [
     [['support-web'], { name: 'support-web', profile: 'viewer', flows: null }],
-    [['support-web', '--profile', 'agent'], { name: 'support-web', profile: 'agent', flows: null }],
     [
       ['--flows', `${flow},${flow.replace('a', 'b')}`, '--profile=full', 'x'],
       { name: 'x', profile: 'full', flows: new Set([flow, flow.replace('a', 'b')]) },
     ],
-  ] as const) {
-    const { status, stdout, stderr } = await keygen(t, ...args)
-    t.equal(status, 0)
-    t.equal(stderr, '')
+  ] as const
+  const check = async ([args, caller]: (typeof rows)[number]) => {
+    const { status, stdout, stderr } = await keygen(t, args)
     const [, key = '', entry = ''] =
-      /^The key, .*:\n\n(.*)\n\nThe entry, .*CALLERS_FILE.*:\n\n(\{.*\})\n$/s.exec(stdout) ?? []
-    t.notOk(entry.includes(key))
-    const read = readCallers(`{"callers": [${entry}]}`)
-    t.strictSame('callers' in read && createCallerKeys(read.callers)(key), { ...caller, kind: 'key' })
+      /^The key. .*:\n\n(.*)\n\nThe entry. .*CALLERS_FILE.*:\n\n(\{.*\})\n$/s.exec(stdout) ?? []
+    const read = parseCallers(`{"callers": [${entry}]}`)
+    const found = 'callers' in read && createCallerKeys(read.callers)(key)
+    return difference([status, stderr, entry.includes(key), found], [0, '', false, { ...caller, kind: 'key' }])
   }
+  await checkRowsInTurn(t, rows, check, 'the key is that of the caller')
 })
 
-t.test('keygen, when the arguments are wrong, says so with the usage and prints no key', async (t) => {
-  for (const [args, sentence] of [
+t.test('keygen with invalid arguments prints the problem and the usage, and no key', async (t) => {
+  const rows = [
     [[], 'name: must be 1 to 64 letters, digits and . _ @ -.'],
-    [['two words'], 'name: must be 1 to 64 letters, digits and . _ @ -.'],
-    [['a', '--profile', 'admin'], 'profile: must be one of viewer, agent, full.'],
     [['a', '--flows', 'x', '--profile', 'y'], 'profile: must be one of viewer, agent, full; flows[0]: must be a UUID.'],
     [['a', '--flows', ''], 'flows[0]: must be a UUID.'],
-    [['a', 'b'], 'The arguments are not understood.'],
-    [['a', '--admin'], 'The arguments are not understood.'],
-    [['a', '--profile'], 'The arguments are not understood.'],
-  ] as const) {
-    t.strictSame(await keygen(t, ...args), { status: 1, stdout: '', stderr: `${sentence}\n${usage}` })
-  }
+    [['a', 'b'], 'The arguments are not valid.'],
+    [['a', '--admin'], 'The arguments are not valid.'],
+    [['a', '--profile'], 'The arguments are not valid.'],
+  ] as const
+  const check = async ([args, sentence]: (typeof rows)[number]) =>
+    difference(await keygen(t, args), { status: 1, stdout: '', stderr: `${sentence}\n${usage}` })
+  await checkRowsInTurn(t, rows, check, 'the problem is printed')
 })

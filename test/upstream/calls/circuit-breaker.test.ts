@@ -2,457 +2,347 @@ import t from 'tap'
 import { Failure } from '../../../src/failures/failure.ts'
 import type { FailureCode } from '../../../src/failures/failure-kinds.ts'
 import { type CircuitBreakerOptions, createCircuitBreaker } from '../../../src/upstream/calls/circuit-breaker.ts'
-import { UpstreamFailure } from '../../../src/upstream/upstream-failure.ts'
+import { UpstreamFailure } from '../../../src/upstream/failures.ts'
 import { createClock } from '../../harness/clock.ts'
+import { checkRows, difference } from '../../harness/table.ts'
 
-const broken = () => new UpstreamFailure('upstream_error', { retryAfterSeconds: 99 })
-const paused = (seconds: number, code: FailureCode = 'upstream_rate_limited') =>
-  new UpstreamFailure(code, { pauseMs: seconds * 1000, retryAfterSeconds: 99 })
-const refusedWith = (code: FailureCode) => new Failure(code)
+/** The seconds are those of a pause that Hilos asked for. */
+const failed =
+  (code: FailureCode) =>
+  (seconds = 0) =>
+    new UpstreamFailure(code, { pauseMs: seconds * 1000, retryAfterSeconds: 99 })
+const [broken, paused] = [failed('upstream_error'), failed('upstream_rate_limited')]
+const unauthorized = () => new Failure('upstream_unauthorized')
+const forbidden = () => new Failure('upstream_forbidden')
 
-function arrange(options: Partial<CircuitBreakerOptions> = {}) {
-  const clock = createClock()
+type Settings = Partial<CircuitBreakerOptions['circuitBreaker']>
+
+function arrange(settings: Settings = {}, random = 0) {
+  const clock = createClock(undefined, { random: () => random })
   const opened: string[] = []
-  const told: string[] = []
+  const reports: string[] = []
   const breaker = createCircuitBreaker({
-    maxFailedContacts: 3,
-    openMs: 1000,
-    refusalMs: 5000,
-    elapsed: clock.now,
-    random: () => 0,
+    circuitBreaker: { maxFailedContacts: 3, openMs: 1000, refusalMs: 5000, ...settings },
+    clock,
     onOpen: ({ code }, _refusal, isNews) => {
       opened.push(code)
-      if (isNews) told.push(code)
+      if (isNews) reports.push(code)
     },
-    onClose: () => told.push('close'),
-    ...options,
+    onClose: () => reports.push('closed'),
   })
-  /** A call about one contact that ends when told how. */
+  /** Starts a call and returns how to end it. */
   const begin = (id: string) => breaker.begin(id).end
-  /** One that ends at once. */
   const call = (id: string, failure: Failure | null = null) => begin(id)(failure)
   const failAll = (ids: string) => {
     for (const id of ids) call(id, broken())
   }
-  const code = () => breaker.refusal()?.code ?? null
-  const seconds = () => breaker.refusal()?.retryAfterSeconds
-  return { ...breaker, begin, beginCall: breaker.begin, ...clock, opened, told, call, failAll, code, seconds }
+  /** The failure that a call gets if it starts now, such as `upstream_rate_limited 7`; null when it may start. */
+  const refused = () => {
+    if (breaker.refusal() === null) return null
+    try {
+      return breaker.begin('refused')
+    } catch (failure) {
+      const { code, retryAfterSeconds } = failure as Failure
+      return `${code} ${retryAfterSeconds}`
+    }
+  }
+  const refusedAfter = (...steps: number[]) =>
+    steps.map((ms) => {
+      clock.advance(ms)
+      return refused()
+    })
+  return {
+    ...breaker,
+    ...clock,
+    beginCall: breaker.begin,
+    begin,
+    call,
+    failAll,
+    refused,
+    refusedAfter,
+    opened,
+    reports,
+  }
 }
 
-/** One that was opened by failures, at the end of its pause: the next call is the probe. */
-function arrangeProbe(options: Partial<CircuitBreakerOptions> = {}) {
-  const arranged = arrange(options)
+/** A breaker that failures opened, at the end of its time: the next call is the probe. */
+function arrangeProbe(openMs = 1000) {
+  const arranged = arrange({ openMs })
   arranged.failAll('abc')
-  arranged.told.splice(0)
-  arranged.advance(1000)
+  arranged.reports.splice(0)
+  arranged.advance(openMs)
   return arranged
 }
 
-t.test('calls, when nothing has failed, may be made', async (t) => {
-  const { code, call, told } = arrange()
-  for (let index = 0; index < 10; index += 1) call('a')
-  t.equal(code(), null)
-  t.strictSame(told, [], 'and nobody is told that they go on')
-})
+const unavailable = (seconds: number) => `upstream_unavailable ${seconds}`
+const rateLimited = (seconds: number) => `upstream_rate_limited ${seconds}`
 
-t.test('the breaker, when as many contacts as allowed failed in a row, opens', async (t) => {
+t.test('the breaker opens when as many contacts as allowed have failed in a row', async (t) => {
   for (const maxFailedContacts of [1, 2, 10]) {
-    const { failAll, call, code, told, begin } = arrange({ maxFailedContacts })
+    const { failAll, call, refused, reports } = arrange({ maxFailedContacts })
     failAll('abcdefghij'.slice(0, maxFailedContacts - 1))
-    t.equal(code(), null)
-    t.strictSame(told, [])
+    t.equal(refused(), null)
+    t.strictSame(reports, [])
     call('k', broken())
-    t.equal(code(), 'upstream_unavailable')
-    t.strictSame(told, ['upstream_unavailable'])
-    t.throws(() => begin('l'), { code: 'upstream_unavailable' })
+    t.equal(refused(), unavailable(1))
+    t.strictSame(reports, ['upstream_unavailable'])
   }
 })
 
-t.test('contacts, when they are few that always fail, open nothing', async (t) => {
-  const { call, code, told } = arrange()
+t.test('a few contacts that always fail do not open the breaker', async (t) => {
+  const { call, refused, reports } = arrange()
   for (let index = 0; index < 100; index += 1) call('a', broken())
   for (let index = 0; index < 100; index += 1) call('b', broken())
-  t.equal(code(), null)
+  t.equal(refused(), null)
   call('c', broken())
-  t.equal(code(), 'upstream_unavailable')
-  t.strictSame(told, ['upstream_unavailable'])
+  t.equal(refused(), unavailable(1))
+  t.strictSame(reports, ['upstream_unavailable'])
 })
 
-t.test('an answer of any kind, when it comes between failures, begins the count anew', async (t) => {
-  const answers: Record<string, Failure | null> = {
-    'a document or an absence': null,
-    'a status like 400': new Failure('upstream_error'),
-    'a redirect': new Failure('upstream_redirect'),
-    'a wrong address': new Failure('upstream_misconfigured'),
-    'a document that is too large': new Failure('upstream_too_large'),
-    'a document of the wrong shape': new Failure('upstream_invalid_response'),
-  }
-  for (const [name, answer] of Object.entries(answers)) {
-    const { failAll, call, code, told } = arrange()
-    failAll('ab')
-    call('a', answer)
-    failAll('cd')
-    t.equal(code(), null, name)
-    failAll('e')
-    t.equal(code(), 'upstream_unavailable', name)
-    t.strictSame(told, ['upstream_unavailable'])
-  }
+/** All kinds of answers: a document or its absence, and failures that are not transient. */
+const answers = [
+  null,
+  new Failure('upstream_error'),
+  new Failure('upstream_redirect'),
+  new Failure('upstream_misconfigured'),
+  new Failure('upstream_too_large'),
+  new Failure('upstream_invalid_response'),
+]
+
+t.test('the breaker stays open for a random time, from the set one to twice as long', async (t) => {
+  checkRows(
+    t,
+    [
+      { random: 0, ms: 1000 },
+      { random: 0.5, ms: 1500 },
+      { random: 0.999, ms: 1999 },
+    ],
+    ({ random, ms }) => {
+      const { failAll, refusedAfter } = arrange({}, random)
+      failAll('abc')
+      return difference(refusedAfter(ms - 1, 1), [unavailable(1), null])
+    },
+    'the breaker is open until then',
+  )
 })
 
-t.test('the breaker, when open, stays so for a time and up to twice as long', async (t) => {
-  for (const [random, ms] of [
-    [0, 1000],
-    [0.5, 1500],
-    [0.999, 1999],
-  ] as const) {
-    const { failAll, advance, code, begin } = arrange({ random: () => random })
-    failAll('abc')
-    advance(ms - 1)
-    t.equal(code(), 'upstream_unavailable')
-    t.throws(() => begin('d'), { code: 'upstream_unavailable' })
-    advance(1)
-    t.equal(code(), null)
-    t.type(begin('d'), 'function')
-  }
+t.test('an open breaker refuses with a transient failure that says how long to wait', async (t) => {
+  const { failAll, refusedAfter, refusal } = arrange({ openMs: 2500 })
+  failAll('abc')
+  const failure = refusal()
+  t.ok(failure instanceof UpstreamFailure)
+  const facts = { reason: 'the circuit breaker is open' }
+  t.match(failure, { code: 'upstream_unavailable', retryAfterSeconds: 3, facts, worthRetrying: false, pauseMs: 0 })
+  t.strictSame(refusedAfter(0, 499, 1, 999, 1, 999, 1), [...[3, 3, 2, 2, 1, 1].map(unavailable), null])
 })
 
-t.test(
-  'what is refused while open, when looked at, is transient, not worth a retry, and says for how long',
-  async (t) => {
-    const { failAll, advance, begin, refusal } = arrange({ openMs: 2500 })
-    failAll('abc')
-    const facts = { reason: 'calls to Hilos pause' }
-    for (const [ms, retryAfterSeconds] of [
-      [0, 3],
-      [499, 3],
-      [1, 2],
-      [999, 2],
-      [1, 1],
-      [999, 1],
-    ] as const) {
-      advance(ms)
-      const failure = refusal()
-      t.ok(failure instanceof UpstreamFailure)
-      t.match(failure, { code: 'upstream_unavailable', retryAfterSeconds, facts, worthRetrying: false, pauseMs: 0 })
-      t.throws(() => begin('d'), { code: 'upstream_unavailable', retryAfterSeconds })
-    }
-    advance(1)
-    t.equal(refusal(), null)
-  },
-)
-
-t.test('the breaker, when its pause is over, lets exactly one call begin, whoever else asks', async (t) => {
-  const { begin, code, seconds, advance } = arrangeProbe({ openMs: 1000 })
-  t.equal(code(), null)
-  t.equal(code(), null, 'asking is not beginning')
+t.test('after the open time exactly one call may start, and others are told to wait for the next probe', async (t) => {
+  const { begin, refused, refusedAfter } = arrangeProbe(3500)
+  t.equal(refused(), null)
+  t.equal(refused(), null, 'a question starts no probe')
   begin('a')
-  for (const ms of [0, 999]) {
-    advance(ms)
-    t.equal(code(), 'upstream_unavailable')
-    t.equal(seconds(), 1)
-    t.throws(() => begin('b'), { code: 'upstream_unavailable' })
-  }
+  t.strictSame(refusedAfter(0, 3499), [unavailable(4), unavailable(1)])
 })
 
-t.test('a probe, when it hangs, is followed by another before long; whichever is answered first, closes', async (t) => {
+t.test('another probe follows one that hangs, and the first answer of the two closes the breaker', async (t) => {
   for (const answered of [0, 1]) {
-    const { begin, code, told, advance } = arrangeProbe({ openMs: 1000 })
+    const { begin, refused, reports, advance } = arrangeProbe()
     const probes = [begin('a')]
     advance(1000)
     probes.push(begin('b'))
-    t.equal(code(), 'upstream_unavailable')
-    t.throws(() => begin('c'), { code: 'upstream_unavailable' })
+    t.equal(refused(), unavailable(1))
     probes[answered]?.(null)
-    t.equal(code(), null)
+    t.equal(refused(), null)
     probes[1 - answered]?.(broken())
-    t.equal(code(), null, 'what the other says, is not news')
-    t.strictSame(told, ['close'])
+    t.equal(refused(), null, 'the other one changes nothing')
+    t.strictSame(reports, ['closed'])
   }
 })
 
-t.test('the wait, when there is a probe, is given as that of a usual pause', async (t) => {
-  const { begin, seconds, advance } = arrange({ openMs: 3500, maxFailedContacts: 1 })
-  begin('a')(broken())
-  advance(3500)
-  begin('b')
-  t.equal(seconds(), 4)
+t.test('an answer of any kind restarts the count of failures, and closes a half-open breaker', async (t) => {
+  checkRows(
+    t,
+    answers.flatMap((answer) => [arrange, arrangeProbe].map((arrangeBreaker) => ({ answer, arrangeBreaker }))),
+    ({ answer, arrangeBreaker }) => {
+      const { begin, failAll, call, refused, reports } = arrangeBreaker()
+      if (arrangeBreaker === arrange) failAll('ab')
+      call('a', answer)
+      for (const id of 'ef') begin(id)
+      failAll('cd')
+      const isClosed = refused() === null
+      failAll('e')
+      const closed = arrangeBreaker === arrange ? [] : ['closed']
+      return difference([isClosed, refused(), reports], [true, unavailable(1), [...closed, 'upstream_unavailable']])
+    },
+    'the answer counts',
+  )
 })
 
-t.test('a probe, when answered in any way, closes the breaker, and all may call', async (t) => {
-  for (const answer of [null, new Failure('upstream_error'), new Failure('upstream_invalid_response')]) {
-    const { begin, call, code, told, failAll } = arrangeProbe()
-    call('d', answer)
-    t.equal(code(), null)
-    t.strictSame(told, ['close'])
-    begin('e')
-    begin('f')
-    failAll('ab')
-    t.equal(code(), null, 'and the count begins anew')
-    failAll('c')
-    t.equal(code(), 'upstream_unavailable')
-    t.strictSame(told, ['close', 'upstream_unavailable'], 'told again')
-  }
-})
-
-t.test('a probe, when it fails, opens the breaker again, and that is no news', async (t) => {
-  const { call, code, opened, told, advance } = arrangeProbe()
+t.test('one failed probe opens the breaker again and is not reported', async (t) => {
+  const { call, refusedAfter, opened, reports } = arrangeProbe()
   for (let index = 0; index < 3; index += 1) {
     call('d', broken())
-    advance(999)
-    t.equal(code(), 'upstream_unavailable')
-    advance(1)
-    t.equal(code(), null)
+    t.strictSame(refusedAfter(999, 1), [unavailable(1), null])
   }
   t.equal(opened.length, 4)
-  t.strictSame(told, [])
+  t.strictSame(reports, [])
   call('d')
-  t.strictSame(told, ['close'])
+  t.strictSame(reports, ['closed'])
 })
 
-t.test('a probe, when it fails, is one failure, whatever failed before', async (t) => {
-  const { call, code } = arrangeProbe()
-  call('d', broken())
-  t.equal(code(), 'upstream_unavailable')
-})
-
-t.test('Retry-After, when Hilos sends it to one, holds for everyone, counted down and rounded up', async (t) => {
-  const { call, begin, code, seconds, told, advance, refusal } = arrange()
+t.test('Retry-After to one call holds for all calls, counted down and rounded up, until one probe', async (t) => {
+  const { call, begin, refused, refusedAfter, reports, refusal } = arrange()
   call('a', paused(7))
-  t.strictSame(told, ['upstream_rate_limited'])
-  for (const [ms, left] of [
-    [0, 7],
-    [1, 7],
-    [998, 7],
-    [1, 6],
-    [5000, 1],
-    [999, 1],
-  ] as const) {
-    advance(ms)
-    t.equal(code(), 'upstream_rate_limited')
-    t.equal(seconds(), left)
-    t.ok(refusal() instanceof UpstreamFailure)
-    t.throws(() => begin('b'), { code: 'upstream_rate_limited', retryAfterSeconds: left })
-  }
-  advance(1)
-  t.equal(code(), null)
+  t.ok(refusal() instanceof UpstreamFailure)
+  const steps = refusedAfter(0, 1, 998, 1, 5000, 999, 1)
+  t.strictSame(steps, [...[7, 7, 7, 6, 1, 1].map(rateLimited), null])
   begin('b')
-  t.throws(() => begin('c'), { code: 'upstream_rate_limited', retryAfterSeconds: 1 }, 'the next is a probe')
-  t.strictSame(told, ['upstream_rate_limited'])
+  t.equal(refused(), rateLimited(1))
+  t.strictSame(reports, ['upstream_rate_limited'])
 })
 
-t.test('a pause, when asked for, is neither lengthened at random nor counted among the failures', async (t) => {
-  const { call, code, advance, failAll } = arrange({ random: () => 0.9 })
+t.test('a requested pause is not lengthened at random, and restarts the count of failures', async (t) => {
+  const { call, refused, refusedAfter, failAll } = arrange({}, 0.9)
   failAll('ab')
   call('c', paused(2))
-  advance(2000)
-  t.equal(code(), null)
+  t.strictSame(refusedAfter(2000), [null])
   call('d')
   failAll('ef')
-  t.equal(code(), null, 'what failed before the pause is forgotten')
+  t.equal(refused(), null)
 })
 
-for (const refused of ['upstream_unauthorized', 'upstream_forbidden'] as const)
-  t.test(`our key, when refused with ${refused}, is not shown again for a while`, async (t) => {
-    const { call, code, begin, refusal, told, advance } = arrange({ random: () => 0.9 })
-    // A 403 may be about one contact only.
-    const aboutOne = refused === 'upstream_forbidden'
-    call('a', refusedWith(refused))
-    t.strictSame(told, [refused])
-    for (const ms of [0, 4999]) {
-      advance(ms)
-      const failure = refusal()
-      t.equal(failure?.code, refused)
-      t.equal(failure instanceof UpstreamFailure, aboutOne, 'nothing stale stands in for what is about our key')
-      t.equal(failure?.retryAfterSeconds, null)
-      t.strictSame(failure?.facts, { reason: 'calls to Hilos pause' })
-      t.throws(() => begin('b'), { code: refused })
+for (const refusalOf of [unauthorized, forbidden])
+  t.test(`no call starts for a while after ${refusalOf().code}`, async (t) => {
+    const { call, refused, begin, refusal, reports, advance, refusedAfter } = arrange({}, 0.9)
+    const { code } = refusalOf()
+    const refusedNow = () => {
+      // A 403 may be about one contact only, so a stale document may be served for the others.
+      t.equal(refusal() instanceof UpstreamFailure, code === 'upstream_forbidden')
+      t.strictSame(refusal()?.facts, { reason: 'the circuit breaker is open' })
+      t.equal(refused(), `${code} null`)
     }
-    advance(1)
-    t.equal(code(), null)
-    const settle = begin('b')
-    t.equal(code(), refused)
-    t.equal(refusal() instanceof UpstreamFailure, aboutOne)
-    settle(refusedWith(refused))
-    t.equal(code(), refused)
+    call('a', refusalOf())
+    refusedNow()
     advance(4999)
-    t.equal(code(), refused)
-    advance(1)
+    refusedNow()
+    t.strictSame(refusedAfter(1), [null])
+    const end = begin('b')
+    refusedNow()
+    end(refusalOf())
+    t.strictSame(refusedAfter(4999, 1), [`${code} null`, null])
     call('b')
-    t.strictSame(told, [refused, 'close'], 'told once')
+    t.strictSame(reports, [code, 'closed'], 'it is reported once')
   })
 
-t.test('the reason, when it becomes another, is told', async (t) => {
-  const { call, told, advance, code } = arrange()
-  call('a', refusedWith('upstream_unauthorized'))
-  advance(5000)
-  call('a', refusedWith('upstream_forbidden'))
-  advance(5000)
-  call('a', paused(1))
-  advance(1000)
+t.test('a probe that fails for another reason is reported, and its pause holds', async (t) => {
+  const { call, reports, refusedAfter } = arrange()
+  call('a', unauthorized())
+  t.strictSame(refusedAfter(5000), [null])
+  call('a', forbidden())
+  t.strictSame(refusedAfter(5000), [null])
+  call('a', paused(7))
+  t.strictSame(refusedAfter(6999, 1), [rateLimited(1), null])
   call('a', broken())
-  t.equal(code(), 'upstream_unavailable')
-  advance(1000)
-  call('a', paused(1, 'upstream_unavailable'))
-  advance(1000)
+  t.strictSame(refusedAfter(0, 1000), [unavailable(1), null])
+  call('a', failed('upstream_unavailable')(1))
+  t.strictSame(refusedAfter(1000), [null])
   call('a')
-  t.strictSame(told, [
-    'upstream_unauthorized',
-    'upstream_forbidden',
-    'upstream_rate_limited',
-    'upstream_unavailable',
-    'close',
-  ])
+  const codes = ['upstream_unauthorized', 'upstream_forbidden', 'upstream_rate_limited', 'upstream_unavailable']
+  t.strictSame(reports, [...codes, 'closed'])
 })
 
-t.test('calls, when begun before the breaker opened, say nothing by their end', async (t) => {
-  const { begin, failAll, code, seconds, told, advance, call } = arrange({ openMs: 2000 })
-  const early = ['d', 'e', 'f', 'g', 'h', 'i', 'j', 'k'].map((id) => begin(id))
+t.test('a call that started before the breaker opened or closed changes nothing when it ends', async (t) => {
+  const { begin, failAll, refused, refusedAfter, reports, advance } = arrange({ openMs: 2000 })
+  const early = [...'defghijk'].map((id) => begin(id))
   const endOne = (failure: Failure | null) => early.pop()?.(failure)
   failAll('abc')
   advance(500)
   endOne(null)
-  t.equal(code(), 'upstream_unavailable', 'an answer does not close')
+  t.equal(refused(), unavailable(2), 'an answer does not close it')
   endOne(broken())
-  t.equal(seconds(), 2, 'a failure does not extend')
-  advance(1500)
-  t.equal(code(), null)
+  t.strictSame(refusedAfter(0, 1500), [unavailable(2), null], 'a failure does not extend it')
 
   const probe = begin('l')
   endOne(null)
-  t.equal(code(), 'upstream_unavailable', 'neither closes while there is a probe')
+  t.equal(refused(), unavailable(2), 'neither closes it during a probe')
   endOne(broken())
-  t.equal(code(), 'upstream_unavailable')
-  t.strictSame(told, ['upstream_unavailable'])
+  t.equal(refused(), unavailable(2))
+  t.strictSame(reports, ['upstream_unavailable'])
   probe(null)
-  t.equal(code(), null)
+  t.equal(refused(), null)
 
   for (const _ of 'abc') endOne(broken())
-  t.equal(code(), null, 'nor opens when all is well again')
-  call('m', broken())
-  call('n', broken())
+  t.equal(refused(), null, 'failures do not open it after it has closed')
+  failAll('mn')
   endOne(null)
-  call('o', broken())
-  t.equal(code(), 'upstream_unavailable', 'nor makes others be forgotten')
-  t.strictSame(told, ['upstream_unavailable', 'close', 'upstream_unavailable'])
+  failAll('o')
+  t.equal(refused(), unavailable(2), 'an answer does not restart the count')
+  t.strictSame(reports, ['upstream_unavailable', 'closed', 'upstream_unavailable'])
   t.equal(early.length, 0)
 })
 
-t.test('a call from before, when it brings a pause, extends to the later end and never shortens', async (t) => {
-  const { begin, call, code, seconds, told, advance } = arrange()
-  const early = Array.from({ length: 6 }, () => begin('z'))
-  call('a', paused(5))
-  early.pop()?.(paused(3))
-  t.equal(seconds(), 5)
-  advance(2000)
-  early.pop()?.(paused(4))
-  t.equal(seconds(), 4)
-  early.pop()?.(paused(4))
-  t.equal(seconds(), 4)
-  early.pop()?.(refusedWith('upstream_unauthorized'))
-  t.equal(seconds(), null)
-  t.equal(code(), 'upstream_unauthorized', 'the reason is that of the end')
-  advance(4999)
-  t.equal(code(), 'upstream_unauthorized')
-  advance(1)
-  t.equal(code(), null)
-  t.strictSame(told, ['upstream_rate_limited', 'upstream_unauthorized'])
+t.test('a pause of an earlier call replaces the current one only if it ends later', async (t) => {
+  checkRows(
+    t,
+    [
+      [5, 0, paused(3), rateLimited(5), 5000],
+      [5, 2000, paused(4), rateLimited(4), 4000, 'upstream_rate_limited'],
+      [7, 0, broken(7), rateLimited(7), 7000],
+      [5, 2000, unauthorized(), 'upstream_unauthorized null', 5000, 'upstream_unauthorized'],
+      [300, 1000, unauthorized(), rateLimited(299), 299_000],
+    ] as const,
+    ([seconds, afterMs, failure, refusal, leftMs, ...openedAgain]) => {
+      const { begin, call, refused, refusedAfter, opened, reports, advance } = arrange()
+      const early = begin('z')
+      call('a', paused(seconds))
+      advance(afterMs)
+      early(failure)
+      const found = [refused(), ...refusedAfter(leftMs - 1, 1).map((each) => each === null), opened, reports]
+      const codes = ['upstream_rate_limited', ...openedAgain]
+      return difference(found, [refusal, false, true, codes, [...new Set(codes)]])
+    },
+    'the pause that ends last holds, and its reason is reported if it is another one',
+  )
 })
 
-t.test(
-  'a refusal of our key, when it comes within a longer pause, does not give its name to the rest of it',
-  async (t) => {
-    const { begin, call, code, seconds, told, advance } = arrange()
-    const early = begin('z')
-    call('a', paused(300))
-    advance(1000)
-    early(refusedWith('upstream_unauthorized'))
-    t.equal(code(), 'upstream_rate_limited')
-    t.equal(seconds(), 299)
-    t.strictSame(told, ['upstream_rate_limited'])
-  },
-)
-
-t.test('a pause, when it comes within another of the same length, is neither news nor another reason', async (t) => {
-  const { begin, call, code, opened } = arrange()
-  const early = begin('z')
-  call('a', paused(7))
-  early(paused(7, 'upstream_unavailable'))
-  t.equal(code(), 'upstream_rate_limited')
-  t.strictSame(opened, ['upstream_rate_limited'])
-})
-
-t.test(
-  'a call from before, when it brings a pause while there is a probe, opens, and the probe says nothing',
-  async (t) => {
-    const { begin, failAll, code, seconds, told, advance } = arrange()
-    const early = begin('z')
-    failAll('abc')
-    advance(1000)
-    const probe = begin('d')
-    early(paused(7))
-    t.equal(code(), 'upstream_rate_limited')
-    probe(null)
-    t.equal(seconds(), 7)
-    advance(7000)
-    t.equal(code(), null)
-    t.strictSame(told, ['upstream_unavailable', 'upstream_rate_limited'])
-  },
-)
-
-t.test('a call from before, when it brings a pause after all is well again, opens', async (t) => {
-  const { begin, call, code, told, failAll, advance } = arrange()
-  const early = begin('z')
+t.test('a pause of an earlier call opens the breaker during a probe, and after the breaker has closed', async (t) => {
+  const { begin, call, failAll, refused, refusedAfter, reports, advance } = arrange()
+  const [early, other] = [begin('y'), begin('z')]
   failAll('abc')
   advance(1000)
-  call('d')
+  const probe = begin('d')
   early(paused(7))
-  t.equal(code(), 'upstream_rate_limited')
-  t.strictSame(told, ['upstream_unavailable', 'close', 'upstream_rate_limited'])
-})
-
-t.test('a probe, when it brings a pause, opens for so long', async (t) => {
-  const { call, code, advance } = arrangeProbe()
-  call('d', paused(7))
-  advance(6999)
-  t.equal(code(), 'upstream_rate_limited')
-  advance(1)
-  t.equal(code(), null)
-})
-
-t.test('calls under way, when another is answered and then they all fail, are failures in a row', async (t) => {
-  const { begin, call, code } = arrange()
-  const calls = ['a', 'b', 'c'].map((id) => begin(id))
+  probe(null)
+  t.strictSame(refusedAfter(0, 7000), [rateLimited(7), null], 'the probe changes nothing any more')
+  t.strictSame(reports, ['upstream_unavailable', 'upstream_rate_limited'])
   call('d')
-  for (const end of calls) end(broken())
-  t.equal(code(), 'upstream_unavailable')
+  other(paused(7))
+  t.equal(refused(), rateLimited(7))
+  t.strictSame(reports.slice(2), ['closed', 'upstream_rate_limited'])
 })
 
-t.test('calls at the same time, when they all fail, open the breaker once', async (t) => {
-  const { begin, code, told, advance } = arrange()
-  const calls = 'abcdefghijklmnop'.split('').map((id) => begin(id))
-  for (const end of calls) end(broken())
-  t.equal(code(), 'upstream_unavailable')
-  t.strictSame(told, ['upstream_unavailable'])
+t.test('calls that started before an answer count when they fail after it, and open the breaker once', async (t) => {
+  const { begin, call, refusedAfter, reports, opened } = arrange()
+  const ends = [...'abcefghijklmnop'].map((id) => begin(id))
+  call('d')
+  for (const end of ends) end(broken())
+  t.strictSame(refusedAfter(0, 1000), [unavailable(1), null])
+  t.strictSame([opened, reports], [['upstream_unavailable'], ['upstream_unavailable']])
+})
+
+t.test('a call may send another request until the breaker opens, and when it has closed again', async (t) => {
+  const { beginCall, call, failAll, advance } = arrange()
+  const early = beginCall('z')
+  t.ok(early.mayGoOn())
+  failAll('abc')
+  t.notOk(early.mayGoOn())
   advance(1000)
-  t.equal(code(), null)
+  t.notOk(early.mayGoOn(), 'it is open until the next call starts')
+  const probe = beginCall('d')
+  t.notOk(early.mayGoOn(), 'during a probe')
+  t.ok(probe.mayGoOn(), 'the probe itself')
+  probe.end(null)
+  t.ok(early.mayGoOn())
+  call('e', unauthorized())
+  t.notOk(early.mayGoOn())
 })
-
-t.test(
-  'a call, when it needs another request, may go on while nothing has opened since, or all is well again',
-  async (t) => {
-    const { beginCall, call, failAll, advance } = arrange()
-    const early = beginCall('z')
-    t.ok(early.mayGoOn())
-    failAll('abc')
-    t.notOk(early.mayGoOn(), 'open')
-    advance(1000)
-    t.notOk(early.mayGoOn(), 'open until the next call begins')
-    const probe = beginCall('d')
-    t.notOk(early.mayGoOn(), 'there is a probe')
-    t.ok(probe.mayGoOn(), 'which is that call')
-    probe.end(null)
-    t.ok(early.mayGoOn())
-    call('e', refusedWith('upstream_unauthorized'))
-    t.notOk(early.mayGoOn())
-  },
-)

@@ -1,18 +1,25 @@
 import t from 'tap'
 import { Secret } from '../../../src/common/secret.ts'
 import { createHilosTokens } from '../../../src/upstream/calls/hilos-tokens.ts'
+import { createClock } from '../../harness/clock.ts'
 
 const [a, b, c] = [new Secret('token a'), new Secret('token b'), new Secret('token c')]
 
-t.test('tokens, when there is one, have no other', async (t) => {
-  const { inUse, otherThan, all } = createHilosTokens({ current: a, next: null })
+function arrange(next: Secret | null = b) {
+  const clock = createClock()
+  return { ...createHilosTokens(a, next, clock), clock }
+}
+
+t.test('a single token has no other, nor has one with the same text', async (t) => {
+  const { inUse, otherThan, all } = arrange(null)
   t.equal(inUse(), a)
   t.equal(otherThan(a), null)
   t.strictSame(all(), [a])
+  t.equal(arrange(new Secret(a.reveal())).otherThan(a), null)
 })
 
-t.test('tokens, when there are two, are each the other of the other, until one is used instead', async (t) => {
-  const { inUse, otherThan, use, all } = createHilosTokens({ current: a, next: b })
+t.test('of two tokens the current one is in use until the next one is used instead, and back', async (t) => {
+  const { inUse, otherThan, use, all } = arrange()
   t.equal(inUse(), a)
   t.equal(otherThan(a), b)
   t.equal(otherThan(b), a)
@@ -20,47 +27,41 @@ t.test('tokens, when there are two, are each the other of the other, until one i
   t.ok(use(b, a))
   t.equal(inUse(), b)
   t.equal(otherThan(b), a)
-  t.notOk(use(b, a), 'the second time nothing changes')
+  t.notOk(use(b, a), 'a second time changes nothing')
   t.ok(use(a, b))
   t.equal(inUse(), a)
 })
 
-t.test('two tokens, when they are the same text, are one', async (t) => {
-  t.equal(createHilosTokens({ current: a, next: new Secret(a.reveal()) }).otherThan(a), null)
-})
-
-t.test('the current token, when replaced, is in use at once, whichever was', async (t) => {
+t.test('a new current token is in use immediately, whichever was in use', async (t) => {
   for (const before of [a, b]) {
-    const { inUse, otherThan, use, replace, all } = createHilosTokens({ current: a, next: b })
+    const { inUse, otherThan, use, replace, all } = arrange()
     use(before, a)
     replace('current', c)
     t.equal(inUse(), c)
     t.equal(otherThan(c), b)
-    t.equal(otherThan(a), c, 'instead of one that is gone, the one in use')
+    t.equal(otherThan(a), c, 'the one in use replaces one that is gone')
     t.strictSame(all(), [c, b])
   }
 })
 
-t.test('the next token, when replaced, is in use only where the one before was', async (t) => {
-  const spare = createHilosTokens({ current: a, next: b })
-  spare.replace('next', c)
-  t.equal(spare.inUse(), a)
-  t.equal(spare.otherThan(a), c)
-  const used = createHilosTokens({ current: a, next: b })
+t.test('a new next token is in use only if the previous one was', async (t) => {
+  for (const next of [b, null]) {
+    const spare = arrange(next)
+    spare.replace('next', c)
+    t.equal(spare.inUse(), a)
+    t.equal(spare.otherThan(a), c)
+  }
+  const used = arrange()
   used.use(b, a)
   used.replace('next', c)
   t.equal(used.inUse(), c)
   t.equal(used.otherThan(c), a)
-  t.equal(used.otherThan(b), c, 'instead of one that is gone, the one in use')
+  t.equal(used.otherThan(b), c, 'the one in use replaces one that is gone')
   t.strictSame(used.all(), [a, c])
-  const first = createHilosTokens({ current: a, next: null })
-  first.replace('next', c)
-  t.equal(first.otherThan(a), c)
-  t.equal(first.inUse(), a)
 })
 
-t.test('a token, when it or the one it stands in for has been replaced meanwhile, is not used', async (t) => {
-  const { inUse, use, replace } = createHilosTokens({ current: a, next: b })
+t.test('a token is not used after it, or the one in use before it, has been replaced', async (t) => {
+  const { inUse, use, replace } = arrange()
   replace('next', c)
   t.notOk(use(b, a))
   t.equal(inUse(), a)
@@ -69,56 +70,34 @@ t.test('a token, when it or the one it stands in for has been replaced meanwhile
   t.equal(inUse(), b)
 })
 
-t.test('the next token, when it is taken away, is not tried any more; one in use goes on', async (t) => {
-  const spare = createHilosTokens({ current: a, next: b })
+t.test('a removed next token is not tried any more, but stays in use if it was', async (t) => {
+  const spare = arrange()
   spare.dropNext()
   t.equal(spare.otherThan(a), null)
   t.strictSame(spare.all(), [a])
-  const used = createHilosTokens({ current: a, next: b })
+  const used = arrange()
   used.use(b, a)
   used.dropNext()
   t.equal(used.inUse(), b)
   t.equal(used.otherThan(b), a)
-  t.strictSame(used.all(), [b, a], 'and is searched for in what Hilos says')
+  t.strictSame(used.all(), [b, a], 'it is still searched for in bodies')
 })
 
-t.test('a token, since it is in use, says so; neither the other nor the same one changes that', async (t) => {
-  let now = 1000
-  const { inUseSince, use, replace, dropNext } = createHilosTokens({ current: a, next: b, now: () => now })
-  const after = (change: () => unknown) => {
-    now += 1000
+t.test('the time since when a token is in use changes only with the token in use', async (t) => {
+  const { inUseSince, use, replace, dropNext, clock } = arrange()
+  const start = clock.now()
+  const changes = [
+    dropNext,
+    () => replace('next', b),
+    () => use(b, c),
+    () => use(b, a),
+    () => replace('next', c),
+    () => replace('current', a),
+  ]
+  const times = changes.map((change) => {
+    clock.advance(1000)
     change()
-    return inUseSince()
-  }
-  t.equal(inUseSince(), 1000)
-  t.equal(after(dropNext), 1000)
-  t.equal(
-    after(() => replace('next', b)),
-    1000,
-    'not in use',
-  )
-  t.equal(
-    after(() => use(b, c)),
-    1000,
-    'instead of one that is not in use',
-  )
-  t.equal(
-    after(() => use(b, a)),
-    5000,
-  )
-  t.equal(
-    after(() => replace('next', c)),
-    6000,
-    'instead of the one in use',
-  )
-  t.equal(
-    after(() => replace('current', a)),
-    7000,
-  )
-})
-
-t.test('a token, where no clock is given, is in use since it was by the clock', async (t) => {
-  const before = Date.now()
-  const since = createHilosTokens({ current: a, next: null }).inUseSince()
-  t.ok(since >= before && since <= Date.now())
+    return inUseSince() - start
+  })
+  t.strictSame(times, [0, 0, 0, 4000, 5000, 6000])
 })

@@ -1,49 +1,44 @@
 import t from 'tap'
 import { createRetryBudget } from '../../../src/upstream/calls/retry-budget.ts'
 
-/** How many of so many retries in a row may be made. */
-const spendAll = (spend: () => boolean, tries = 100) => Array.from({ length: tries }, spend).filter(Boolean).length
+function arrange(share: number, reserve: number) {
+  const { earn, spend } = createRetryBudget({ share, reserve })
+  const earnAll = (calls: number) => {
+    for (let call = 0; call < calls; call += 1) earn()
+  }
+  /** How many of a hundred retries are affordable. */
+  const spendAll = () => Array.from({ length: 100 }, spend).filter(Boolean).length
+  return { earn, earnAll, spend, spendAll }
+}
 
-t.test('the reserve, when nothing was called yet, is there', async (t) => {
-  for (const reserve of [0, 1, 5]) t.equal(spendAll(createRetryBudget({ share: 0.1, reserve }).spend), reserve)
-  t.equal(spendAll(createRetryBudget({ share: 0.1, reserve: 0.9 }).spend), 0, 'less than one is none')
-})
-
-t.test('the reserve, when many calls are made without a retry, does not grow', async (t) => {
-  const { earn, spend } = createRetryBudget({ share: 0.25, reserve: 5 })
-  for (let index = 0; index < 1000; index += 1) earn()
-  t.equal(spendAll(spend), 5)
-})
-
-t.test('a retry, when the reserve is used up, is earned by calls', async (t) => {
-  const { earn, spend } = createRetryBudget({ share: 0.25, reserve: 5 })
-  t.equal(spendAll(spend), 5)
-  for (let index = 0; index < 3; index += 1) earn()
-  t.equal(spend(), false)
-  earn()
-  t.equal(spend(), true)
-  t.equal(spend(), false, 'and what was refused cost nothing')
-  for (let index = 0; index < 8; index += 1) earn()
-  t.equal(spendAll(spend), 2)
-})
-
-t.test('retries, when every call wants one, are their share of the calls and the reserve', async (t) => {
-  for (const [share, reserve] of [
-    [0.1, 5],
-    [0.1, 1],
-    [0.25, 10],
-    [1, 1],
-    [0, 5],
-  ] as const) {
-    const { earn, spend } = createRetryBudget({ share, reserve })
-    const calls = 10_000
-    let retries = 0
-    for (let index = 0; index < calls; index += 1) {
-      earn()
-      if (spend()) retries += 1
+t.test('the reserve is there at the start, and calls without a retry do not add to it', async (t) => {
+  for (const reserve of [0, 0.9, 1, 5])
+    for (const calls of [0, 1000]) {
+      const { earnAll, spendAll } = arrange(0.25, reserve)
+      earnAll(calls)
+      t.equal(spendAll(), Math.floor(reserve), `${reserve} after ${calls} calls`)
     }
-    t.ok(retries <= calls * share + reserve, `${retries} at most`)
-    // Ten tenths are a little less than one, and what is over the reserve is lost.
-    t.ok(retries >= calls * share * 0.9, `${retries} at least`)
+})
+
+t.test('calls earn retries after the reserve is spent', async (t) => {
+  const { earnAll, spend, spendAll } = arrange(0.25, 5)
+  t.equal(spendAll(), 5)
+  earnAll(3)
+  t.equal(spend(), false)
+  earnAll(1)
+  t.equal(spend(), true)
+  t.equal(spend(), false, 'a refused retry costs nothing')
+  earnAll(8)
+  t.equal(spendAll(), 2)
+})
+
+t.test('if every call wants a retry, retries are the share of calls and the reserve', async (t) => {
+  const table = { 0: 5, 0.1: 1, 0.25: 10, 1: 1 }
+  for (const [share, reserve] of Object.entries(table)) {
+    const { earn, spend } = arrange(Number(share), reserve)
+    const retries = Array.from({ length: 10_000 }, () => earn() ?? spend()).filter(Boolean).length
+    t.ok(retries <= 10_000 * Number(share) + reserve, `${retries} at most`)
+    // Ten tenths are a little less than one, and more than the reserve is lost.
+    t.ok(retries >= 10_000 * Number(share) * 0.9, `${retries} at least`)
   }
 })

@@ -6,7 +6,6 @@ import {
   flow,
   flowVersion,
   outbound,
-  type Part,
   stepDefinition,
   stepExecution,
   template,
@@ -14,8 +13,9 @@ import {
   uuid,
 } from '../../../sandbox/parts.ts'
 import type { HilosDocument } from '../../../src/upstream/document/hilos-document.ts'
-import { readDocument } from '../../../src/upstream/document/read-document.ts'
-import { failureOf } from '../raw-hilos.ts'
+import { elementsIn, readDocument } from '../../../src/upstream/document/read-document.ts'
+import { checkRows, checkRowsInTurn, difference } from '../../harness/table.ts'
+import { canary, failureOf } from '../raw-hilos.ts'
 
 const id = documentIds.deliveryConfirmation
 const ms = (instant: string) => Date.parse(instant)
@@ -26,9 +26,7 @@ function read(json: unknown, requestedId: string = id) {
   return { document, drift }
 }
 
-const attempt = async (json: unknown) => read(json)
-
-/** The given contract with something in every field that is read. What the parts hold besides is there to be left out. */
+/** The later contract with a value in every field that is read. The other fields of the parts are there to be left out. */
 const given = executionContact(id, {
   status_reason: 'Waiting for an answer',
   status_triggered_by: user('Diego', 'Ramos'),
@@ -158,11 +156,11 @@ const expected: HilosDocument = {
   ],
 }
 
-t.test('the given contract, when every field is filled, is read to the last one and nothing else passes', async (t) => {
+t.test('every field of the later contract is read, and no other', async (t) => {
   t.strictSame(read(given), { document: expected, drift: [] })
 })
 
-t.test('the earlier contract, when read, gives the same shape', async (t) => {
+t.test('the earlier contract is read into the same document', async (t) => {
   const { flow: _flow, flow_version: _version, status_reason: _reason, ...rest } = given
   const { trigger_type, ...earlierFlow } = flow()
   const earlier = {
@@ -186,25 +184,27 @@ t.test('the earlier contract, when read, gives the same shape', async (t) => {
       flow_version: flowVersion(),
     },
   }
-  const inSteps = (document: object, name: string, value: unknown) =>
-    withAt(document, `execution_steps[].${name}`, value)
-  const steps = inSteps(inSteps(earlier, 'status_reason', undefined), 'last_error_detail', 'Asked again')
-  const document = withAt(steps, 'execution_steps[].messages[].message.context_message', 'm0')
+  const changes: readonly [string, unknown][] = [
+    ['execution_steps[].status_reason', undefined],
+    ['execution_steps[].last_error_detail', 'Asked again'],
+    [`${message}.context_message`, 'm0'],
+  ]
+  const document = changes.reduce((whole, [path, value]) => withAt(whole, path, value), earlier)
   t.strictSame(read(document), { document: expected, drift: [] })
 })
 
-t.test('the documents of the sandbox, when read, stray only where they are meant to', async (t) => {
-  const meant: Readonly<Record<string, readonly string[]>> = {
+t.test('the documents of the sandbox have no other drift than intended', async (t) => {
+  const intended: Readonly<Record<string, readonly string[]>> = {
     [documentIds.newStatus]: ['unknown_value status', 'unknown_value execution_steps[].status'],
     [documentIds.everyMessageType]: ['unknown_value execution_steps[].messages[].message.msg_type'],
   }
   for (const [requestedId, makeDocument] of createDocuments(0))
-    t.strictSame(read(makeDocument(0), requestedId).drift, meant[requestedId] ?? [], requestedId)
+    t.strictSame(read(makeDocument(0), requestedId).drift, intended[requestedId] ?? [], requestedId)
 })
 
 type Tree = { [name: string]: Tree }
 
-/** A copy with another value at a path; undefined takes the field away. `[]` is the first element. */
+/** A copy with another value at a path; undefined removes the field. `[]` is the first element. */
 function withAt<T extends object>(whole: T, path: string, value: unknown): T {
   const copy = structuredClone(whole)
   const names = path.replaceAll('[]', '.0').split('.')
@@ -216,7 +216,7 @@ function withAt<T extends object>(whole: T, path: string, value: unknown): T {
   return copy
 }
 
-/** Where a field of theirs ends up with us. */
+/** The path in the result for the path of a field. */
 function resultPathOf(path: string): string {
   return path
     .replace('messages[].message.', 'messages[].')
@@ -226,132 +226,18 @@ function resultPathOf(path: string): string {
     .replace('messages[].contacts', 'messages[].shared_contacts')
 }
 
-const fieldsOf = (text: string) => text.trim().split(/\s+/)
-const words = fieldsOf(
-  `status flow.trigger_type flow.channel.channel_type execution_steps[].status execution_steps[].step.answer_type
-   execution_steps[].messages[].message.status execution_steps[].messages[].message.msg_type
-   execution_steps[].messages[].message.source`,
-)
+/** Compares the reading of the later contract that has a value at a path with the expected result at that path. */
+function checkAt(path: string, value: unknown, result: unknown, drift: readonly string[] = []) {
+  const document = withAt(expected, resultPathOf(path), result)
+  return difference(read(withAt(given, path, value)), { document, drift })
+}
+
+const wordsOf = (text: string) => text.trim().split(/\s+/)
 const step = 'execution_steps[].step'
 const message = 'execution_steps[].messages[].message'
 const infinity = JSON.parse('1e400')
 
-/** What each field is, what does not fit it, and what is left of it then. */
-const kinds: readonly { fields: readonly string[]; misfits: readonly unknown[]; nothing: unknown; expected?: true }[] =
-  [
-    {
-      fields: fieldsOf(
-        `status_reason inbox_contact_id flow.id flow.name flow.channel.name flow_version.id flow_version.version_name
-       contact.id contact.first_name contact.last_name contact.email contact.canonical_phone
-       status_triggered_by.first_name status_triggered_by.last_name execution_steps[].id
-       execution_steps[].status_reason ${step}.id ${step}.name ${step}.step_type ${message}.id ${message}.body
-       ${message}.direction ${message}.content_type ${message}.location.address ${message}.location.place_name
-       ${message}.whatsapp_template.name ${message}.whatsapp_template.language`,
-      ).concat(words),
-      misfits: [7, true, [], {}],
-      nothing: null,
-    },
-    {
-      fields: fieldsOf(
-        `created_on status_last_change_on execution_steps[].expire_on execution_steps[].created_on
-       execution_steps[].status_last_change_on ${step}.delay_until ${message}.timestamp ${message}.queued_on
-       ${message}.accepted_on ${message}.sent_on ${message}.delivered_on ${message}.read_on ${message}.failed_on`,
-      ),
-      misfits: ['', 'yesterday', '2026-11-22', 1795341600000, true, [], {}],
-      nothing: null,
-    },
-    {
-      fields: fieldsOf(
-        `is_test flow.channel.is_sandbox flow_version.is_current_version execution_steps[].has_error
-       ${step}.has_options_from_variable ${step}.has_max_answer_attempts`,
-      ),
-      misfits: ['true', 1, [], {}],
-      nothing: null,
-    },
-    {
-      fields: fieldsOf(
-        `execution_steps[].validation_failed_attempts ${step}.max_answer_attempts ${message}.failed_attempts`,
-      ),
-      misfits: ['1', -1, 1.5, infinity, true, [], {}],
-      nothing: null,
-    },
-    {
-      fields: [`${message}.location.latitude`, `${message}.location.longitude`],
-      misfits: ['1', infinity, true, [], {}],
-      nothing: null,
-    },
-    { fields: [`${message}.provider_error_code`], misfits: [-1, infinity, true, [], {}], nothing: null },
-    {
-      fields: ['status_triggered_by', 'flow', 'flow.channel', 'flow_version', 'contact', step].concat(
-        `${message}.location`,
-        `${message}.whatsapp_template`,
-      ),
-      misfits: ['', 7, true, []],
-      nothing: null,
-    },
-    { fields: ['flow_execution', `${message}.context_message`], misfits: [7, true, []], nothing: null },
-    { fields: [`${step}.answer_options`], misfits: ['', 7, true, {}], nothing: null },
-    { fields: ['execution_steps', 'execution_steps[].messages'], misfits: ['', 7, true, {}], nothing: [] },
-    { fields: [`${message}.contacts`], misfits: ['', 7, true, {}], nothing: 0 },
-    { fields: ['execution_steps[].execution_result'], misfits: [infinity, [], {}], nothing: null, expected: true },
-    {
-      fields: [`${step}.action_request_method`, `${message}.content_url`],
-      misfits: [''],
-      nothing: false,
-      expected: true,
-    },
-  ]
-
-for (const { fields, misfits, nothing, expected: isExpected } of kinds)
-  for (const field of fields)
-    t.test(`${field}, when missing, null or of a wrong type, is ${JSON.stringify(nothing)}, alone`, async (t) => {
-      const document = withAt(expected, resultPathOf(field), nothing)
-      for (const value of [undefined, null]) t.strictSame(read(withAt(given, field, value)), { document, drift: [] })
-      const drift = isExpected ? [] : [`wrong_type ${field}`]
-      for (const value of misfits)
-        t.strictSame(read(withAt(given, field, value)), { document, drift }, JSON.stringify(value))
-    })
-
-t.test('a flag that erases, when in doubt, erases', async (t) => {
-  for (const path of ['contact.is_deleted', `${message}.is_deleted`])
-    for (const [value, erased] of [
-      [undefined, false],
-      [null, false],
-      [false, false],
-      [true, true],
-      ['false', true],
-      [0, true],
-      [{}, true],
-    ])
-      t.strictSame(
-        read(withAt(given, path, value)).document,
-        withAt(expected, resultPathOf(path), erased),
-        `${path} ${JSON.stringify(value)}`,
-      )
-})
-
-t.test('meta, whatever it is, is passed on unread', async (t) => {
-  for (const value of [null, 'gold', 7, ['a'], { a: { b: null } }])
-    t.strictSame(read(withAt(given, 'contact.meta', value)), {
-      document: withAt(expected, 'contact.meta', value),
-      drift: [],
-    })
-})
-
-t.test('an answer, when it is a scalar, is read as what it is', async (t) => {
-  for (const value of ['', 'Monday', 0, 7.5, true, false])
-    t.strictSame(
-      read(withAt(given, 'execution_steps[].execution_result', value)).document,
-      withAt(expected, 'execution_steps[].execution_result', value),
-    )
-})
-
-t.test('a provider error code, when it is a number, is read as its digits', async (t) => {
-  const { document } = read(withAt(given, `${message}.provider_error_code`, 131047))
-  t.strictSame(document, expected)
-})
-
-const published = {
+const published: Readonly<Record<string, string>> = {
   status: 'READY RUNNING PAUSED COMPLETED CANCELED EXPIRED FAILED',
   'flow.trigger_type': `INBOUND_ANY_MESSAGE INBOUND_SPECIFIC_MESSAGE OUTBOUND_CAMPAIGN_API OUTBOUND_CAMPAIGN_CSV
     OUTBOUND_CAMPAIGN_SEGMENT OUTBOUND_ANY META_C2WA INTEGRATIONS_HUBSPOT INTEGRATIONS_ZAPIER FROM_FLOW CSAT OTHER`,
@@ -365,51 +251,134 @@ const published = {
   [`${message}.source`]: 'INBOUND INBOX AUTO_RESPONSE API BROADCAST FLOW',
 }
 
-t.test('a word, when it is one of those published, is no drift; when it is another, passes and is', async (t) => {
-  t.strictSame(Object.keys(published).sort(), words.toSorted())
-  for (const [path, list] of Object.entries(published)) {
-    for (const value of ['', ...fieldsOf(list)])
-      t.strictSame(
-        read(withAt(given, path, value)),
-        { document: withAt(expected, resultPathOf(path), value), drift: [] },
-        `${path} ${value}`,
-      )
-    t.strictSame(read(withAt(given, path, 'BRAND_NEW')), {
-      document: withAt(expected, resultPathOf(path), 'BRAND_NEW'),
-      drift: [`unknown_value ${path}`],
-    })
-  }
-})
+/** Fields of one kind, values that do not fit them, and the result of those and of no value. */
+type Kind = readonly [fields: string, misfits: readonly unknown[], nothing: unknown]
 
-t.test('a thing with two names, when one or both are there, is the first that is', async (t) => {
-  const both = (first: string, second: string, path: string, values: [string, string]) =>
-    [
-      [values[0], values[1], values[0]],
-      [values[0], null, values[0]],
-      [null, values[1], values[1]],
-      [7, values[1], values[1]],
-      ['', values[1], ''],
-      [null, null, null],
-    ].map(([one, two, result]) => ({ first, second, path, one, two, result }))
-  const cases = [
-    ...both('status_reason', 'reason', 'status_reason', ['later', 'earlier']),
-    ...both('contact.canonical_phone', 'contact.phone', 'contact.phone', ['+52155', '52155']),
-    ...both(
-      'execution_steps[].status_reason',
-      'execution_steps[].last_error_detail',
-      'execution_steps[].status_reason',
-      ['later', 'earlier'],
+const kinds: readonly Kind[] = [
+  [
+    `status_reason inbox_contact_id flow.id flow.name flow.channel.name flow_version.id flow_version.version_name
+     contact.id contact.first_name contact.last_name contact.email contact.canonical_phone
+     status_triggered_by.first_name status_triggered_by.last_name execution_steps[].id
+     execution_steps[].status_reason ${step}.id ${step}.name ${step}.step_type ${message}.id ${message}.body
+     ${message}.direction ${message}.content_type ${message}.location.address ${message}.location.place_name
+     ${message}.whatsapp_template.name ${message}.whatsapp_template.language ${Object.keys(published).join(' ')}`,
+    [7, true, [], {}],
+    null,
+  ],
+  [
+    `created_on status_last_change_on execution_steps[].expire_on execution_steps[].created_on
+     execution_steps[].status_last_change_on ${step}.delay_until ${message}.timestamp ${message}.queued_on
+     ${message}.accepted_on ${message}.sent_on ${message}.delivered_on ${message}.read_on ${message}.failed_on`,
+    ['', 'yesterday', '2026-11-22', 1795341600000, true, [], {}],
+    null,
+  ],
+  [
+    `is_test flow.channel.is_sandbox flow_version.is_current_version execution_steps[].has_error
+     ${step}.has_options_from_variable ${step}.has_max_answer_attempts`,
+    ['true', 1, [], {}],
+    null,
+  ],
+  [
+    `execution_steps[].validation_failed_attempts ${step}.max_answer_attempts ${message}.failed_attempts`,
+    ['1', -1, 1.5, infinity, true, [], {}],
+    null,
+  ],
+  [`${message}.location.latitude ${message}.location.longitude`, ['1', infinity, true, [], {}], null],
+  [`${message}.provider_error_code`, [-1, infinity, true, [], {}], null],
+  [
+    `status_triggered_by flow flow.channel flow_version contact ${step} ${message}.location ${message}.whatsapp_template`,
+    ['', 7, true, []],
+    null,
+  ],
+  [`flow_execution ${message}.context_message`, [7, true, []], null],
+  [`${step}.answer_options`, ['', 7, true, {}], null],
+  ['execution_steps execution_steps[].messages', ['', 7, true, {}], []],
+  [`${message}.contacts`, ['', 7, true, {}], 0],
+]
+
+/** Kinds that accept any JSON, so that misfits are no drift. */
+const kindsWithoutDrift: readonly Kind[] = [
+  ['execution_steps[].execution_result', [infinity, [], {}], null],
+  [`${step}.action_request_method ${message}.content_url`, [''], false],
+]
+
+t.test('a field that is missing, null or of the wrong type is nothing, and no other field changes', async (t) => {
+  checkRows(
+    t,
+    [...kinds, ...kindsWithoutDrift].flatMap(([fields, misfits, nothing], index) =>
+      wordsOf(fields).flatMap((field) => {
+        const drift = index < kinds.length ? [`wrong_type ${field}`] : []
+        const missing = [undefined, null].map((value) => ({ field, value, nothing, drift: [] }))
+        return [...missing, ...misfits.map((value) => ({ field, value, nothing, drift }))]
+      }),
     ),
-  ]
-  for (const { first, second, path, one, two, result } of cases)
-    t.strictSame(
-      read(withAt(withAt(given, first, one), second, two)).document,
-      withAt(expected, path, result),
-      `${first} ${one}, ${second} ${two}`,
-    )
+    ({ field, value, nothing, drift }) => checkAt(field, value, nothing, drift),
+    'nothing in its place',
+  )
 })
 
-t.test('an action step, when it has a method or a URL, is known to call one, not which', async (t) => {
+t.test('a flag that erases is true in doubt', async (t) => {
+  const doubts = ['false', 0, {}]
+  checkRows(
+    t,
+    ['contact.is_deleted', `${message}.is_deleted`].flatMap((path) =>
+      [undefined, null, false, true, ...doubts].map((value) => ({ path, value })),
+    ),
+    ({ path, value }) => {
+      const isDoubtful = doubts.some((doubt) => doubt === value)
+      return checkAt(path, value, isDoubtful || value === true, isDoubtful ? [`wrong_type ${path}`] : [])
+    },
+    'the flag',
+  )
+})
+
+t.test('metadata, scalar answers and published words are read unchanged, and error codes as digits', async (t) => {
+  const values = {
+    'contact.meta': [null, 'gold', 7, ['a'], { a: { b: null } }],
+    'execution_steps[].execution_result': ['', 'Monday', 0, 7.5, true, false],
+    ...Object.fromEntries(Object.entries(published).map(([path, words]) => [path, ['', ...wordsOf(words)]])),
+  }
+  checkRows(
+    t,
+    Object.entries<unknown[]>(values).flatMap(([path, list]) => list.map((value) => ({ path, value }))),
+    ({ path, value }) => checkAt(path, value, value),
+    'the value',
+  )
+  t.equal(checkAt(`${message}.provider_error_code`, 131047, '131047'), null)
+})
+
+t.test('a word that is not published is passed on and reported', async (t) => {
+  for (const path of Object.keys(published))
+    t.equal(checkAt(path, 'BRAND_NEW', 'BRAND_NEW', [`unknown_value ${path}`]), null)
+})
+
+t.test('of two names for the same thing the first that has a value counts', async (t) => {
+  const pairs = [
+    ['status_reason', 'reason'],
+    ['contact.canonical_phone', 'contact.phone'],
+    ['execution_steps[].status_reason', 'execution_steps[].last_error_detail'],
+  ] as const
+  const values = [
+    ['later', 'earlier', 'later'],
+    ['later', null, 'later'],
+    [null, 'earlier', 'earlier'],
+    [7, 'earlier', 'earlier'],
+    ['', 'earlier', ''],
+    [null, null, null],
+  ] as const
+  checkRows(
+    t,
+    pairs.flatMap((pair) => values.map((row) => [...pair, ...row] as const)),
+    ([first, second, one, two, result]) =>
+      difference(
+        read(withAt(withAt(given, first, one), second, two)).document,
+        withAt(expected, resultPathOf(first), result),
+      ),
+    'the result',
+  )
+})
+
+t.test('whether a step calls a URL is read, but not which', async (t) => {
   for (const [method, url, calls] of [
     ['POST', 'https://api.courier.example', true],
     ['POST', null, true],
@@ -422,21 +391,18 @@ t.test('an action step, when it has a method or a URL, is known to call one, not
   }
 })
 
-t.test(
-  'the flow, when it is at the top, inside the execution, both or neither, is the first that is there',
-  async (t) => {
-    const trigger_type = 'CSAT'
-    const outer = { id: 'outer', name: 'Outer', trigger_type, channel: null }
-    const inner = { id: 'inner', name: 'Inner', channel: null }
-    const none = { id: null, name: null, channel: null }
-    const table = [
-      [outer, { flow: inner, execution_type: 'OTHER' }, outer],
-      [
-        { ...outer, trigger_type: null },
-        { flow: inner, execution_type: 'OTHER' },
-        { ...outer, trigger_type: 'OTHER' },
-      ],
-      [undefined, { flow: inner, execution_type: 'OTHER' }, { ...inner, trigger_type: 'OTHER' }],
+t.test('the flow and its version are those of the document, or else those of the flow execution', async (t) => {
+  const trigger_type = 'CSAT'
+  const outer = { id: 'outer', name: 'Outer', trigger_type, channel: null }
+  const inner = { id: 'inner', name: 'Inner', channel: null }
+  const none = { id: null, name: null, channel: null }
+  const nested = { flow: inner, execution_type: 'OTHER' }
+  checkRows(
+    t,
+    [
+      [outer, nested, outer],
+      [{ ...outer, trigger_type: null }, nested, { ...outer, trigger_type: 'OTHER' }],
+      [undefined, nested, { ...inner, trigger_type: 'OTHER' }],
       [null, { flow: { ...inner, trigger_type }, execution_type: 'OTHER' }, { ...inner, trigger_type }],
       [null, { flow: inner }, { ...inner, trigger_type: null }],
       [null, { execution_type: 'OTHER' }, { ...none, trigger_type: 'OTHER' }],
@@ -444,67 +410,31 @@ t.test(
       [null, {}, null],
       [null, null, null],
       [null, 'the-id', null],
-    ] as const
-    for (const [top, execution, result] of table) {
+    ],
+    ([top, execution, result]) => {
       const { document, drift } = read({ contact: {}, flow: top, flow_execution: execution })
-      t.strictSame([document.flow, drift], [result, []], JSON.stringify({ top, execution }))
-    }
-  },
-)
-
-t.test(
-  'the flow version, when it is at the top, inside the execution or both, is the first that is there',
-  async (t) => {
-    const version = (name: string) => ({ id: name, version_name: name, is_current_version: true })
-    for (const [top, inside, result] of [
-      [version('top'), version('inside'), version('top')],
-      [null, version('inside'), version('inside')],
-      [version('top'), null, version('top')],
-      [null, null, null],
-    ])
-      t.strictSame(
-        read({ contact: {}, flow_version: top, flow_execution: { flow_version: inside } }).document.flow_version,
-        result,
-      )
-  },
-)
-
-t.test('the flow execution, when it is an id, an object or neither, is its id', async (t) => {
-  for (const [value, result] of [
-    ['e1', 'e1'],
-    [{ id: 'e2', variables: {} }, 'e2'],
-    [{ id: 7 }, null],
-    [{}, null],
-    [null, null],
-  ])
-    t.equal(read({ contact: {}, flow_execution: value }).document.flow_execution, result)
+      return difference([document.flow, drift], [result, []])
+    },
+    'the flow',
+  )
+  const [outside, inside] = ['top', 'inside'].map((id) => ({ id, version_name: id, is_current_version: true }))
+  for (const flow_version of [outside, null]) {
+    const { document } = read({ contact: {}, flow_version, flow_execution: { flow_version: inside } })
+    t.strictSame(document.flow_version, flow_version ?? inside)
+  }
 })
 
-t.test(
-  'elements of a list, when null or of a wrong type, are left out, and so is a message that is none',
-  async (t) => {
-    const json: Part = {
-      execution_steps: [
-        null,
-        { id: 's1', messages: [null, {}, { message: null }, 7, { message: { id: 'm1' } }] },
-        7,
-        {},
-      ],
-    }
-    const { document, drift } = read(json)
-    t.strictSame(
-      document.execution_steps.map(({ id, messages }) => [id, messages.map((message) => message.id)]),
-      [
-        ['s1', ['m1']],
-        [null, []],
-      ],
-    )
-    t.strictSame(drift, ['wrong_type execution_steps[].messages[]', 'wrong_type execution_steps[]'])
-  },
-)
+t.test('null, elements of the wrong type and empty messages are left out of lists', async (t) => {
+  const { document, drift } = read({
+    execution_steps: [null, { id: 's1', messages: [null, {}, { message: null }, 7, { message: { id: 'm1' } }] }, 7, {}],
+  })
+  const ids = document.execution_steps.map(({ id, messages }) => [id, ...messages.map((each) => each.id)])
+  t.strictSame(ids, [['s1', 'm1'], [null]])
+  t.strictSame(drift, ['wrong_type execution_steps[].messages[]', 'wrong_type execution_steps[]'])
+})
 
-t.test('fields nobody announced, when they are there, are reported by place and do not pass', async (t) => {
-  const places = fieldsOf(
+t.test('unknown fields are reported by their path and left out', async (t) => {
+  const places = wordsOf(
     `new_field status_triggered_by.new_field flow.new_field flow.channel.new_field flow_version.new_field
      contact.new_field execution_steps[].new_field ${step}.new_field execution_steps[].messages[].new_field
      ${message}.new_field ${message}.location.new_field ${message}.whatsapp_template.new_field`,
@@ -517,79 +447,73 @@ t.test('fields nobody announced, when they are there, are reported by place and 
   ])
 })
 
-const empty: HilosDocument = {
-  id,
-  status: null,
-  status_reason: null,
-  created_on: null,
-  status_last_change_on: null,
-  status_triggered_by: null,
-  is_test: null,
-  inbox_contact_id: null,
-  flow_execution: null,
-  flow: null,
-  flow_version: null,
-  contact: null,
-  execution_steps: [],
-}
-const emptyContact = {
-  id: null,
-  first_name: null,
-  last_name: null,
-  email: null,
-  phone: null,
-  is_deleted: false,
-  meta: undefined,
-}
-
-t.test('a document, when it is the structural minimum, is read', async (t) => {
-  const table = [
-    [{ execution_steps: [] }, empty, []],
-    [{ contact: {} }, { ...empty, contact: emptyContact }, []],
-    [{ contact: {}, execution_steps: [] }, { ...empty, contact: emptyContact }, []],
-    [{ contact: {}, execution_steps: {} }, { ...empty, contact: emptyContact }, ['wrong_type execution_steps']],
-    [{ contact: [], execution_steps: [] }, empty, ['wrong_type contact']],
-    [{ contact: null, execution_steps: [] }, empty, []],
-  ] as const
-  for (const [json, document, drift] of table) t.strictSame(read(json), { document, drift }, JSON.stringify(json))
+t.test('steps or a contact are enough for a document', async (t) => {
+  const nullsOf = (fields: object) => Object.fromEntries(Object.keys(fields).map((name) => [name, null]))
+  const empty = { ...nullsOf(expected), id, execution_steps: [] }
+  const emptyContact = { ...nullsOf(expected.contact ?? {}), is_deleted: false, meta: undefined }
+  checkRows(
+    t,
+    [
+      [{ execution_steps: [] }, null, []],
+      [{ contact: {} }, emptyContact, []],
+      [{ contact: {}, execution_steps: [] }, emptyContact, []],
+      [{ contact: {}, execution_steps: {} }, emptyContact, ['wrong_type execution_steps']],
+      [{ contact: [], execution_steps: [] }, null, ['wrong_type contact']],
+      [{ contact: null, execution_steps: [] }, null, []],
+    ] as const,
+    ([json, contact, drift]) => difference(read(json), { document: { ...empty, contact }, drift }),
+    'a document',
+  )
 })
 
-t.test('JSON, when it is below the structural minimum, is a failure', async (t) => {
-  const table = [
-    null,
-    undefined,
-    '',
-    'text',
-    0,
-    true,
-    [],
-    [{ contact: {} }],
-    {},
+t.test('JSON without steps and without a contact, or with another id, is no document', async (t) => {
+  const jsons = [
+    ...[null, undefined, '', 'text', 0, true, [], [{ contact: {} }], {}],
     { id },
     { id, status: 'RUNNING' },
-    { detail: 'upstream-canary-7d1e' },
+    { detail: canary },
     { contact: null },
     { contact: [] },
-    { contact: 'upstream-canary-7d1e' },
+    { contact: canary },
     { execution_steps: null },
     { execution_steps: {} },
     { contact: [], execution_steps: {} },
   ]
-  for (const json of table) {
-    const { code, facts } = await failureOf(t, attempt(json))
-    t.equal(code, 'upstream_invalid_response', JSON.stringify(json))
-    t.strictSame(facts, { reason: 'below the structural minimum' })
-  }
+  const otherIds = ['', canary, uuid(1, 1), ` ${id}`, `${id}\n`, 0, 7, false, [id], { id }]
+  await checkRowsInTurn(
+    t,
+    [
+      ...jsons.map((json) => [json, 'below the structural minimum']),
+      ...otherIds.map((otherId) => [withAt(given, 'id', otherId), 'another id than the requested one']),
+    ],
+    async ([json, reason]) => {
+      const { code, facts } = await failureOf((async () => read(json))())
+      return difference([code, facts], ['upstream_invalid_response', { reason }])
+    },
+    'an invalid response',
+  )
 })
 
-t.test('the id, when it is absent or the requested one in any case, is the requested one', async (t) => {
+t.test('the id is the requested one if it is missing or equal in any case', async (t) => {
   for (const value of [undefined, null, id, id.toUpperCase()]) t.equal(read(withAt(given, 'id', value)).document.id, id)
 })
 
-t.test('the id, when it is there and not the requested one, is a failure', async (t) => {
-  for (const value of ['', 'upstream-canary-7d1e', uuid(1, 1), ` ${id}`, `${id}\n`, 0, 7, false, [id], { id }]) {
-    const { code, facts } = await failureOf(t, attempt(withAt(given, 'id', value)))
-    t.equal(code, 'upstream_invalid_response', JSON.stringify(value))
-    t.strictSame(facts, { reason: 'another id than the requested one' })
-  }
+t.test('the elements of any JSON are its steps and their messages', async (t) => {
+  checkRows(
+    t,
+    [
+      [null, 0],
+      ['text', 0],
+      [[], 0],
+      [{}, 0],
+      [{ execution_steps: null }, 0],
+      [{ execution_steps: { length: 9 } }, 0],
+      [{ execution_steps: [] }, 0],
+      [{ execution_steps: [null, 'x', {}, []] }, 4],
+      [{ execution_steps: [{ messages: [{}, null] }, { messages: 'xyz' }, { messages: [1] }] }, 6],
+      [{ messages: [{}, {}] }, 0],
+    ] as const,
+    ([json, count]) => difference(elementsIn(json), count),
+    'the count',
+  )
 })

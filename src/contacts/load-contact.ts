@@ -1,0 +1,45 @@
+import { createAdaptiveTtl } from '../cache/adaptive-ttl.ts'
+import type { Entry } from '../cache/entry.ts'
+import type { Store } from '../cache/store.ts'
+import type { Clock } from '../common/clock.ts'
+import type { Config } from '../config/config.ts'
+import { createContactRef } from '../presentation/contact/contact.ts'
+import { presentExecutionContact } from '../presentation/contact/execution-contact.ts'
+import type { HilosClient } from '../upstream/hilos-client.ts'
+import { lifetimeOf } from './lifetime.ts'
+import { type StoredContact, toStoredContact } from './stored-contact.ts'
+
+/**
+ * Loads one contact from Hilos and presents it: the entry holds only fields that the presentation names.
+ * @param id a UUID in lower case
+ * @param isAwaited whether a caller waits for the result by now
+ * @throws Failure, one of the `upstream_` codes or `overloaded`
+ */
+export type LoadContact = (id: string, isAwaited: () => boolean) => Promise<Entry<StoredContact>>
+
+/** @param stored holds the previous revision of a contact, if there is one */
+export function createLoadContact(
+  { cache, contact, hilos }: Config,
+  client: HilosClient,
+  clock: Clock,
+  stored: Pick<Store<StoredContact>, 'get'>,
+): LoadContact {
+  const adaptiveTtl = createAdaptiveTtl(hilos.maxCallsPerSecond, clock)
+  const presentationOptions = { refOf: createContactRef(contact.refKey.reveal()), metaKeys: contact.metaKeys }
+
+  return async (id, isAwaited) => {
+    const document = await client.getExecutionContact(id, isAwaited)
+    const presented = document && presentExecutionContact(document, presentationOptions)
+    const previous = stored.get(id)
+    const value = presented && toStoredContact(presented, previous?.value ?? null)
+
+    const fetchedAt = clock.now()
+    const options = { scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }
+    if (previous) {
+      const { freshMs } = lifetimeOf(presented, fetchedAt, options)
+      adaptiveTtl.recordRefresh(fetchedAt - previous.fetchedAt, freshMs)
+    }
+    const lifetime = lifetimeOf(presented, fetchedAt, { ...options, ttlFactor: adaptiveTtl.factor() })
+    return { value, bytes: value?.serialized.length ?? 0, fetchedAt, ...lifetime }
+  }
+}

@@ -1,0 +1,83 @@
+import { forbiddenProfile } from '../access/access-failure.ts'
+import type { Caller } from '../access/caller.ts'
+import { isWider } from '../access/profile.ts'
+import { ageSeconds, type CacheUse, formatCacheStatus } from '../cache/cache-status.ts'
+import { ageMs } from '../cache/entry.ts'
+import type { CacheAnswer } from '../cache/read-through.ts'
+import type { RequestDirectives } from '../cache/request-directives.ts'
+import type { Clock } from '../common/clock.ts'
+import { Failure } from '../failures/failure.ts'
+import type { RenderedViews } from '../presentation/views/rendered-views.ts'
+import type { Representation, Variant } from '../presentation/views/view.ts'
+import type { StoredContact } from './stored-contact.ts'
+import type { VisibleContacts } from './visible-contacts.ts'
+
+/** One caller's request for one contact. */
+export interface ContactQuery extends Variant {
+  /** A UUID in lower case. */
+  readonly id: string
+  readonly caller: Caller
+  readonly directives: RequestDirectives
+}
+
+/** What one caller gets of one contact. */
+export type ContactReading =
+  /** The representation is a promise when it has to be compressed. What the cache did is known before. */
+  | { readonly representation: Representation | Promise<Representation>; readonly cache: CacheReport }
+  /**
+   * The contact does not exist, or the caller may not know that it does. `cache` is null for a caller limited to flows,
+   * because it would tell the two cases apart.
+   */
+  | { readonly representation: null; readonly cache: CacheReport | null }
+
+/** What the cache did, for the response and for the log. */
+export interface CacheReport {
+  /** The value of `Cache-Status`. */
+  readonly status: string
+  /** The value of `Age`, in seconds. */
+  readonly age: number
+  readonly use: CacheUse
+}
+
+/**
+ * Reads one contact for one caller: rights, freshness, and the representation of the view. It returns a promise only when
+ * it has to wait for Hilos. It throws, or rejects with, AccessFailure `forbidden` for a profile wider
+ * than the caller's, Failure `not_cached`, or the failure of the load.
+ */
+export type ReadContact = (query: ContactQuery) => ContactReading | Promise<ContactReading>
+
+export interface ReadContactOptions {
+  readonly visible: VisibleContacts
+  readonly views: RenderedViews
+  readonly clock: Pick<Clock, 'now' | 'elapsed'>
+}
+
+export function createReadContact({ visible, views, clock }: ReadContactOptions): ReadContact {
+  function readContact(query: ContactQuery): ReturnType<ReadContact> {
+    const { id, caller, profile, directives } = query
+    if (isWider(profile, caller.profile)) throw forbiddenProfile(profile)
+    const askedAt = clock.elapsed()
+    const answer = visible.get(caller, id, directives)
+    // A stored contact is rendered without a turn of the event loop.
+    if (!(answer instanceof Promise)) return render(query, answer, 0)
+    return answer.then((loaded) => render(query, loaded, clock.elapsed() - askedAt))
+  }
+
+  function render(query: ContactQuery, answer: CacheAnswer<StoredContact> | null, waitedMs: number) {
+    if (answer === null) throw new Failure('not_cached')
+    const { entry, handling } = answer
+    const now = clock.now()
+    const cache = {
+      status: formatCacheStatus(cacheName, answer, now),
+      age: ageSeconds(entry, now),
+      use: { ...handling, ageMs: ageMs(entry, now), waitedMs },
+    }
+    if (entry.value === null) return { representation: null, cache: query.caller.flows === null ? cache : null }
+    return { representation: views.get(query.id, entry.value.serialized, query), cache }
+  }
+
+  return readContact
+}
+
+/** The name of this cache in `Cache-Status`. */
+const cacheName = 'hilos-bff'

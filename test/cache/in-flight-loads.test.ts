@@ -1,0 +1,167 @@
+import t from 'tap'
+import type { ReadThrough } from '../../src/cache/read-through.ts'
+import { settled } from '../harness/timers.ts'
+import { arrange, arrangeStored, noCache, slowMs, Unavailable } from './rig.ts'
+
+const updated = { value: 'new' }
+
+t.test('requests for one key share a load and its failure', async (t) => {
+  const { begin, loads } = arrange()
+  const asked = await Promise.all(['k', 'k', 'other', 'failing', 'failing'].map((key) => begin(key)))
+  t.equal(loads.map(({ key }) => key).join(), 'k,other,failing')
+  for (const { key, finish } of loads) finish(key === 'failing' ? new Unavailable() : {})
+  const answers = await Promise.all(asked.map(({ answer }) => answer))
+  t.strictSame(answers.slice(0, 3), ['v uri-miss stored', 'v uri-miss collapsed', 'v uri-miss stored'])
+  t.strictSame(answers.slice(3), ['Unavailable', 'Unavailable'])
+})
+
+t.test('requests share one refresh, which is awaited once one of them waits for it', async (t) => {
+  const { begin, ask, loads } = await arrangeStored(5000)
+  for (let count = 0; count < 3; count += 1) t.equal(await (await begin('k')).answer, 'old hit revalidating')
+  t.equal(loads.length, 2)
+  t.equal(loads[1]?.isAwaited(), false)
+  const { answer } = await begin('k', noCache)
+  t.equal(loads[1]?.isAwaited(), true)
+  loads[1]?.finish(updated)
+  t.equal(await answer, 'new stale collapsed')
+  t.equal(await ask('k'), 'new hit')
+})
+
+t.test('a stale entry replaces an answer that is slow', async (t) => {
+  const { begin, ask, clock, loads } = await arrangeStored(40_000)
+  const { answer } = await begin('k')
+  t.strictSame(clock.armed(), [slowMs])
+  await clock.advance(slowMs)
+  t.equal(await answer, 'old stale origin-slow')
+  loads[1]?.finish(updated)
+  await settled()
+  t.equal(await ask('k'), 'new hit', 'the load has ended in the background')
+})
+
+t.test('requests that join a load wait until it is slow, counted from its start', async (t) => {
+  const { begin, ask, clock, loads } = await arrangeStored(40_000)
+  await begin('k', noCache)
+  t.strictSame(clock.armed(), [], 'no-cache waits for a slow origin')
+  await clock.advance(300)
+  const joining = [await begin('k'), await begin('k')]
+  t.strictSame(clock.armed(), [slowMs - 300])
+  await clock.advance(slowMs - 300)
+  for (const { answer } of joining) t.equal(await answer, 'old stale collapsed origin-slow')
+  t.equal(await ask('k'), 'old stale collapsed origin-slow', 'a later request does not wait')
+  t.equal(loads.length, 2)
+})
+
+t.test('a stale entry that expires while the origin is slow or fails does not replace the answer', async (t) => {
+  for (const [outcome, expected] of [
+    [updated, 'new stale stored'],
+    [new Unavailable(), 'Unavailable'],
+  ] as const) {
+    const { begin, clock, loads } = await arrangeStored(604_600)
+    const { answer } = await begin('k')
+    await clock.advance(slowMs)
+    loads[1]?.finish(outcome)
+    t.equal(await answer, expected)
+  }
+})
+
+t.test('a request joins a load that is young enough for it and supersedes an older one', async (t) => {
+  const { begin, ask, clock, loads } = arrange()
+  const first = await begin('k')
+  await clock.advance(1000)
+  const joining = await begin('k', noCache)
+  t.equal(loads.length, 1)
+  await clock.advance(1)
+  const superseding = await begin('k', noCache)
+  t.equal(loads.length, 2)
+  const late = await begin('k')
+  t.equal(loads.length, 2, 'a later request joins the newer load')
+  loads[1]?.finish(updated)
+  t.equal(await superseding.answer, 'new uri-miss stored')
+  t.equal(await late.answer, 'new uri-miss collapsed')
+  loads[0]?.finish({ value: 'old' })
+  t.equal(await first.answer, 'old uri-miss')
+  t.equal(await joining.answer, 'old uri-miss collapsed')
+  t.equal(await ask('k'), 'new hit', 'the older result does not replace the newer one')
+})
+
+t.test('a load is superseded once, however slow the origin is, and each result is stored as it arrives', async (t) => {
+  const { begin, ask, clock, loads } = arrange()
+  const asked = [await begin('k', noCache)]
+  for (let second = 0; second < 5; second += 1) {
+    await clock.advance(1001)
+    asked.push(await begin('k', noCache))
+  }
+  t.equal(loads.length, 2)
+  loads[0]?.finish({ value: 'first' })
+  t.equal(await asked[0]?.answer, 'first uri-miss stored')
+  t.equal(await ask('k'), 'first hit')
+  loads[1]?.finish({ value: 'second' })
+  t.equal(await asked[5]?.answer, 'second uri-miss collapsed')
+  t.equal(await ask('k'), 'second hit')
+  await clock.advance(5000)
+  await begin('k', noCache)
+  t.equal(loads.length, 3, 'the next request starts a load again')
+})
+
+t.test('the failure of a superseded load is not kept once the newer one has ended', async (t) => {
+  for (const order of [
+    [0, 1],
+    [1, 0],
+  ]) {
+    const { begin, ask, clock, loads } = arrange()
+    const first = await begin('k')
+    await clock.advance(1001)
+    const second = await begin('k', noCache)
+    const outcomes = [new Unavailable(), { value: 'new', freshMs: 100 }]
+    for (const index of order) {
+      loads[index]?.finish(outcomes[index] ?? {})
+      await settled()
+    }
+    t.equal(await first.answer, 'Unavailable')
+    t.equal(await second.answer, 'new uri-miss stored')
+    await clock.advance(100)
+    t.equal(await ask('k'), 'new hit revalidating')
+  }
+})
+
+const removals: Readonly<Record<string, (cache: ReadThrough<string>) => void>> = {
+  delete: (cache) => cache.delete('k'),
+  deleteEach: (cache) => cache.deleteEach((key) => key === 'k'),
+  clear: (cache) => cache.clear(),
+}
+for (const [name, remove] of Object.entries(removals)) {
+  t.test(`after ${name}, a load in flight answers its requests, and later ones load again`, async (t) => {
+    const { cache, begin, loads, ask } = arrange()
+    const [first, second] = [await begin('k'), await begin('k')]
+    remove(cache)
+    const next = await begin('k')
+    t.equal(loads.length, 2)
+    loads[0]?.finish({ value: 'forgotten' })
+    t.equal(await first.answer, 'forgotten uri-miss')
+    t.equal(await second.answer, 'forgotten uri-miss collapsed')
+    const joining = await begin('k')
+    t.equal(loads.length, 2, 'the end of the deleted load does not hide the newer one')
+    loads[1]?.finish(updated)
+    t.equal(await next.answer, 'new uri-miss stored')
+    t.equal(await joining.answer, 'new uri-miss collapsed')
+    t.equal(await ask('k'), 'new hit')
+  })
+
+  t.test(`after ${name}, the failure of a load in flight is not kept`, async (t) => {
+    const { cache, begin, loads, ask } = arrange()
+    const { answer } = await begin('k')
+    remove(cache)
+    loads[0]?.finish(new Unavailable())
+    t.equal(await answer, 'Unavailable')
+    t.equal(await ask('k'), 'v uri-miss stored')
+  })
+
+  t.test(`after ${name}, a request that waits has no stale entry to fall back on`, async (t) => {
+    const { cache, begin, clock, loads } = await arrangeStored(35_000)
+    const { answer } = await begin('k')
+    remove(cache)
+    await clock.advance(slowMs)
+    loads[1]?.finish(updated)
+    t.equal(await answer, 'new stale')
+  })
+}

@@ -1,0 +1,35 @@
+import type { HilosDocument } from '../../src/upstream/document/hilos-document.ts'
+import type { HilosClient } from '../../src/upstream/hilos-client.ts'
+import { settled } from '../harness/timers.ts'
+import { contactOf, documentOf } from '../presentation/builders.ts'
+
+export const id = 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'
+/** A contact that is long enough, also in the views of a viewer, to be worth compressing. */
+export const document = documentOf({
+  id,
+  status: 'RUNNING',
+  status_reason: 'x'.repeat(2000),
+  contact: contactOf({ id: 'c' }),
+  flow: { id: 'F1', name: 'x'.repeat(2000), trigger_type: null, channel: null },
+})
+
+/** A Hilos with one contact. A test may change its documents and its failure at any time. */
+export function createFakeHilos() {
+  const hilos = {
+    documents: new Map<string, HilosDocument>([[id, document]]),
+    failure: null as Error | null,
+    asked: [] as string[],
+    /** For each call, whether a caller waited for it when it ended. */
+    awaited: [] as (boolean | undefined)[],
+  }
+  const client: HilosClient = {
+    getExecutionContact: async (requested, isAwaited) => {
+      hilos.asked.push(requested)
+      await settled()
+      hilos.awaited.push(isAwaited?.())
+      if (hilos.failure) throw hilos.failure
+      return hilos.documents.get(requested) ?? null
+    },
+  }
+  return { hilos, client }
+}

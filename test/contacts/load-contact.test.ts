@@ -1,0 +1,96 @@
+import t from 'tap'
+import { createAdaptiveTtl } from '../../src/cache/adaptive-ttl.ts'
+import { createLruStore } from '../../src/cache/lru-store.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { createLoadContact } from '../../src/contacts/load-contact.ts'
+import type { StoredContact } from '../../src/contacts/stored-contact.ts'
+import { UpstreamFailure } from '../../src/upstream/failures.ts'
+import { createClock } from '../harness/clock.ts'
+import { createFakeHilos, document, id } from './fake-hilos.ts'
+
+/** Loads a contact, and stores it. */
+function arrange(env: Readonly<Record<string, string>> = {}) {
+  const clock = createClock()
+  const { hilos, client } = createFakeHilos()
+  const store = createLruStore<StoredContact>({ maxBytes: 1_000_000, clock })
+  const config = loadConfig({ HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true', ...env })
+  const loadContact = createLoadContact(config, client, clock, store)
+  const load = async (isAwaited = true) => {
+    const entry = await loadContact(id, () => isAwaited)
+    if (entry.value !== null) store.set(id, entry)
+    return entry
+  }
+  return { clock, hilos, load }
+}
+
+t.test('a load presents a contact of Hilos for the cache', async (t) => {
+  const { clock, load } = arrange()
+  const { value, ...rest } = await load()
+  t.match(JSON.parse(String(value?.serialized)), { id, status: 'RUNNING', flow: { id: 'F1' } })
+  t.match(value, { id, flowId: 'F1' })
+  t.strictSame(rest, {
+    bytes: value?.serialized.length,
+    fetchedAt: clock.now(),
+    freshMs: 3000,
+    staleWhileRevalidateMs: 30_000,
+    staleIfErrorMs: 600_000,
+  })
+})
+
+t.test('an absence takes no memory and has no stale windows', async (t) => {
+  const { clock, hilos, load } = arrange()
+  hilos.documents.delete(id)
+  const windows = { staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
+  t.strictSame(await load(), { value: null, bytes: 0, fetchedAt: clock.now(), freshMs: 10_000, ...windows })
+})
+
+t.test('a contact with the same bytes is the same stored contact, and a changed one another', async (t) => {
+  const { hilos, load } = arrange()
+  const { value } = await load()
+  t.equal((await load()).value, value)
+  hilos.documents.set(id, { ...document, status: 'PAUSED' })
+  t.not((await load()).value, value)
+})
+
+t.test('Hilos gets to know whether a caller waits, and its failure is passed on', async (t) => {
+  const { hilos, load } = arrange()
+  await load(true)
+  await load(false)
+  t.strictSame(hilos.awaited, [true, false])
+  hilos.failure = new UpstreamFailure('upstream_error')
+  await t.rejects(load(), hilos.failure)
+})
+
+t.test('each refresh counts for the adaptive TTL with its age and its usual lifetime', async (t) => {
+  const passMs = [0, ...new Array<number>(100).fill(10), 9000, 9000]
+  for (const [maxLoadsPerSecond, scale] of [
+    [1, 1],
+    [1, 2],
+    [0, 1],
+  ] as const) {
+    const { clock, load } = arrange({ HILOS_MAX_RPS: String(maxLoadsPerSecond), CACHE_LIFETIME_SCALE: String(scale) })
+    const adaptiveTtl = createAdaptiveTtl(maxLoadsPerSecond, clock)
+    const found: number[] = []
+    const wanted: number[] = []
+    for (const ms of passMs) {
+      clock.advance(ms)
+      found.push((await load()).freshMs)
+      if (wanted.length > 0) adaptiveTtl.recordRefresh(ms, 3000 * scale)
+      wanted.push(Math.round(3000 * adaptiveTtl.factor() * scale))
+    }
+    t.strictSame(found, wanted)
+    t.equal(
+      found.some((ms) => ms > 3000 * scale),
+      maxLoadsPerSecond > 0,
+    )
+  }
+})
+
+t.test('the load of a contact that is not stored does not count for the adaptive TTL', async (t) => {
+  const { hilos, load } = arrange({ HILOS_MAX_RPS: '1' })
+  hilos.documents.delete(id)
+  for (let count = 0; count < 100; count += 1) await load()
+  hilos.documents.set(id, document)
+  const { freshMs } = await load()
+  t.equal(freshMs, 3000)
+})
