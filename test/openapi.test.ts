@@ -46,12 +46,19 @@ t.test('the examples are what the service answers', async (t) => {
 t.test('each status has a schema, and each schema a name', async (t) => {
   t.strictSame(Object.keys(document.components.schemas).sort(), [
     'Answer',
+    'Contact',
+    'Delivery',
+    'ExecutionContactStatus',
     'ExecutionContactSummary',
     'ExecutionContactTimeline',
     'ExecutionContactTranscript',
+    'Flow',
     'Message',
     'Problem',
+    'ProblemCode',
+    'Progress',
     'Step',
+    'StepStatus',
   ])
   t.strictSame(Object.keys(document.paths), [path, '/problems/{code}'])
   const responses = Object.entries<{ content?: Record<string, { schema?: unknown; examples?: object }> }>(

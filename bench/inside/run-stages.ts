@@ -1,14 +1,19 @@
 import { gunzipSync } from 'node:zlib'
-import { createContactRef } from '../../src/presentation/contact/contact.ts'
+import { Secret } from '../../src/common/secret.ts'
 import { presentExecutionContact } from '../../src/presentation/contact/execution-contact.ts'
-import { renderView, serializeContact } from '../../src/presentation/views/view.ts'
+import { createContactRef, createIdPseudonym } from '../../src/presentation/contact/pseudonyms.ts'
+import { identityOf } from '../../src/presentation/redaction/identity.ts'
+import { withoutUrlSecrets } from '../../src/presentation/redaction/urls.ts'
+import { createRender, serializeContact } from '../../src/presentation/views/view.ts'
 import { readDocument } from '../../src/upstream/document/read-document.ts'
 
 /** The stages of a miss, from the bytes of Hilos to the bytes of the service, in their order. */
 export const stages = ['unzip', 'parse', 'read', 'present', 'serialize', 'render'] as const
 export type Stage = (typeof stages)[number]
 
-const options = { refOf: createContactRef('bench contact ref key'), metaKeys: [] }
+const key = new Secret('bench contact ref key')
+const options = { refOf: createContactRef(key), metaKeys: [] }
+const render = createRender(createIdPseudonym(key))
 const ignoreDrift = () => {}
 
 /**
@@ -22,11 +27,12 @@ export function runStages(gzip: Buffer, id: string, onStage: (stage: Stage) => v
   onStage('parse')
   const document = readDocument(json, id, ignoreDrift)
   onStage('read')
-  const presented = presentExecutionContact(document, options)
+  const presented = withoutUrlSecrets(presentExecutionContact(document, options), document)
+  const identity = identityOf(document)
   onStage('present')
   const serialized = serializeContact(presented)
   onStage('serialize')
-  const { body } = renderView(serialized, 'timeline', 'full')
+  const { body } = render({ serialized, identity }, 'timeline', 'full')
   onStage('render')
   return body
 }

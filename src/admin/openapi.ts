@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { TSchema } from 'typebox'
 import { version } from '../common/version.ts'
 import type { FailureCode } from '../failures/failure-kinds.ts'
-import { ProblemSchema, problemResponses } from '../failures/problem.ts'
+import { ProblemCodeSchema, ProblemSchema, problemResponses } from '../failures/problem.ts'
 
 export function jsonResponse(description: string, schema: TSchema) {
   return { description, content: { 'application/json': { schema } } }
@@ -19,6 +19,7 @@ export function failuresOf(path: string, ...codes: readonly FailureCode[]) {
 
 /** Describes the routes declared after it as OpenAPI 3.1 at `/openapi.json`. */
 export async function publishOperatorsOpenApi(app: FastifyInstance): Promise<void> {
+  app.addSchema(ProblemCodeSchema)
   app.addSchema(ProblemSchema)
   await app.register(swagger, {
     openapi: {

@@ -14,10 +14,15 @@ export function oneOf<const Words extends readonly string[]>(words: Words, descr
   return Type.Unsafe<Words[number]>({ type: 'string', enum: [...words], description })
 }
 
+const target = Symbol('target')
+
 /** A reference to a schema that has an `$id`. Its static type is that of the schema. */
 export function refTo<T extends TSchema>(schema: T) {
-  return Type.Unsafe<Static<T>>({ $ref: `${(schema as T & { $id: string }).$id}#` })
+  return Type.Unsafe<Static<T>>({ $ref: `${(schema as T & { $id: string }).$id}#`, [target]: schema })
 }
+
+/** The schema that a schema stands for: that of a reference, or itself. */
+export const resolved = (schema: TSchema): TSchema => (schema as { [target]?: TSchema })[target] ?? schema
 
 /** A UUID of any version, in upper or lower case. The pattern excludes the `urn:uuid:` form that the format allows. */
 export const executionContactId = Type.String({
@@ -33,12 +38,3 @@ export const count = (description: string) => Type.Integer({ minimum: 0, descrip
 export const nullableText = (description: string) => nullable(text(description))
 export const nullableInstant = (description: string) =>
   nullable(Type.String({ format: 'date-time', description: `${description} The time is in UTC.` }))
-
-/** Sentences for the descriptions of fields: how the profiles agent and viewer see the field. */
-export const scrubbedText =
-  'For the profile agent, the contact’s phone number and e-mail address are replaced with [phone] and [email], and it is ' +
-  'null if the contact was erased. For the profile viewer, it is null.'
-export const scrubbedWords =
-  'For the profiles agent and viewer, the contact’s phone number and e-mail address are replaced with [phone] and [email].'
-export const withheldWamids = 'Ids of WhatsApp contain the phone number, so only the profile full sees them.'
-export const shortenedName = 'For the profile agent: first name and initial. For the profile viewer: null.'

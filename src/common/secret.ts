@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { createHmac, hash } from 'node:crypto'
 import { inspect } from 'node:util'
 
 const shown = '[redacted]'
@@ -19,6 +19,14 @@ export class Secret {
   /** The first 8 hexadecimal digits of its SHA-256. They identify a token in the log. */
   fingerprint(): string {
     return hash('sha256', this.#text).slice(0, 8)
+  }
+
+  /**
+   * A key for one use, so that what one use reveals says nothing about another: HMAC-SHA-256 of the use, in hexadecimal.
+   * @param use what the key is for
+   */
+  derived(use: string): Secret {
+    return new Secret(createHmac('sha256', this.#text).update(use).digest('hex'))
   }
 
   toString(): string {

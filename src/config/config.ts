@@ -69,6 +69,7 @@ function configOf(
   const absencesMaxBytes = cacheBytes(cacheShares.absences)
   const ownAbsencesMaxBytes = cacheBytes(cacheShares.ownAbsences)
   const renderingsMaxBytes = cacheBytes(cacheShares.renderings)
+  const pseudonymKey = new Secret(settings.CONTACT_REF_KEY ?? randomBytes(32).toString('base64url'))
   return {
     hilos: {
       token: new Secret(settings.HILOS_TOKEN),
@@ -117,13 +118,17 @@ function configOf(
     },
     contact: {
       /** The key of the pseudonym `contact.ref`. */
-      refKey: new Secret(settings.CONTACT_REF_KEY ?? randomBytes(32).toString('base64url')),
+      refKey: pseudonymKey.derived('contact.ref'),
+      /** The key of the pseudonyms of ids. */
+      idKey: pseudonymKey.derived('ids'),
       /** The keys of `contact.meta` that are published. */
       metaKeys: listed(settings.CONTACT_META_KEYS),
     },
     logLevel: settings.LOG_LEVEL,
     /** Of the record of disclosure, which must not depend on the level of the log. */
     disclosureLogLevel: settings.DISCLOSURE_LOG_LEVEL,
+    /** The key of the pseudonyms in the record of disclosure. */
+    disclosureKey: pseudonymKey.derived('record of disclosure'),
     /** The commit of the build; null when it is unknown. */
     sourceCommit: settings.SOURCE_COMMIT ?? null,
     shutdown: {

@@ -2,7 +2,9 @@ import { createLruStore } from '../cache/lru-store.ts'
 import { createRecentFailures } from '../cache/recent-failures.ts'
 import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
+import { createIdPseudonym } from '../presentation/contact/pseudonyms.ts'
 import { createRenderedViews, type RenderedViews } from '../presentation/views/rendered-views.ts'
+import { createRender } from '../presentation/views/view.ts'
 import { UpstreamFailure } from '../upstream/failures.ts'
 import type { HilosClient } from '../upstream/hilos-client.ts'
 import { lifetimeOf } from './lifetime.ts'
@@ -26,7 +28,8 @@ export function createContacts(config: Config, client: HilosClient, clock: Clock
   })
   const views: RenderedViews = createRenderedViews({
     maxBytes: cache.renderingsMaxBytes,
-    isStored: (id, serialized) => store.get(id)?.value?.serialized === serialized,
+    isStored: (id, content) => store.get(id)?.value === content,
+    render: createRender(createIdPseudonym(config.contact.idKey)),
   })
   const unlimited = createNegativeCache(config, cache.absencesMaxBytes, clock)
   const limited = createNegativeCache(config, cache.ownAbsencesMaxBytes, clock)

@@ -3,11 +3,13 @@ import type { Entry } from '../cache/entry.ts'
 import type { Store } from '../cache/store.ts'
 import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
-import { createContactRef } from '../presentation/contact/contact.ts'
 import { presentExecutionContact } from '../presentation/contact/execution-contact.ts'
+import { createContactRef } from '../presentation/contact/pseudonyms.ts'
+import { identityOf } from '../presentation/redaction/identity.ts'
+import { withoutUrlSecrets } from '../presentation/redaction/urls.ts'
 import type { HilosClient } from '../upstream/hilos-client.ts'
 import { lifetimeOf } from './lifetime.ts'
-import { type StoredContact, toStoredContact } from './stored-contact.ts'
+import { bytesOf, type StoredContact, toStoredContact } from './stored-contact.ts'
 
 /**
  * Loads one contact from Hilos and presents it: the entry holds only fields that the presentation names.
@@ -25,13 +27,13 @@ export function createLoadContact(
   stored: Pick<Store<StoredContact>, 'get'>,
 ): LoadContact {
   const adaptiveTtl = createAdaptiveTtl(hilos.maxCallsPerSecond, clock)
-  const presentationOptions = { refOf: createContactRef(contact.refKey.reveal()), metaKeys: contact.metaKeys }
+  const presentationOptions = { refOf: createContactRef(contact.refKey), metaKeys: contact.metaKeys }
 
   return async (id, isAwaited) => {
     const document = await client.getExecutionContact(id, isAwaited)
-    const presented = document && presentExecutionContact(document, presentationOptions)
+    const presented = document && withoutUrlSecrets(presentExecutionContact(document, presentationOptions), document)
     const previous = stored.get(id)
-    const value = presented && toStoredContact(presented, previous?.value ?? null)
+    const value = presented && toStoredContact(presented, identityOf(document), previous?.value ?? null)
 
     const fetchedAt = clock.now()
     const options = { scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }
@@ -40,6 +42,6 @@ export function createLoadContact(
       adaptiveTtl.recordRefresh(fetchedAt - previous.fetchedAt, freshMs)
     }
     const lifetime = lifetimeOf(presented, fetchedAt, { ...options, ttlFactor: adaptiveTtl.factor() })
-    return { value, bytes: value?.serialized.length ?? 0, fetchedAt, ...lifetime }
+    return { value, bytes: value === null ? 0 : bytesOf(value), fetchedAt, ...lifetime }
   }
 }

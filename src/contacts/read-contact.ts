@@ -73,7 +73,7 @@ export function createReadContact({ visible, views, clock }: ReadContactOptions)
       use: { ...handling, ageMs: ageMs(entry, now), waitedMs },
     }
     if (entry.value === null) return { representation: null, cache: query.caller.flows === null ? cache : null }
-    return { representation: views.get(query.id, entry.value.serialized, query), cache }
+    return { representation: views.get(query.id, entry.value, query), cache }
   }
 
   return readContact

@@ -5,17 +5,20 @@ import { type FailureCode, failureCodes, failureKinds } from './failure-kinds.ts
 
 const requestIdDescription = 'The id of this request in the log.'
 
+export const ProblemCodeSchema = Type.Unsafe<FailureCode>({
+  $id: 'ProblemCode',
+  type: 'string',
+  enum: [...failureCodes],
+  description: 'The kind of failure, for programs to branch on.',
+})
+
 /** Problem details, RFC 9457. */
 export const ProblemSchema = Type.Object(
   {
     type: Type.String({ format: 'uri-reference', description: 'The path of a page about this kind of failure.' }),
     title: Type.String({ description: 'The kind of failure in a few words.' }),
     status: Type.Integer({ description: 'The HTTP status of the response.' }),
-    code: Type.Unsafe<FailureCode>({
-      type: 'string',
-      enum: [...failureCodes],
-      description: 'The kind of failure, for programs to branch on.',
-    }),
+    code: refTo(ProblemCodeSchema),
     detail: Type.String({ description: 'What happened.' }),
     instance: Type.String({ format: 'uri-reference', description: 'The path of the request.' }),
     requestId: Type.String({ description: requestIdDescription }),

@@ -53,7 +53,7 @@ export async function createCallersApp(options: CallersAppOptions) {
   executionContactRoutes(callers, {
     guards: [authenticateCallers(callers, authenticate, countGuess), countRequest],
     readContact: contacts.read,
-    recordDisclosure: createDisclosureRecord(logger, config.disclosureLogLevel, config.contact.refKey),
+    recordDisclosure: createDisclosureRecord(logger, config.disclosureLogLevel, config.disclosureKey),
     minAgeMs: config.cache.minAgeMs,
   })
   problemRoutes(callers)

@@ -2,9 +2,13 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { version } from '../common/version.ts'
-import { ProblemSchema } from '../failures/problem.ts'
-import { SummarySchema, TimelineSchema, TranscriptSchema } from '../presentation/contact/execution-contact.ts'
-import { sharedSchemas } from '../presentation/views/view.ts'
+import { ProblemCodeSchema, ProblemSchema } from '../failures/problem.ts'
+import {
+  SummarySchema,
+  sharedSchemas,
+  TimelineSchema,
+  TranscriptSchema,
+} from '../presentation/contact/execution-contact.ts'
 import { pagePolicy } from './security-headers.ts'
 
 /** Both are sent as `Authorization: Bearer`. A service accepts one of them or both, or, when set so, anonymous callers. */
@@ -31,7 +35,14 @@ const securitySchemes = {
 
 /** Describes the routes declared after it as OpenAPI 3.1 at `/openapi.json`, and shows them at `/docs`. */
 export async function publishOpenApi(app: FastifyInstance): Promise<void> {
-  for (const schema of [ProblemSchema, SummarySchema, TimelineSchema, TranscriptSchema, ...sharedSchemas])
+  for (const schema of [
+    ProblemCodeSchema,
+    ProblemSchema,
+    SummarySchema,
+    TimelineSchema,
+    TranscriptSchema,
+    ...sharedSchemas,
+  ])
     app.addSchema(schema)
 
   await app.register(swagger, {

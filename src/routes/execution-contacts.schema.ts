@@ -1,35 +1,42 @@
 import { Type } from 'typebox'
 import { type Profile, profiles } from '../access/profile.ts'
 import { executionContactId, oneOf, refTo } from '../common/schema.ts'
+import { Secret } from '../common/secret.ts'
 import { type FailureCode, failureCodes } from '../failures/failure-kinds.ts'
 import { problemResponses, rateLimitHeaders, requestIdHeader } from '../failures/problem.ts'
 import { exampleContact } from '../presentation/contact/example.ts'
-import {
-  type ExecutionContact,
-  SummarySchema,
-  TimelineSchema,
-  TranscriptSchema,
-} from '../presentation/contact/execution-contact.ts'
-import { redact } from '../presentation/redaction/redaction.ts'
-import { type View, views } from '../presentation/views/view.ts'
+import { SummarySchema, TimelineSchema, TranscriptSchema } from '../presentation/contact/execution-contact.ts'
+import { createIdPseudonym } from '../presentation/contact/pseudonyms.ts'
+import { createRender, serializeContact, type View, views } from '../presentation/views/view.ts'
 
-const timelineOf = ({ messages: _messages, ...timeline }: ExecutionContact) => timeline
-const summaryOf = ({ messages: _messages, steps: _steps, answers: _answers, ...summary }: ExecutionContact) => summary
+/** The examples are answers of the sandbox, which has this key. */
+const render = createRender(createIdPseudonym(new Secret('sandbox contact ref key').derived('ids')))
+const exampleContent = {
+  serialized: serializeContact(exampleContact),
+  identity: {
+    numbers: ['+525512344433'],
+    addresses: ['maria.gonzalez@correo-ejemplo.mx'],
+    lastNames: [],
+    isComplete: true,
+  },
+}
+const exampleOf = (view: View, profile: Profile): unknown =>
+  JSON.parse(render(exampleContent, view, profile).body.toString())
 
 const examples = {
-  summary: { summary: 'view=summary: the state of the run', value: summaryOf(exampleContact) },
+  summary: { summary: 'view=summary: the state of the run', value: exampleOf('summary', 'full') },
   timeline: {
     summary: 'view=timeline, the default: also the steps and the answers',
-    value: timelineOf(exampleContact),
+    value: exampleOf('timeline', 'full'),
   },
-  transcript: { summary: 'view=transcript: also the messages', value: exampleContact },
+  transcript: { summary: 'view=transcript: also the messages', value: exampleOf('transcript', 'full') },
   agent: {
     summary: 'view=summary&profile=agent: the name is shortened, the number is masked',
-    value: summaryOf(redact(exampleContact, 'agent')),
+    value: exampleOf('summary', 'agent'),
   },
   viewer: {
     summary: 'view=timeline&profile=viewer: without the identity of the contact and its texts',
-    value: timelineOf(redact(exampleContact, 'viewer')),
+    value: exampleOf('timeline', 'viewer'),
   },
 }
 

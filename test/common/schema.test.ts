@@ -1,9 +1,14 @@
 import t from 'tap'
 import { type TSchema, Type } from 'typebox'
 import { count, flag, nullable, nullableInstant, nullableText, oneOf, refTo, text } from '../../src/common/schema.ts'
-import { ProblemSchema } from '../../src/failures/problem.ts'
-import { SummarySchema, TimelineSchema, TranscriptSchema } from '../../src/presentation/contact/execution-contact.ts'
-import { sharedSchemas } from '../../src/presentation/views/view.ts'
+import { ProblemCodeSchema, ProblemSchema } from '../../src/failures/problem.ts'
+import {
+  SummarySchema,
+  sharedSchemas,
+  TimelineSchema,
+  TranscriptSchema,
+} from '../../src/presentation/contact/execution-contact.ts'
+import { resolve } from '../harness/resolved-schema.ts'
 import { checkRows, difference } from '../harness/table.ts'
 import { publishedFields } from '../presentation/fields.ts'
 
@@ -33,7 +38,7 @@ t.test('each kind of field has its JSON Schema', async (t) => {
   checkRows(t, rows, check, 'all schemas are right')
 })
 
-const published = [SummarySchema, TimelineSchema, TranscriptSchema, ProblemSchema, ...sharedSchemas]
+const published = [SummarySchema, TimelineSchema, TranscriptSchema, ProblemCodeSchema, ProblemSchema, ...sharedSchemas]
 
 /** An object schema and all object schemas in it. */
 function objectsIn(schema: unknown): Record<string, unknown>[] {
@@ -45,7 +50,9 @@ function objectsIn(schema: unknown): Record<string, unknown>[] {
 t.test('the published schemas require all their properties and describe each, at every depth', async (t) => {
   const check = ({ required, properties }: Record<string, unknown>) => {
     const entries = Object.entries(properties as Record<string, { description?: string }>)
-    const described = entries.filter(([, { description }]) => typeof description === 'string').map(([name]) => name)
+    const described = entries
+      .filter(([, field]) => typeof resolve(field).description === 'string')
+      .map(([name]) => name)
     return difference([required, described], [Object.keys(properties as object), Object.keys(properties as object)])
   }
   checkRows(t, published.flatMap(objectsIn), check, 'all objects are complete')
@@ -58,7 +65,8 @@ t.test('the published schemas have no anyOf, which would be validated at run tim
 t.test('each published schema has a name of its own', async (t) => {
   const names = published.map((schema) => Reflect.get(schema, '$id'))
   const views = ['ExecutionContactSummary', 'ExecutionContactTimeline', 'ExecutionContactTranscript']
-  t.strictSame(names, [...views, 'Problem', 'Step', 'Answer', 'Message'])
+  const states = ['ExecutionContactStatus', 'StepStatus', 'Flow', 'Contact', 'Progress']
+  t.strictSame(names, [...views, 'ProblemCode', 'Problem', ...states, 'Step', 'Answer', 'Delivery', 'Message'])
 })
 
 /** Splits each text into its words. */
@@ -75,20 +83,21 @@ t.test('the published fields have these types, if not text or null', async (t) =
   byType.delete('string,null')
   const found = [...byType].map(([type, fields]) => [type, fields.map(([path]) => path.join('.'))] as const)
   const wanted = wordsIn({
-    string: `id status steps.0.status steps.0.question.answerType steps.0.question.options.0 steps.0.messageIds.0
+    string: `id view status steps.0.status steps.0.question.answerType steps.0.question.options.0 steps.0.messageIds.0
       answers.0.answerType messages.0.direction messages.0.author messages.0.type messages.0.delivery.status
       messages.0.delivery.error.code messages.0.delivery.error.category messages.0.media.type`,
     'string,number,boolean,null': 'answers.0.value',
-    boolean: `terminal isTest contact.isDeleted contact.masked steps.0.reasonWithheld steps.0.hasError
+    boolean: `terminal reasonWithheld isTest contact.isDeleted contact.masked steps.0.reasonWithheld steps.0.hasError
       messages.0.isDeleted`,
     'boolean,null': 'flow.version.isCurrent flow.channel.isSandbox',
-    integer: `progress.steps progress.completed progress.failed steps.0.failedAttempts messages.0.delivery.attempts`,
-    'integer,null': 'steps.0.maxAttempts messages.0.sharedContacts',
+    integer: `progress.steps progress.notBegun progress.completed progress.failed steps.0.failedAttempts
+      messages.0.delivery.attempts`,
+    'integer,null': 'steps.0.durationMs steps.0.maxAttempts messages.0.sharedContacts',
     'number,null': 'messages.0.location.latitude messages.0.location.longitude',
     array: 'steps steps.0.question.options steps.0.messageIds answers messages',
     object: `flow flow.version flow.channel contact contact.meta progress steps.0 answers.0 messages.0
       messages.0.delivery`,
-    'object,null': `steps.0.question messages.0.delivery.error messages.0.media messages.0.location
+    'object,null': `progress.currentStep steps.0.question messages.0.delivery.error messages.0.media messages.0.location
       messages.0.template`,
   })
   t.strictSame(Object.fromEntries(found), wanted)

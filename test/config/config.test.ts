@@ -1,7 +1,9 @@
+import { createHmac } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
+import { Secret } from '../../src/common/secret.ts'
 import { type Config, ConfigError, loadConfig } from '../../src/config/config.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { checkRows, difference } from '../harness/table.ts'
@@ -45,7 +47,7 @@ function fileIn(t: Test) {
 }
 
 t.test('the minimum of settings has the documented defaults', async (t) => {
-  const { hilos, contact, warnings, limits, ...rest } = loadConfig(minimum)
+  const { hilos, contact, disclosureKey, warnings, limits, ...rest } = loadConfig(minimum)
   t.match(hilos, {
     baseUrl: 'https://api.hilos.io/channel/whatsapp',
     timeoutMs: 8000,
@@ -101,7 +103,12 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
     },
   })
   t.strictSame(contact.metaKeys, [])
-  t.equal(contact.refKey.reveal().length, 43)
+  t.equal(contact.refKey.reveal().length, 64)
+  t.equal(
+    new Set([contact.refKey, contact.idKey, disclosureKey].map((key) => key.reveal())).size,
+    3,
+    'a key for each use',
+  )
   t.not(contact.refKey.reveal(), loadConfig(minimum).contact.refKey.reveal(), 'random per process')
   t.match(warnings, [/^DANGEROUSLY_ALLOW_ANONYMOUS: /, /^CONTACT_REF_KEY is not set: /])
   t.equal(warnings.length, 2)
@@ -118,6 +125,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
 })
 
 t.test('all settings are read, typed and frozen', async (t) => {
+  const derived = (use: string) => createHmac('sha256', 'sixteen letters!').update(use).digest('hex')
   const issuer = { issuer: 'https://issuer.example/', audience: 'bff', jwksUrl: 'https://issuer.example/keys?v=2' }
   const table: readonly (readonly [string, string, (config: Config) => unknown, unknown])[] = [
     ['HILOS_BASE_URL', 'https://acme.example/api//', ({ hilos }) => hilos.baseUrl, 'https://acme.example/api'],
@@ -142,7 +150,14 @@ t.test('all settings are read, typed and frozen', async (t) => {
     ['DISCLOSURE_LOG_LEVEL', 'silent', ({ disclosureLogLevel }) => disclosureLogLevel, 'silent'],
     ['CACHE_MAX_BYTES', '1048576', ({ cache }) => shares(cache), [589_824, 393_216, 32_768, 32_768]],
     ['CACHE_LIFETIME_SCALE', '0.5', ({ cache }) => cache.lifetimeScale, 0.5],
-    ['CONTACT_REF_KEY', 'sixteen letters!', ({ contact }) => contact.refKey.reveal(), 'sixteen letters!'],
+    ['CONTACT_REF_KEY', 'sixteen letters!', ({ contact }) => contact.refKey.reveal(), derived('contact.ref')],
+    ['CONTACT_REF_KEY', 'sixteen letters!', ({ contact }) => contact.idKey.reveal(), derived('ids')],
+    [
+      'CONTACT_REF_KEY',
+      'sixteen letters!',
+      ({ disclosureKey }) => disclosureKey.reveal(),
+      derived('record of disclosure'),
+    ],
     ['CONTACT_META_KEYS', ' tier, delivery day ,,', ({ contact }) => contact.metaKeys, ['tier', 'delivery day']],
     ['LOG_LEVEL', 'debug', ({ logLevel }) => logLevel, 'debug'],
     ['DRAIN_DELAY_MS', '60', ({ shutdown }) => [shutdown.drainDelayMs, shutdown.idleGraceMs], [60, 10]],
@@ -341,7 +356,8 @@ t.test('a secret can be read from a file', async (t) => {
     CONTACT_REF_KEY_FILE: file('key', 'a key of sixteen letters and more'),
   })
   t.equal(hilos.token.reveal(), 'from-a-file')
-  t.equal(contact.refKey.reveal(), 'a key of sixteen letters and more')
+  const key = new Secret('a key of sixteen letters and more')
+  t.equal(contact.refKey.reveal(), key.derived('contact.ref').reveal())
   t.equal(warnings.length, 1)
 
   for (const [path, problem] of [

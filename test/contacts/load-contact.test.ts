@@ -6,6 +6,7 @@ import { createLoadContact } from '../../src/contacts/load-contact.ts'
 import type { StoredContact } from '../../src/contacts/stored-contact.ts'
 import { UpstreamFailure } from '../../src/upstream/failures.ts'
 import { createClock } from '../harness/clock.ts'
+import { messageOf, stepOf } from '../presentation/builders.ts'
 import { createFakeHilos, document, id } from './fake-hilos.ts'
 
 /** Loads a contact, and stores it. */
@@ -50,6 +51,25 @@ t.test('a contact with the same bytes is the same stored contact, and a changed 
   t.equal((await load()).value, value)
   hilos.documents.set(id, { ...document, status: 'PAUSED' })
   t.not((await load()).value, value)
+})
+
+t.test('a contact with another number is another stored contact, although no field shows the number', async (t) => {
+  const { hilos, load } = arrange()
+  const loadFrom = async (from_number: string | null) => {
+    const message = messageOf({ id: 'm', direction: 'INBOUND', from_number })
+    hilos.documents.set(id, { ...document, execution_steps: [stepOf({ id: 's', messages: [message] })] })
+    return await load()
+  }
+  const [without, first, same, second] = [
+    await loadFrom(null),
+    await loadFrom('5512344433'),
+    await loadFrom('5512344433'),
+    await loadFrom('5598765432'),
+  ]
+  t.strictSame(second.value?.serialized, first.value?.serialized)
+  t.equal(same.value, first.value)
+  t.not(second.value, first.value)
+  t.equal(first.bytes, without.bytes + '5512344433'.length, 'the number takes memory too')
 })
 
 t.test('Hilos gets to know whether a caller waits, and its failure is passed on', async (t) => {

@@ -7,13 +7,14 @@ import type { StoredContact } from '../../src/contacts/stored-contact.ts'
 import { Failure } from '../../src/failures/failure.ts'
 import { exampleContact } from '../../src/presentation/contact/example.ts'
 import { createRenderedViews } from '../../src/presentation/views/rendered-views.ts'
-import { renderView, serializeContact } from '../../src/presentation/views/view.ts'
+import { serializeContact } from '../../src/presentation/views/view.ts'
 import { createClock } from '../harness/clock.ts'
+import { noIdentity, render } from '../presentation/pipeline.ts'
 
 const { id } = exampleContact
 const limited: Caller = { ...anonymous, flows: new Set() }
 const serialized = serializeContact({ ...exampleContact, reason: 'x'.repeat(2000) })
-const contact: StoredContact = { id, serialized, flowId: null }
+const contact: StoredContact = { id, serialized, identity: noIdentity, flowId: null }
 const query: ContactQuery = {
   ...{ id, caller: anonymous, directives: noDirectives },
   ...{ view: 'summary', profile: 'agent', coding: 'identity' },
@@ -55,7 +56,7 @@ function arrange(value: StoredContact | null | 'nothing' | Failure, isStored: bo
       delete: () => {},
       clear: () => {},
     },
-    views: createRenderedViews({ maxBytes: 100_000, isStored: () => true }),
+    views: createRenderedViews({ maxBytes: 100_000, isStored: () => true, render }),
     clock,
   })
   return { read, asked }
@@ -77,7 +78,7 @@ t.test("a profile wider than the caller's is forbidden before the contact is loo
 t.test('a stored contact is returned without a promise, in the wanted view', async (t) => {
   const { read, asked } = arrange(contact, true)
   const reading = read(query)
-  t.strictSame(reading, { representation: renderView(serialized, 'summary', 'agent'), cache: hitReport })
+  t.strictSame(reading, { representation: render(contact, 'summary', 'agent'), cache: hitReport })
   t.strictSame(asked, [[anonymous, id, noDirectives]])
 })
 

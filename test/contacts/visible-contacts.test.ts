@@ -10,6 +10,7 @@ import type { StoredContact } from '../../src/contacts/stored-contact.ts'
 import { createVisibleContacts } from '../../src/contacts/visible-contacts.ts'
 import { noCache, onlyIfCached, Refused, Unavailable } from '../cache/rig.ts'
 import { createClock } from '../harness/clock.ts'
+import { noIdentity } from '../presentation/pipeline.ts'
 
 const stepMs = 250
 const present: Lifetime = { freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
@@ -53,7 +54,12 @@ function arrange(
       const flowId = hilos.flows[id]
       const fetchedAt = clock.now()
       if (flowId === undefined) return { value: null, bytes: 0, fetchedAt, ...lifetime }
-      return { value: { id, serialized: Buffer.alloc(0), flowId }, bytes: 100, fetchedAt, ...present }
+      return {
+        value: { id, serialized: Buffer.alloc(0), identity: noIdentity, flowId },
+        bytes: 100,
+        fetchedAt,
+        ...present,
+      }
     },
     unlimited: negativeCacheOf(),
     limited: negativeCacheOf(),

@@ -3,7 +3,10 @@ import { Value } from 'typebox/value'
 import { Failure } from '../../src/failures/failure.ts'
 import { type FailureCode, failureKinds } from '../../src/failures/failure-kinds.ts'
 import { ProblemSchema, presentProblem, problemMediaType, problemResponses } from '../../src/failures/problem.ts'
+import { resolveAll } from '../harness/resolved-schema.ts'
 import { checkRows, difference } from '../harness/table.ts'
+
+const schema = resolveAll(ProblemSchema)
 
 const path = '/execution-contacts/a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'
 
@@ -34,13 +37,13 @@ t.test('the problem of every failure has the texts of its kind and fits the publ
       const problem = presentProblem(new Failure(code), path, 'request-1')
       const retry = { retryable: 'retryAfterSeconds' in kind, retryAfterSeconds: null }
       const expected = { ...retry, ...kind, type: `/problems/${code}`, code, instance: path, requestId: 'request-1' }
-      return difference([{ ...problem }, Value.Errors(ProblemSchema, problem)], [expected, []])
+      return difference([{ ...problem }, Value.Errors(schema, problem)], [expected, []])
     },
     'each failure',
   )
   const problem = presentProblem(new Failure('invalid_id'), path, 'request-1')
   const wrong = [{ ...problem, code: 'unheard_of' }, { ...problem, retryAfterSeconds: 0 }, { type: problem.type }]
-  for (const each of wrong) t.not(Value.Errors(ProblemSchema, each).length, 0, 'a wrong problem does not fit')
+  for (const each of wrong) t.not(Value.Errors(schema, each).length, 0, 'a wrong problem does not fit')
 })
 
 t.test('there is one response per status, with an example of every code', async (t) => {

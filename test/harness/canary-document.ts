@@ -140,8 +140,10 @@ const quietDefinition: Shape = {
 }
 const execution: Record<string, Shape> = {
   id: 'uuid',
+  // Each instant is later than the one before it, and a deadline is later than the beginning.
+  created_on: 'instant',
   step: definition,
-  ...all('instant', 'expire_on created_on status_last_change_on'),
+  ...all('instant', 'expire_on status_last_change_on'),
   validation_failed_attempts: 'count',
   ...{ execution_result: 'json', request_data: 'json' },
   messages: [message('OUTBOUND'), message('INBOUND')],

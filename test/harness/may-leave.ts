@@ -25,8 +25,8 @@ const listed: Readonly<Record<View, readonly string[]>> = {
     ...under(['flow_version'], 'id version_name'),
     ...under(['status_triggered_by'], 'first_name last_name'),
     ...['created_on', 'flow_execution', 'inbox_contact_id', 'status_last_change_on', 'status_reason'],
-    // The current step and the earlier of its deadlines.
-    ...under([quietStep], 'id step.delay_until'),
+    // The current step, what it is, and when its wait for an answer ends.
+    ...under([quietStep], 'id expire_on step.name'),
   ],
   timeline: [
     ...under(steps, 'id created_on expire_on status_last_change_on validation_failed_attempts'),
@@ -38,7 +38,8 @@ const listed: Readonly<Record<View, readonly string[]>> = {
   ],
   transcript: [
     ...under(outbound, 'body timestamp'),
-    ...under([...outbound, ...inbound], 'sent_on delivered_on read_on failed_on failed_attempts provider_error_code'),
+    ...under([...outbound, ...inbound], 'queued_on accepted_on sent_on delivered_on read_on failed_on failed_attempts'),
+    ...under([...outbound, ...inbound], 'sent_by.first_name sent_by.last_name'),
     ...under([...outbound, ...inbound], 'location.address location.place_name location.latitude location.longitude'),
     ...under([...outbound, ...inbound], 'whatsapp_template.name whatsapp_template.language context_message.id'),
   ],
@@ -69,10 +70,16 @@ export function mayLeave(contract: ContractName, view: View): string[] {
 const furtherListed: Readonly<Record<View, readonly string[]>> = {
   summary: [
     ...['contact.phone', 'status', 'flow.trigger_type', 'flow.channel.channel_type', 'execution_steps[].expire_on'],
-    'flow_execution.execution_type',
+    ...['flow_execution.execution_type', 'execution_steps[].step.delay_until'],
+    'execution_steps[].step.step_type',
   ],
-  timeline: ['execution_steps[].status'],
-  transcript: [],
+  // A place can be an answer.
+  timeline: [
+    'execution_steps[].status',
+    ...under(['execution_steps[].messages[].message.location'], 'place_name address'),
+  ],
+  // Only a message that failed has an error.
+  transcript: ['execution_steps[].messages[].message.provider_error_code'],
 }
 
 /** The path without indexes: `execution_steps[].messages[].message.id`. */

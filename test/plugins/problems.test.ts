@@ -8,6 +8,7 @@ import { failureKinds } from '../../src/failures/failure-kinds.ts'
 import { failureOf } from '../../src/plugins/problems.ts'
 import { startService } from '../harness/service.ts'
 import { checkRows, checkRowsInTurn, difference } from '../harness/table.ts'
+import { noIdentity } from '../presentation/pipeline.ts'
 
 const id = documentIds.deliveryConfirmation
 const path = `/execution-contacts/${id}`
@@ -245,7 +246,7 @@ t.test('an unexpected error is a 500 that does not repeat it, and the log says w
   const { get, logLines, store } = await startService(t)
   await get(path)
   for (const [key, entry] of store.entries())
-    store.set(key, { ...entry, value: { id, serialized: Buffer.from('{"canary'), flowId: null } })
+    store.set(key, { ...entry, value: { id, serialized: Buffer.from('{"canary'), identity: noIdentity, flowId: null } })
   const reply = await get(path)
   t.equal(reply.status, 500)
   t.match(reply.json(), { code: 'internal_error', retryable: false, retryAfterSeconds: null })
@@ -254,7 +255,7 @@ t.test('an unexpected error is a 500 that does not repeat it, and the log says w
   t.match(line, {
     level: 50,
     status: 500,
-    err: { code: 'internal_error', cause: { type: 'SyntaxError', frames: [/renderView/] } },
+    err: { code: 'internal_error', cause: { type: 'SyntaxError', frames: [/render/] } },
   })
   t.notMatch(JSON.stringify(line), /canary/)
 })

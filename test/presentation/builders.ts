@@ -51,12 +51,15 @@ export const filledContact: ExecutionContact = {
   reason: 'Archived from the inbox',
   endedAt: '2026-11-22T10:04:42Z',
   changedBy: 'Diego Ramos',
+  reasonWithheld: false,
   contact: { ...exampleContact.contact, meta: { tier: 'gold', orders: 3, vip: true, agent: null } },
   steps: exampleContact.steps.map((step) => ({
     ...step,
     status: 'UNKNOWN',
     statusRaw: 'SNOOZED',
     reason: 'No answer',
+    endedAt: '2026-11-22T10:04:40Z',
+    durationMs: 1000,
     expiresAt: '2026-11-23T10:04:40Z',
     delayUntil: '2026-11-23T10:04:41Z',
     maxAttempts: 3,
@@ -64,8 +67,11 @@ export const filledContact: ExecutionContact = {
   })),
   messages: exampleContact.messages.map((message) => ({
     ...message,
+    sentBy: 'Diego Ramos',
     delivery: {
       status: 'failed',
+      queuedAt: '2026-11-22T10:00:00Z',
+      acceptedAt: '2026-11-22T10:00:01Z',
       sentAt: '2026-11-22T10:00:02Z',
       deliveredAt: '2026-11-22T10:00:03Z',
       readAt: '2026-11-22T10:00:04Z',

@@ -1,6 +1,5 @@
-import type { TSchema } from 'typebox'
 import { TranscriptSchema } from '../../src/presentation/contact/execution-contact.ts'
-import { sharedSchemas } from '../../src/presentation/views/view.ts'
+import { resolve } from '../harness/resolved-schema.ts'
 
 export interface Field {
   readonly $ref?: string
@@ -17,14 +16,9 @@ export type Path = readonly (string | number)[]
 export const publishedFields = fieldsOf(TranscriptSchema as Field)
 
 function fieldsOf({ properties = {}, items }: Field, path: Path = []): (readonly [path: Path, field: Field])[] {
-  const named = Object.entries(properties).map(([name, field]) => [[...path, name], field] as const)
+  const named = Object.entries(properties).map(([name, field]) => [[...path, name], resolve(field)] as const)
   const first = items ? [[[...path, 0], resolve(items)] as const] : []
   return [...named, ...first].flatMap(([innerPath, field]) => [[innerPath, field], ...fieldsOf(field, innerPath)])
-}
-
-function resolve(field: Field): Field {
-  const shared = sharedSchemas as readonly (TSchema & Field & { readonly $id?: string })[]
-  return shared.find(({ $id }) => field.$ref === `${$id}#`) ?? field
 }
 
 export const isNullable = ({ type }: Field): boolean => Array.isArray(type) && type.includes('null')

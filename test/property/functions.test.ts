@@ -7,6 +7,7 @@ import { type FailureCode, failureKinds } from '../../src/failures/failure-kinds
 import { ProblemSchema, presentProblem } from '../../src/failures/problem.ts'
 import { pathOf } from '../../src/plugins/problems.ts'
 import { retryAfterSeconds } from '../../src/upstream/failures.ts'
+import { resolveAll } from '../harness/resolved-schema.ts'
 import { holds } from './holds.ts'
 
 const numRuns = 1000
@@ -85,7 +86,7 @@ t.test('a problem does not repeat the query of the URL', async (t) => {
 })
 
 t.test('a problem fits the published schema for any path', async (t) => {
-  const validator = Schema.Compile(ProblemSchema)
+  const validator = Schema.Compile(resolveAll(ProblemSchema))
   const seen = fc.stringMatching(/^\/[\x21-\x7e\x80-\xff]{0,20}$/)
   const property = fc.property(fc.oneof(paths, seen, anyText), (path) =>
     validator.Check(presentProblem(new Failure('route_not_found'), pathOf(path), 'a')),

@@ -12,6 +12,7 @@ const runsShare = Number(env.PROPERTY_RUNS_SHARE ?? 1)
 export function holds<Inputs>(t: Test, property: IProperty<Inputs>, options: Parameters<Inputs> = {}): void {
   const numRuns = Math.ceil((options.numRuns ?? 150) * runsShare)
   const outcome = fc.check(property, { ...options, numRuns })
-  // The report contains the seed, the path and the smallest input that fails.
-  t.notOk(outcome.failed, fc.defaultReportMessage(outcome) ?? `${outcome.numRuns} runs`)
+  // The report contains the seed, the path and the smallest input that fails; the error says what is wrong with it.
+  const report = fc.defaultReportMessage(outcome)
+  t.notOk(outcome.failed, report ? `${outcome.errorInstance} ${report}` : `${outcome.numRuns} runs`)
 }

@@ -102,11 +102,14 @@ t.test('a document always has the same fields, and only well-formed texts', asyn
 })
 
 /** Fields that are read because something is derived from them. They are not shown. */
-const readOnly = new Set(
-  ['content_type', 'direction', 'msg_type', 'source', 'status', 'queued_on', 'accepted_on'].map(
-    (name) => `execution_steps[].messages[].message.${name}`,
+const message = 'execution_steps[].messages[].message'
+const readOnly = new Set([
+  ...['content_type', 'direction', 'msg_type', 'source', 'status', 'from_number', 'to_number'].map(
+    (name) => `${message}.${name}`,
   ),
-)
+  ...[`${message}.content_url`, `${message}.location.map_screenshot_url`, 'contact.phone'],
+  ...['answer_options_render', 'body_file_url'].map((name) => `execution_steps[].step.${name}`),
+])
 
 t.test('only fields that may leave, or that something is derived from, are read', async (t) => {
   const mayLeave = mayEverLeave('transcript')

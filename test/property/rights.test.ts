@@ -12,12 +12,10 @@ import {
   uuid,
 } from '../../sandbox/parts.ts'
 import { isWider, type Profile, profiles } from '../../src/access/profile.ts'
-import { createContactRef } from '../../src/presentation/contact/contact.ts'
-import { presentExecutionContact } from '../../src/presentation/contact/execution-contact.ts'
 import { compress } from '../../src/presentation/views/content-coding.ts'
-import { renderView, serializeContact, type View, views } from '../../src/presentation/views/view.ts'
-import { readDocument } from '../../src/upstream/document/read-document.ts'
-import { type ArrangedCaller, contactRefKey, startService } from '../harness/service.ts'
+import { type View, views } from '../../src/presentation/views/view.ts'
+import { type ArrangedCaller, startService } from '../harness/service.ts'
+import { presented, render } from '../presentation/pipeline.ts'
 
 const flows = [uuid(0xf1, 1), uuid(0xf1, 2)] as const
 const ids = [uuid(0x51, 1), uuid(0x51, 2)] as const
@@ -43,9 +41,7 @@ function documentOf(which: 0 | 1, revision: number): Part {
 
 /** The representation of a document for a profile, made without the service. */
 async function expectedOf(document: Part, view: View, profile: Profile, coding: string) {
-  const read = readDocument(document, String(document.id), () => {})
-  const presented = presentExecutionContact(read, { refOf: createContactRef(contactRefKey), metaKeys: [] })
-  const { body, etag } = renderView(serializeContact(presented), view, profile)
+  const { body, etag } = render(presented(document, String(document.id)).content, view, profile)
   if (coding === 'identity' || body.length < 1024) return { body, etag }
   const compressed = await compress(body, coding as 'br')
   return compressed.length < body.length ? { body, etag: etag.replace(/"$/, `-${coding}"`) } : { body, etag }

@@ -14,7 +14,8 @@ const callers: readonly ArrangedCaller[] = [
   { name: 'support-web', profile: 'agent', flows: [uuid(0xf1, 1)] },
   { name: 'everything', profile: 'full' },
 ]
-const pseudonymOf = (text: string, key = contactRefKey) =>
+const disclosureKey = createHmac('sha256', contactRefKey).update('record of disclosure').digest('hex')
+const pseudonymOf = (text: string, key = disclosureKey) =>
   createHmac('sha256', key).update(text).digest('hex').slice(0, 32)
 const recordsOf = ({ logLines }: RunningService) => logLines().filter(({ record }) => record === 'disclosure')
 

@@ -14,6 +14,8 @@ const greeting: Step = {
   hasError: false,
   startedAt: '2026-11-22T10:00:01Z',
   changedAt: '2026-11-22T10:00:02Z',
+  endedAt: '2026-11-22T10:00:02Z',
+  durationMs: 1000,
   expiresAt: null,
   delayUntil: null,
   failedAttempts: 0,
@@ -22,9 +24,11 @@ const greeting: Step = {
   messageIds: ['m1'],
 }
 
-/** The delivery of a message that reached the contact's device and was read at the same moment. */
+/** The delivery of a message that was sent at once, and reached the contact's device and was read at one moment. */
 const readAtOnce = (sentAt: string, readAt: string): Message['delivery'] => ({
   status: 'read',
+  queuedAt: sentAt,
+  acceptedAt: sentAt,
   sentAt,
   deliveredAt: readAt,
   readAt,
@@ -38,6 +42,7 @@ const greetingMessage: Message = {
   stepId: greeting.id,
   direction: 'out',
   author: 'flow',
+  sentBy: null,
   type: 'template',
   text: 'Hola María, tu pedido MX-20931 está en camino 🚚',
   at: '2026-11-22T10:00:02Z',
@@ -56,10 +61,12 @@ const greetingMessage: Message = {
  */
 export const exampleContact: ExecutionContact = {
   id: 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1',
+  view: 'transcript',
   status: 'RUNNING',
   statusRaw: null,
   terminal: false,
   reason: null,
+  reasonWithheld: false,
   isTest: false,
   startedAt: '2026-11-22T10:00:01Z',
   statusChangedAt: '2026-11-22T10:04:40Z',
@@ -76,7 +83,7 @@ export const exampleContact: ExecutionContact = {
     channel: { type: 'WHATSAPP', name: 'Support MX', isSandbox: false },
   },
   contact: {
-    ref: 'ct_snpng4vy',
+    ref: 'ct_be3b45ps',
     id: '000000c0-0000-4000-8000-000000000001',
     name: 'María González',
     phone: '+525512344433',
@@ -87,9 +94,11 @@ export const exampleContact: ExecutionContact = {
   },
   progress: {
     steps: 4,
+    notBegun: 0,
     completed: 3,
     failed: 0,
     currentStepId: '0000005e-0000-4000-8000-000000000004',
+    currentStep: { id: '0000005e-0000-4000-8000-000000000004', name: 'Ask delivery date', type: 'QUESTION' },
     waitingFor: 'ANSWER',
     expiresAt: '2026-11-23T10:04:40Z',
   },
@@ -103,6 +112,8 @@ export const exampleContact: ExecutionContact = {
       type: 'QUESTION',
       startedAt: '2026-11-22T10:00:03Z',
       changedAt: '2026-11-22T10:02:10Z',
+      endedAt: '2026-11-22T10:02:10Z',
+      durationMs: 127_000,
       question: { answerType: 'FREE_TEXT', options: [] },
       messageIds: ['m2', 'm3'],
     },
@@ -115,6 +126,8 @@ export const exampleContact: ExecutionContact = {
       reasonWithheld: true,
       startedAt: '2026-11-22T10:02:11Z',
       changedAt: '2026-11-22T10:02:13Z',
+      endedAt: '2026-11-22T10:02:13Z',
+      durationMs: 2000,
       messageIds: [],
     },
     {
@@ -126,6 +139,8 @@ export const exampleContact: ExecutionContact = {
       status: 'RUNNING',
       startedAt: '2026-11-22T10:02:14Z',
       changedAt: '2026-11-22T10:04:40Z',
+      endedAt: null,
+      durationMs: null,
       expiresAt: '2026-11-23T10:04:40Z',
       maxAttempts: 3,
       question: { answerType: 'SINGLE_OPTION', options: ['Monday', 'Tuesday'] },
@@ -163,7 +178,15 @@ export const exampleContact: ExecutionContact = {
       type: 'text',
       text: 'María',
       at: '2026-11-22T10:02:09Z',
-      delivery: { ...greetingMessage.delivery, status: 'received', sentAt: null, deliveredAt: null, readAt: null },
+      delivery: {
+        ...greetingMessage.delivery,
+        status: 'received',
+        queuedAt: null,
+        acceptedAt: null,
+        sentAt: null,
+        deliveredAt: null,
+        readAt: null,
+      },
       template: null,
       replyTo: 'm2',
     },

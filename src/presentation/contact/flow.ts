@@ -1,30 +1,31 @@
 import { type Static, Type } from 'typebox'
-import { flag, nullable, nullableText } from '../../common/schema.ts'
+import { flag, nullable } from '../../common/schema.ts'
 import type { HilosDocument } from '../../upstream/document/hilos-document.ts'
+import { nullableId, nullableWords } from './fields.ts'
 
 export const FlowSchema = Type.Object(
   {
-    id: nullableText('The id of the flow at Hilos.'),
-    name: nullableText('The name that its authors gave it.'),
-    trigger: nullableText('What started the run, as Hilos calls it, for example OUTBOUND_CAMPAIGN_API.'),
+    id: nullableId('The id of the flow at Hilos.'),
+    name: nullableWords('The name that its authors gave it.'),
+    trigger: nullableWords('What started the run, as Hilos calls it, for example OUTBOUND_CAMPAIGN_API.'),
     version: Type.Object(
       {
-        id: nullableText('The id of the version at Hilos.'),
-        name: nullableText('The name that its authors gave it.'),
+        id: nullableId('The id of the version at Hilos.'),
+        name: nullableWords('The name that its authors gave it.'),
         isCurrent: nullable(flag('Whether new runs use this version.')),
       },
       { description: 'The version of the flow that this run uses.' },
     ),
     channel: Type.Object(
       {
-        type: nullableText('The kind of channel, as Hilos calls it, for example WHATSAPP.'),
-        name: nullableText('The name that its owners gave it.'),
+        type: nullableWords('The kind of channel, as Hilos calls it, for example WHATSAPP.'),
+        name: nullableWords('The name that its owners gave it.'),
         isSandbox: nullable(flag('Whether the channel is for tests.')),
       },
       { description: 'The channel of the conversation.' },
     ),
   },
-  { description: 'The flow of this run.' },
+  { $id: 'Flow', description: 'The flow of this run.' },
 )
 
 export type Flow = Static<typeof FlowSchema>

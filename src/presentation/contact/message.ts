@@ -1,17 +1,13 @@
 import { type Static, Type } from 'typebox'
-import {
-  count,
-  flag,
-  nullable,
-  nullableInstant,
-  nullableText,
-  oneOf,
-  scrubbedText,
-  withheldWamids,
-} from '../../common/schema.ts'
-import type { HilosMessage } from '../../upstream/document/hilos-document.ts'
+import { count, flag, nullable, nullableInstant, oneOf, refTo } from '../../common/schema.ts'
+import type { HilosMessage, HilosStepExecution } from '../../upstream/document/hilos-document.ts'
+import { authorOf, authors, directionOf, directions } from './author.ts'
 import { DeliverySchema, presentDelivery } from './delivery.ts'
+import { freeText, nullableId, nullableWords, ofKind, personName } from './fields.ts'
 import { instantOf } from './instant.ts'
+import { MediaSchema, mediaOf } from './media.ts'
+import { byTime, withoutRepeats } from './order.ts'
+import { nameOf } from './person.ts'
 
 const types = [
   'audio',
@@ -34,53 +30,50 @@ const types = [
   'ephemeral',
   'request_welcome',
 ] as const
-const mediaTypes = ['audio', 'voice', 'document', 'image', 'sticker', 'video'] as const
-const authors = ['contact', 'agent', 'flow', 'api', 'broadcast', 'auto_response', 'unknown'] as const
 
 export const MessageSchema = Type.Object(
   {
-    id: nullableText(`The id of the message at Hilos. ${withheldWamids}`),
-    stepId: nullableText('The id of the step that it belongs to.'),
-    direction: oneOf(['in', 'out', 'unknown'], 'in: from the contact. out: to the contact.'),
+    id: nullableId('The id of the message at Hilos.'),
+    stepId: nullableId('The id of the step that it belongs to; the first one if several list it.'),
+    direction: oneOf(directions, 'in: from the contact. out: to the contact.'),
     author: oneOf(authors, 'The author. agent is a person who uses the inbox.'),
+    sentBy: personName('The name of the person who wrote it in the inbox; null if no person did.'),
     type: oneOf(types, 'The message type of WhatsApp; unknown for a type that this version does not know.'),
-    text: nullableText(`The text as it was written; null if the message was deleted. ${scrubbedText}`),
+    text: freeText('The text as it was written; null if there is none or the message was deleted.'),
     at: nullableInstant('When it was written.'),
     isDeleted: flag('Whether it was deleted. text, media and location are then null.'),
-    delivery: DeliverySchema,
-    media: nullable(
-      Type.Object(
-        {
-          type: oneOf(mediaTypes, 'The kind of file.'),
-          mimeType: nullableText('The media type without parameters, for example image/jpeg.'),
-        },
-        { description: 'The file of the message; null without one. The service never reveals its URL.' },
-      ),
-    ),
-    location: nullable(
-      Type.Object(
-        {
-          latitude: nullable(Type.Number({ description: 'Latitude in degrees north.' })),
-          longitude: nullable(Type.Number({ description: 'Longitude in degrees east.' })),
-          name: nullableText('The name of the place.'),
-          address: nullableText('The address of the place.'),
-        },
-        {
-          description:
-            'The shared place; null for the profile viewer. For the profile agent, its name and address are scrubbed ' +
-            'like text, and it is null if the contact was erased.',
-        },
+    delivery: refTo(DeliverySchema),
+    media: MediaSchema,
+    location: ofKind(
+      'place',
+      nullable(
+        Type.Object(
+          {
+            latitude: nullable(Type.Number({ description: 'Latitude in degrees north.' })),
+            longitude: nullable(Type.Number({ description: 'Longitude in degrees east.' })),
+            name: freeText('The name of the place.'),
+            address: freeText('The address of the place.'),
+          },
+          {
+            description:
+              'The shared place; null without one, and for the profile viewer. For the profile agent, it is null if texts are.',
+          },
+        ),
       ),
     ),
     template: nullable(
       Type.Object(
-        { name: nullableText('The name of the template.'), language: nullableText('Its language, for example es_MX.') },
+        {
+          name: nullableWords('The name of the template.'),
+          language: nullableWords('Its language, for example es_MX.'),
+        },
         { description: 'The template that the message was made from; null without one.' },
       ),
     ),
-    replyTo: nullableText(`The id of the message that it replies to. ${withheldWamids}`),
-    sharedContacts: nullable(
-      count('How many contact cards it shares; null for the profile viewer. Their content is never shown.'),
+    replyTo: nullableId('The id of the message that it replies to.'),
+    sharedContacts: ofKind(
+      'others',
+      nullable(count('How many contact cards it shares; null for the profile viewer. Their content is never shown.')),
     ),
   },
   { $id: 'Message', description: 'One message of the conversation.' },
@@ -88,8 +81,16 @@ export const MessageSchema = Type.Object(
 
 export type Message = Static<typeof MessageSchema>
 
+/** The messages of all steps, the oldest first. A message that two steps list is there once, with the first of them. */
+export function presentMessages(steps: readonly HilosStepExecution[]): Message[] {
+  const listed = steps.flatMap(({ id, messages }) => messages.map((message) => ({ message, stepId: id })))
+  const distinct = withoutRepeats(listed, ({ message }) => message.id)
+  const ordered = byTime(distinct, ({ message }) => message.timestamp)
+  return ordered.map(({ message, stepId }) => presentMessage(message, stepId))
+}
+
 export function presentMessage(message: HilosMessage, stepId: string | null): Message {
-  const { whatsapp_template: template } = message
+  const { whatsapp_template: template, sent_by: sender } = message
   const shown = !message.is_deleted
   const location = shown ? message.location : null
   return {
@@ -97,6 +98,7 @@ export function presentMessage(message: HilosMessage, stepId: string | null): Me
     stepId,
     direction: directionOf(message),
     author: authorOf(message.source),
+    sentBy: sender && nameOf(sender),
     type: types.find((type) => type === message.msg_type) ?? 'unknown',
     text: shown ? message.body : null,
     at: instantOf(message.timestamp),
@@ -111,51 +113,6 @@ export function presentMessage(message: HilosMessage, stepId: string | null): Me
     },
     template: template && { name: template.name, language: template.language },
     replyTo: message.context_message,
-    sharedContacts: message.shared_contacts,
+    sharedContacts: message.contacts,
   }
-}
-
-/** The oldest first. A message without a time stays behind its predecessor in the document. */
-export function chronological(messages: readonly HilosMessage[]): HilosMessage[] {
-  let at = Number.MIN_SAFE_INTEGER
-  const placed = messages.map((message) => {
-    at = message.timestamp ?? at
-    return { message, at }
-  })
-  return placed.sort((a, b) => a.at - b.at).map(({ message }) => message)
-}
-
-/** Hilos does not restrict the text of `direction`. If it is not one of the usual words, the author decides. */
-export function directionOf({ direction, source }: HilosMessage): Message['direction'] {
-  const word = direction?.toLowerCase() ?? ''
-  if (/^(in|inbound|incoming|received)$/.test(word)) return 'in'
-  if (/^(out|outbound|outgoing|sent)$/.test(word)) return 'out'
-  const author = authorOf(source)
-  return author === 'unknown' ? 'unknown' : author === 'contact' ? 'in' : 'out'
-}
-
-const authorsBySource: ReadonlyMap<string | null, Message['author']> = new Map([
-  ['INBOUND', 'contact'],
-  ['INBOX', 'agent'],
-  ['FLOW', 'flow'],
-  ['API', 'api'],
-  ['BROADCAST', 'broadcast'],
-  ['AUTO_RESPONSE', 'auto_response'],
-])
-
-function authorOf(source: string | null): Message['author'] {
-  return authorsBySource.get(source) ?? 'unknown'
-}
-
-/** The kind is that of the message, otherwise that of its media type: a template, for example, can have an image. */
-function mediaOf({ msg_type, content_type, has_content_url }: HilosMessage): Message['media'] {
-  const mimeType = essenceOf(content_type)
-  const own = mediaTypes.find((type) => type === msg_type)
-  if (own === undefined && !has_content_url) return null
-  return { type: own ?? mediaTypes.find((type) => mimeType?.startsWith(`${type}/`)) ?? 'document', mimeType }
-}
-
-/** Type and subtype without parameters, which can be any text (https://mimesniff.spec.whatwg.org/#mime-type-essence). */
-function essenceOf(contentType: string | null): string | null {
-  return /^([\w.+-]+\/[\w.+-]+)\s*(;|$)/.exec(contentType ?? '')?.[1]?.toLowerCase() ?? null
 }

@@ -1,4 +1,5 @@
-import { nullableText, oneOf } from '../../common/schema.ts'
+import { oneOf } from '../../common/schema.ts'
+import { nullableWords } from './fields.ts'
 
 const runStatuses = ['READY', 'RUNNING', 'PAUSED', 'COMPLETED', 'CANCELED', 'EXPIRED', 'FAILED', 'UNKNOWN'] as const
 const stepStatuses = [
@@ -16,9 +17,12 @@ export type RunStatus = (typeof runStatuses)[number]
 export type StepStatus = (typeof stepStatuses)[number]
 
 const unknown = 'UNKNOWN: Hilos sent a status that this version does not know, see statusRaw.'
-export const RunStatusSchema = oneOf(runStatuses, `The status of the run. ${unknown}`)
-export const StepStatusSchema = oneOf(stepStatuses, `The status of the step. ${unknown}`)
-export const StatusRawSchema = nullableText('The status as Hilos sent it, if status is UNKNOWN; otherwise null.')
+export const RunStatusSchema = {
+  ...oneOf(runStatuses, `The status of the run. ${unknown}`),
+  $id: 'ExecutionContactStatus',
+}
+export const StepStatusSchema = { ...oneOf(stepStatuses, `The status of the step. ${unknown}`), $id: 'StepStatus' }
+export const StatusRawSchema = nullableWords('The status as Hilos sent it, if status is UNKNOWN; otherwise null.')
 
 const presenterOf =
   <Status extends string>(known: readonly Status[]) =>
@@ -30,7 +34,12 @@ const presenterOf =
 export const presentRunStatus = presenterOf<RunStatus>(runStatuses)
 export const presentStepStatus = presenterOf<StepStatus>(stepStatuses)
 
-/** A run with an unknown status may go on, so it has not ended. */
-export function isTerminal(status: RunStatus): boolean {
+/** Whether a step was begun: it may be planned, or be left out because the run took another way. */
+export function isBegun(status: StepStatus): boolean {
+  return status !== 'NOT_EXECUTED' && status !== 'WAITING_TO_START'
+}
+
+/** Whether a run or a step with this status has ended. With an unknown status it may go on. */
+export function hasEnded(status: RunStatus | StepStatus): boolean {
   return status === 'COMPLETED' || status === 'CANCELED' || status === 'EXPIRED' || status === 'FAILED'
 }

@@ -1,148 +1,116 @@
+import type { TSchema } from 'typebox'
 import type { Profile } from '../../access/profile.ts'
 import type { Answer } from '../contact/answer.ts'
 import type { ExecutionContact } from '../contact/execution-contact.ts'
-import type { Message } from '../contact/message.ts'
-import type { Step } from '../contact/step.ts'
-import { digitsOf } from './phone-spellings.ts'
-import { createScrubber, placeholders, type Scrubber } from './scrubbing.ts'
+import { type Kind, kinds } from '../contact/fields.ts'
+import type { IdPseudonym } from '../contact/pseudonyms.ts'
+import { readingsOf } from '../spellings/fold.ts'
+import { digitsOf, formsOfAll, leastDigits, longestNumberText, type NumberForm } from '../spellings/phone-numbers.ts'
+import type { Identity } from './identity.ts'
+import { createMemo } from './memo.ts'
+import { createScrubber, withheldText } from './scrubbing.ts'
+import { longestName, shortName } from './short-name.ts'
+import { createWalk, type Rules } from './walk.ts'
 
 /**
- * Returns the contact as callers with this profile may see it.
- * @param contact unredacted; it is not changed
+ * Makes of a contact what callers with this profile may see.
+ * @param contact unredacted; it is changed
+ * @param identity that of its document
  */
-export function redact(contact: ExecutionContact, profile: Profile): ExecutionContact {
-  return profile === 'full' ? contact : redactBy(rulesFor[profile](contact), contact)
+export type Redact = (contact: ExecutionContact, identity: Identity, profile: Profile) => ExecutionContact
+
+/** @param schema the fields that will be written; the others are not redacted */
+export function createRedact(schema: TSchema, pseudonymOf: IdPseudonym): Redact {
+  const walk = createWalk<ExecutionContact, RedactedKind>(schema, redactedKinds)
+  return (contact, identity, profile) => {
+    if (profile === 'full') return contact
+    // The pseudonym of a contact is the same in all its documents.
+    const scope = contact.contact.ref ?? contact.id
+    const shared = sharedRules(identity, (id) => pseudonymOf(scope, id))
+    return walk(contact, profile === 'agent' ? agentRules(shared, identity) : viewerRules(shared))
+  }
 }
 
-const rulesFor = { agent: agentRules, viewer: viewerRules }
+type RedactedKind = Exclude<Kind, 'own'>
+const redactedKinds = kinds.filter((kind): kind is RedactedKind => kind !== 'own')
 
-type Rule<T> = (value: T) => T | null
-
-/** How the personal data of a contact is redacted. Values that are null stay null. */
-interface Rules {
-  readonly name: Rule<string>
-  readonly phone: Rule<string>
-  readonly text: Rule<string>
-  readonly value: Rule<Answer['value']>
-  readonly location: Rule<NonNullable<Message['location']>>
-  readonly sharedContacts: Rule<Message['sharedContacts']>
-  /** For texts by the authors of the flow and by providers, which may repeat the contact's number or address. */
-  readonly thirdParty: Scrubber
-}
-
+const unchanged = <T>(value: T) => value
 const withheld = () => null
-const withoutTexts = { text: withheld, value: withheld, location: withheld }
 
-function viewerRules({ contact }: ExecutionContact): Rules {
+/** The rules of both profiles. */
+function sharedRules(identity: Identity, pseudonymOf: (id: string) => string) {
+  const scrub = createScrubber(identity)
+  const namesContact = createNumberCheck(identity)
   return {
-    ...withoutTexts,
+    scrub,
+    words: identity.isComplete ? scrub : (words: string) => unlessIdentifying(scrub(words)),
+    // The same id stands in several places.
+    id: createMemo((id) => (isOpaque.test(id) && !namesContact(id) ? id : pseudonymOf(id)), 0),
+    private: (value: unknown) => (typeof value === 'object' ? {} : null),
+    masked: () => true,
+  }
+}
+
+type SharedRules = ReturnType<typeof sharedRules>
+
+function viewerRules(shared: SharedRules): Rules<RedactedKind> {
+  return {
+    ...shared,
+    text: withheld,
+    value: withheld,
     name: withheld,
     phone: withheld,
-    sharedContacts: withheld,
-    thirdParty: createScrubber(contact),
+    place: withheld,
+    others: withheld,
   }
 }
 
-function agentRules({ contact }: ExecutionContact): Rules {
-  const scrub = createScrubber(contact)
-  // Without the number and the address of the contact, texts cannot be scrubbed.
-  const isUnknown = contact.isDeleted || contact.ref === null
+function agentRules(shared: SharedRules, identity: Identity): Rules<RedactedKind> {
+  const { scrub } = shared
+  const lastNames = new Set(identity.lastNames)
+  // If a number or an address of the contact may be missing, texts cannot be scrubbed.
+  const texts = identity.isComplete
+    ? { text: scrub, value: (value: NonNullable<Answer['value']>) => scrubbedValue(value, scrub), place: unchanged }
+    : { text: withheld, value: withheld, place: withheld }
   return {
-    name: (name) => shortened(scrub(name)),
+    ...shared,
+    ...texts,
+    name: (name: string) => (name.length > longestName ? null : shortName(scrub(name), lastNames.has(name))),
     phone: masked,
-    sharedContacts: (count) => count,
-    thirdParty: scrub,
-    ...(isUnknown ? withoutTexts : scrubbedTexts(scrub)),
+    others: unchanged,
   }
 }
 
-function scrubbedTexts(scrub: Scrubber): Pick<Rules, keyof typeof withoutTexts> {
-  return {
-    text: scrub,
-    value: (value) => {
-      const scrubbed = scrub(String(value))
-      return scrubbed === String(value) ? value : scrubbed
-    },
-    location: ({ name, address, ...coordinates }) => ({
-      ...coordinates,
-      name: unlessNull(name, scrub),
-      address: unlessNull(address, scrub),
-    }),
-  }
-}
-
-function redactBy(rules: Rules, { contact, ...run }: ExecutionContact): ExecutionContact {
-  return {
-    ...run,
-    reason: unlessNull(run.reason, rules.text),
-    changedBy: unlessNull(run.changedBy, rules.name),
-    contact: {
-      ...contact,
-      id: null,
-      name: unlessNull(contact.name, rules.name),
-      phone: unlessNull(contact.phone, rules.phone),
-      email: null,
-      masked: true,
-      meta: {},
-    },
-    steps: run.steps.map((step) => redactStep(rules, step)),
-    answers: run.answers.map((answer) => ({
-      ...answer,
-      value: unlessNull(answer.value, rules.value),
-      messageId: unlessNull(answer.messageId, unlessFromWhatsApp),
-    })),
-    messages: run.messages.map((message) => redactMessage(rules, message)),
-  }
-}
-
-function redactStep(rules: Rules, step: Step): Step {
-  return {
-    ...step,
-    reason: unlessNull(step.reason, rules.text),
-    question: step.question && { ...step.question, options: step.question.options.map(rules.thirdParty) },
-    messageIds: step.messageIds.flatMap((id) => unlessFromWhatsApp(id) ?? []),
-  }
-}
-
-function redactMessage(rules: Rules, message: Message): Message {
-  const { error, ...delivery } = message.delivery
-  return {
-    ...message,
-    id: unlessNull(message.id, unlessFromWhatsApp),
-    text: unlessNull(message.text, rules.text),
-    delivery: { ...delivery, error: error && { ...error, code: rules.thirdParty(error.code) } },
-    location: unlessNull(message.location, rules.location),
-    replyTo: unlessNull(message.replyTo, unlessFromWhatsApp),
-    sharedContacts: unlessNull(message.sharedContacts, rules.sharedContacts),
-  }
-}
-
-function unlessNull<T>(value: T | null, rule: Rule<T>): T | null {
-  return value === null ? null : rule(value)
-}
-
-/** The message ids of WhatsApp contain the phone number of the contact, in base 64. */
-function unlessFromWhatsApp(id: string): string | null {
-  return /^wamid\./i.test(id) ? null : id
-}
-
-/** A visible character that is neither punctuation nor a bracket of an address. */
-const readable = /[^\p{P}\p{C}<>]/u
-
-/**
- * First name and initial of the last name. The contact has only the joined name, so these are its first word and the
- * initial of its last word.
- * @param name scrubbed, because a name on WhatsApp often contains the phone number or the e-mail address
- */
-function shortened(name: string): string {
-  const words = name.replace(placeholders, ' ').split(/\s+/)
-  const [first = name, ...others] = words.filter((word) => readable.test(word))
-  const [initial] = readable.exec(others.at(-1) ?? '') ?? []
-  return initial === undefined ? first : `${first} ${initial}.`
+/** A value keeps its type if there is nothing to scrub in it. */
+function scrubbedValue(value: NonNullable<Answer['value']>, scrub: (text: string) => string) {
+  const scrubbed = scrub(String(value))
+  return scrubbed === String(value) ? value : scrubbed
 }
 
 /** The last four digits if the number has eight or more, otherwise none. */
 function masked(phone: string): string {
-  const digits = digitsOf(phone)
+  const digits = phone.length > longestNumberText ? '' : digitsOf(phone)
   return `****${digits.length < 8 ? '' : digits.slice(-4)}`
 }
+
+/** While not all numbers and addresses are known, any of them may be the contact's. */
+function unlessIdentifying(words: string): string {
+  const mayIdentify = readingsOf(words).some(({ text }) => text.includes('@') || /(?:\d\D*){7}/.test(text))
+  return mayIdentify ? withheldText : words
+}
+
+/** A UUID, or hexadecimal without any marks: what Hilos generates, and holds nothing. Other ids may have a number inside. */
+const isOpaque = /^(?:[\da-f]+|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/i
+
+/** Returns whether an id of hexadecimal digits contains a number of the contact, or may be one. */
+function createNumberCheck({ numbers, isComplete }: Identity): (id: string) => boolean {
+  let forms: readonly NumberForm[] | null = null
+  return (id) => {
+    const joined = id.replaceAll('-', '')
+    if (!enoughDigits.test(joined)) return false
+    forms ??= formsOfAll(numbers)
+    return forms.some(({ digits }) => joined.includes(digits)) || (!isComplete && /^\d{7,20}$/.test(id))
+  }
+}
+
+const enoughDigits = new RegExp(`\\d{${leastDigits}}`)

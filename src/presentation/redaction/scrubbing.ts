@@ -1,38 +1,98 @@
-import type { Contact } from '../contact/contact.ts'
-import { phoneSpellings } from './phone-spellings.ts'
+import { createAddressFinder } from '../spellings/address-finder.ts'
+import { type Folded, readingsOf } from '../spellings/fold.ts'
+import { createNumberFinder, type Range } from '../spellings/number-finder.ts'
+import { whatsAppIdsIn } from '../spellings/whatsapp-ids.ts'
+import type { Identity } from './identity.ts'
+import { createMemo } from './memo.ts'
 
-/** Replaces the phone number and the e-mail address of one contact with `[phone]` and `[email]`. */
+/** Replaces the phone numbers and the e-mail addresses of one contact in a text, and ids that contain a number. */
 export type Scrubber = (text: string) => string
 
-/** The scrubber finds all usual spellings of the phone number and of the e-mail address. */
-export function createScrubber({ phone, email }: Pick<Contact, 'phone' | 'email'>): Scrubber {
-  const addresses = addressSpellings(email ?? '')
-  const numbers = phoneSpellings(phone ?? '')
-  // Addresses are replaced first, because an address may contain the number.
-  return (text) => text.replace(addresses, '[email]').replace(numbers, replacementOf)
-}
+/**
+ * Whether a text has something without which nothing can be found: as many digits as the shortest number, an @, the
+ * beginning of an escape or of an id of WhatsApp, or a character that may fold to one of them. Western letters, punctuation and
+ * emojis do not.
+ */
+const mayIdentify =
+  // biome-ignore lint/suspicious: all of ASCII but @ % & \, and halves of emojis
+  /(?:\d\D*){6}|[^\x00-$'-?A-[\]-\x7f\xa0-\xb1\xb4-\xb8\xba\xbb\xbf-\u024f\u2010-\u2027\u20ac\ud83c-\ud83e\udc00-\udfff\ufe0f]|wamid|hbg|[ag]b[eg]/i
 
-/** Keeps an opening parenthesis before the number that is closed only after it: it is not part of the number. */
-function replacementOf(number: string): string {
-  const unclosed = number.split(/[(（]/).length > number.split(/[)）]/).length
-  return number.replace(/^([(（])?.*$/su, unclosed ? '$1[phone]' : '[phone]')
+interface Finding extends Range {
+  readonly placeholder: string
 }
-
-/** The texts that a scrubber inserts. */
-export const placeholders = /\[(?:phone|email)\]/g
 
 /**
- * Returns a pattern for the e-mail addresses in a text: in upper and lower case, encoded as in URLs, and with accents as one
- * character or as two. It also matches inside a longer address, because that reveals as much.
+ * How many characters are looked through, in the texts of one document that may have something in them. They are as many as
+ * in 250 messages of the greatest length on WhatsApp. Further texts are withheld, because looking through them would hold
+ * the event loop.
  */
-function addressSpellings(text: string): RegExp {
-  // The lengths are the limits of RFC 5321 sections 4.5.3.1.1 and 4.5.3.1.2. A longer pattern would also be slow.
-  const addresses = text.match(/(?<![^\s@<>,;])[^\s@<>,;]{1,64}@[^\s@<>,;]{1,255}(?![^\s@<>,;])/gu) ?? []
-  const spellings = addresses.flatMap((address) => [address.normalize('NFC'), address.normalize('NFD')])
-  return spellings.length === 0 ? /(?!)/g : new RegExp(spellings.map(spellingOf).join('|'), 'giu')
+const mostCharacters = 1_000_000
+
+/** The scrubber finds numbers and addresses in all spellings that `readingsOf` undoes. It is made for one document. */
+export function createScrubber({ numbers, addresses }: Pick<Identity, 'numbers' | 'addresses'>): Scrubber {
+  // Many documents have no text in which anything has to be looked for.
+  const [findAddresses, findNumbers] = [
+    lazily(() => createAddressFinder(addresses)),
+    lazily(() => createNumberFinder(numbers)),
+  ]
+
+  let left = mostCharacters
+
+  return createMemo((original) => {
+    if (!mayIdentify.test(original)) return original
+    left -= original.length
+    if (left < 0) return withheldText
+    const found = readingsOf(original).flatMap((reading) => findingsIn(original, reading))
+    return found.length === 0 ? original : replaced(original, found)
+  })
+
+  function findingsIn(whole: string, { text, original }: Folded): Finding[] {
+    const inOriginal = (ranges: readonly Range[], placeholder: string) =>
+      ranges.map(({ start, end }) => ({
+        start: original(start),
+        end: endBeforeFormat(whole, original(end)),
+        placeholder,
+      }))
+    // The first of these is replaced where two overlap, because an address or an id may contain the number.
+    return [
+      ...inOriginal(whatsAppIdsIn(text), '[id]'),
+      ...inOriginal(findAddresses()(text), '[email]'),
+      ...inOriginal(findNumbers()(text), '[phone]'),
+    ]
+  }
 }
 
-function spellingOf(address: string): string {
-  const escaped = address.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
-  return escaped.replace('@', '(?:@|%40)').replaceAll('\\+', '(?:\\+|%2B)')
+function lazily<T>(create: () => T): () => T {
+  let created: T | null = null
+  return () => {
+    created ??= create()
+    return created
+  }
 }
+
+/** What stands for a text that is withheld where there has to be one. */
+export const withheldText = '[withheld]'
+
+/** The texts that a scrubber inserts. */
+export const placeholders = /\[(?:phone|email|id)\]/g
+
+/** Format characters behind a finding stay: they may end the direction of a text that begins before it. */
+function endBeforeFormat(text: string, end: number): number {
+  let before = end
+  while (/\p{Cf}/u.test(text.charAt(before - 1))) before -= 1
+  return before
+}
+
+function replaced(text: string, found: readonly Finding[]): string {
+  const parts: string[] = []
+  let end = 0
+  for (const finding of isInOrder(found) ? found : found.toSorted((one, other) => one.start - other.start)) {
+    if (finding.start >= end) parts.push(text.slice(end, finding.start), finding.placeholder)
+    // What sticks out of a finding that is replaced already identifies the contact as well.
+    end = Math.max(end, finding.end)
+  }
+  return [...parts, text.slice(end)].join('')
+}
+
+const isInOrder = (found: readonly Finding[]) =>
+  found.every(({ start }, index) => index === 0 || start >= (found[index - 1] as Finding).start)

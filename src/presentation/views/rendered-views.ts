@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { StoreUsage } from '../../cache/store.ts'
 import { type Compression, type ContentCoding, compress, worthCompressingBytes } from './content-coding.ts'
-import { ownBytes, type Representation, recode, renderView, type Variant } from './view.ts'
+import { type Content, ownBytes, type Render, type Representation, recode, type Variant } from './view.ts'
 
 /** Bytes that a representation takes besides its body: the tag, the objects and the place in the map. */
 const overheadBytes = 512
@@ -12,9 +12,9 @@ export interface RenderedViews {
    * Returns a representation of a contact, as a promise only when it must be compressed first. A body that is too small to
    * be worth compressing, or that compression does not make smaller, is returned without a content coding.
    * @param id the id of the contact
-   * @param serialized the stored contact; the same buffer means the same revision
+   * @param content of the stored contact; the same object means the same revision
    */
-  readonly get: (id: string, serialized: Buffer, variant: Variant) => Representation | Promise<Representation>
+  readonly get: (id: string, content: Content, variant: Variant) => Representation | Promise<Representation>
   /** Drops all representations of one contact. */
   readonly delete: (id: string) => void
   /** An entry is all that is kept of one contact. */
@@ -25,18 +25,19 @@ export interface RenderedViewsOptions {
   /** Budget in bytes for all representations with their overhead. */
   readonly maxBytes: number
   /** Whether this revision of the contact is stored: a representation is not kept longer than its contact. */
-  readonly isStored: (id: string, serialized: Buffer) => boolean
+  readonly isStored: (id: string, content: Content) => boolean
+  readonly render: Render
 }
 
 /** The representations of one revision of a contact. */
 interface Revision {
-  readonly serialized: Buffer
+  readonly content: Content
   /** There are a few, and as many revisions as stored contacts: an array takes less memory than a map. */
   readonly representations: readonly Representation[]
 }
 
 /** Keeps each representation from its first request until its contact changes. */
-export function createRenderedViews({ maxBytes, isStored }: RenderedViewsOptions): RenderedViews {
+export function createRenderedViews({ maxBytes, isStored, render }: RenderedViewsOptions): RenderedViews {
   let evictions = 0
   const revisions = new LRUCache<string, Revision>({
     maxSize: maxBytes,
@@ -48,33 +49,33 @@ export function createRenderedViews({ maxBytes, isStored }: RenderedViewsOptions
   /** Compressions in progress, by the representation that is compressed. */
   const compressing = { br: new Map<Representation, Promise<Representation>>(), gzip: new Map() }
 
-  function get(id: string, serialized: Buffer, variant: Variant) {
+  function get(id: string, content: Content, variant: Variant) {
     const { view, profile, coding } = variant
-    const known = representationsOf(id, serialized)
-    const plain = find(known, variant, 'identity') ?? keep(id, serialized, renderView(serialized, view, profile))
+    const known = representationsOf(id, content)
+    const plain = find(known, variant, 'identity') ?? keep(id, content, render(content, view, profile))
     if (coding === 'identity' || plain.body.length < worthCompressingBytes) return plain
-    return find(known, variant, coding) ?? compressing[coding].get(plain) ?? compressOnce(id, serialized, plain, coding)
+    return find(known, variant, coding) ?? compressing[coding].get(plain) ?? compressOnce(id, content, plain, coding)
   }
 
-  function representationsOf(id: string, serialized: Buffer): readonly Representation[] {
+  function representationsOf(id: string, content: Content): readonly Representation[] {
     const revision = revisions.get(id)
-    return revision?.serialized === serialized ? revision.representations : []
+    return revision?.content === content ? revision.representations : []
   }
 
-  function keep(id: string, serialized: Buffer, representation: Representation): Representation {
-    if (isStored(id, serialized)) {
-      const representations = [...representationsOf(id, serialized), representation]
-      revisions.set(id, { serialized, representations })
+  function keep(id: string, content: Content, representation: Representation): Representation {
+    if (isStored(id, content)) {
+      const representations = [...representationsOf(id, content), representation]
+      revisions.set(id, { content, representations })
     }
     return representation
   }
 
   /** Requests that arrive in the meantime wait for the same compression. */
-  function compressOnce(id: string, serialized: Buffer, plain: Representation, coding: Compression) {
+  function compressOnce(id: string, content: Content, plain: Representation, coding: Compression) {
     const compressed = compress(plain.body, coding)
       .then((body) =>
         // zlib returns a slice of a larger buffer.
-        body.length < plain.body.length ? keep(id, serialized, recode(plain, coding, ownBytes(body))) : plain,
+        body.length < plain.body.length ? keep(id, content, recode(plain, coding, ownBytes(body))) : plain,
       )
       .finally(() => compressing[coding].delete(plain))
     compressing[coding].set(plain, compressed)
@@ -92,7 +93,7 @@ function find(known: readonly Representation[], { view, profile }: Variant, codi
   return known.find((each) => each.view === view && each.profile === profile && each.coding === coding)
 }
 
-function sizeOf({ serialized, representations }: Revision): number {
-  const bodies = representations.map(({ body }) => (body === serialized ? 0 : body.length))
+function sizeOf({ content, representations }: Revision): number {
+  const bodies = representations.map(({ body }) => (body === content.serialized ? 0 : body.length))
   return bodies.reduce((sum, bytes) => sum + overheadBytes + bytes, 0)
 }

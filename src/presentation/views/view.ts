@@ -2,11 +2,16 @@ import { hash } from 'node:crypto'
 import fastJson from 'fast-json-stringify'
 import type { TSchema } from 'typebox'
 import type { Profile } from '../../access/profile.ts'
-import { AnswerSchema } from '../contact/answer.ts'
-import { type ExecutionContact, SummarySchema, TimelineSchema, TranscriptSchema } from '../contact/execution-contact.ts'
-import { MessageSchema } from '../contact/message.ts'
-import { StepSchema } from '../contact/step.ts'
-import { redact } from '../redaction/redaction.ts'
+import {
+  type ExecutionContact,
+  SummarySchema,
+  sharedSchemas,
+  TimelineSchema,
+  TranscriptSchema,
+} from '../contact/execution-contact.ts'
+import type { IdPseudonym } from '../contact/pseudonyms.ts'
+import type { Identity } from '../redaction/identity.ts'
+import { createRedact } from '../redaction/redaction.ts'
 import type { Compression, ContentCoding } from './content-coding.ts'
 
 /** The parts of an execution contact that a caller wants. Each view contains the one before it. */
@@ -29,18 +34,31 @@ export interface Representation extends Variant {
   readonly terminal: boolean
 }
 
-/** The schemas that the views reference by `$id`. */
-export const sharedSchemas: readonly TSchema[] = [StepSchema, AnswerSchema, MessageSchema]
-
-const externals = Object.fromEntries(sharedSchemas.map((schema) => [(schema as { $id?: string }).$id, schema]))
+const externals = Object.fromEntries(sharedSchemas.map((schema) => [Reflect.get(schema, '$id'), schema]))
 const serializerOf = (schema: TSchema) => fastJson(schema, { schema: externals })
 
 /** A view is its schema: the serializer writes the fields that the schema names, and no others. */
-const serializers: Readonly<Record<View, (contact: ExecutionContact) => string>> = {
-  summary: serializerOf(SummarySchema),
-  timeline: serializerOf(TimelineSchema),
-  transcript: serializerOf(TranscriptSchema),
+const schemas = { summary: SummarySchema, timeline: TimelineSchema, transcript: TranscriptSchema }
+const ofEachView = <T>(create: (schema: TSchema) => T): Readonly<Record<View, T>> => ({
+  summary: create(schemas.summary),
+  timeline: create(schemas.timeline),
+  transcript: create(schemas.transcript),
+})
+const serializers = ofEachView<(contact: object) => string>(serializerOf)
+
+/** What is kept of a contact to render its views. */
+export interface Content {
+  /** The widest view, unredacted, as JSON. */
+  readonly serialized: Buffer
+  /** What is hidden from the narrower profiles. */
+  readonly identity: Identity
 }
+
+/**
+ * Renders a view of a contact for a profile. The widest view for the widest profile is the serialized contact itself, not
+ * a copy.
+ */
+export type Render = (content: Content, view: View, profile: Profile) => Representation
 
 /** The widest view as JSON, as the cache stores it. */
 export function serializeContact(contact: ExecutionContact): Buffer {
@@ -55,16 +73,18 @@ export function ownBytes(content: string | Buffer): Buffer {
   return bytes
 }
 
-/**
- * Renders a view of a serialized contact for a profile. The widest view for the widest profile is the serialized contact
- * itself, not a copy.
- */
-export function renderView(serialized: Buffer, view: View, profile: Profile): Representation {
-  const contact: ExecutionContact = JSON.parse(serialized.toString())
-  const isWhole = view === 'transcript' && profile === 'full'
-  const body = isWhole ? serialized : ownBytes(serializers[view](redact(contact, profile)))
-  const etag = `"${hash('sha256', body, 'base64url').slice(0, 27)}"`
-  return { view, profile, coding: 'identity', body, etag, terminal: contact.terminal }
+/** @param pseudonymOf for the ids that the narrower profiles do not see */
+export function createRender(pseudonymOf: IdPseudonym): Render {
+  const redact = ofEachView((schema) => createRedact(schema, pseudonymOf))
+  return function render({ serialized, identity }, view, profile) {
+    const contact: ExecutionContact = JSON.parse(serialized.toString())
+    const isWhole = view === 'transcript' && profile === 'full'
+    const body = isWhole
+      ? serialized
+      : ownBytes(serializers[view]({ ...redact[view](contact, identity, profile), view }))
+    const etag = `"${hash('sha256', body, 'base64url').slice(0, 27)}"`
+    return { view, profile, coding: 'identity', body, etag, terminal: contact.terminal }
+  }
 }
 
 /** The same in another content coding: another representation, with an ETag of its own (RFC 9110 section 8.8.3.3). */

@@ -1,9 +1,11 @@
 import {
   anything,
   code,
+  contactPoint,
   count,
   decimal,
   erasure,
+  fileUrl,
   flag,
   idOf,
   instant,
@@ -56,9 +58,9 @@ const contact = object(
     id: text,
     first_name: text,
     last_name: text,
-    email: text,
-    canonical_phone: text,
-    phone: text,
+    email: contactPoint,
+    canonical_phone: contactPoint,
+    phone: contactPoint,
     is_deleted: erasure,
     meta: anything,
   },
@@ -66,8 +68,8 @@ const contact = object(
 )
 
 const location = object(
-  { latitude: decimal, longitude: decimal, address: text, place_name: text },
-  'place_url map_screenshot_url',
+  { latitude: decimal, longitude: decimal, address: text, place_name: text, map_screenshot_url: fileUrl },
+  'place_url',
 )
 
 const template = object(
@@ -97,13 +99,17 @@ const message = object(
     source: word('INBOUND INBOX AUTO_RESPONSE API BROADCAST FLOW'),
     is_deleted: erasure,
     content_type: text,
-    content_url: presence,
+    content_url: fileUrl,
     location,
     whatsapp_template: template,
     context_message: idOf,
+    /** How many contact cards the message shares. */
     contacts: length,
+    to_number: contactPoint,
+    from_number: contactPoint,
+    sent_by: user,
   },
-  'to_number from_number contact provider_id provider_error_message sent_by content',
+  'contact provider_id provider_error_message content',
 )
 
 const stepDefinition = object(
@@ -115,20 +121,23 @@ const stepDefinition = object(
       `ANY FREE_TEXT SINGLE_OPTION NUMBER URL EMAIL FILE DOCUMENT VIDEO IMAGE PHONE DATE TIME DATETIME BOOL LOCATION`,
     ),
     answer_options: list(text),
+    answer_options_render: word('BUTTONS LIST EMOJIS NUMBERS'),
     /** If true, the contact did not see `answer_options`, but options from a variable. */
     has_options_from_variable: flag,
     has_max_answer_attempts: flag,
     max_answer_attempts: count,
     delay_until: instant,
+    body_file_url: fileUrl,
+    /** Whether the step calls a URL. Neither the URL nor the data that is sent is read. */
     action_request_method: presence,
     action_request_url: presence,
   },
   `flow_version next_step_default_idx next_step_default next_step_alternate answer_failed_next_step
-   next_steps_for_options body body_type body_file_url body_file_type body_file answer_validation_message
+   next_steps_for_options body body_type body_file_type body_file answer_validation_message
    answer_instructions answer_phone_default_country next_step_alternate_idx conditions delay_type action_request_headers
    action_request_params action_request_body action_test_response_data answer_allow_decimals answer_range_min
    answer_range_max answer_has_range assign_to_users ordering_idx option_from_variable_value options_from_variable
-   option_from_variable_title option_from_variable_description missing_options_message answer_options_render
+   option_from_variable_title option_from_variable_description missing_options_message
    answer_options_render_list_button_title answer_option_descriptions next_steps_for_options_idx contact_tags
    conversation_tags append_tags max_wait_time_amount max_wait_time_unit time_windows has_max_wait_time set_time_window
    assign_to_teams time_window_type answer_failed_next_step_idx whatsapp_template whatsapp_template_variables

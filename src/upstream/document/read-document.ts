@@ -1,18 +1,7 @@
 import { Failure } from '../../failures/failure.ts'
 import { executionContact } from './contract.ts'
 import type { ReportDrift } from './drift.ts'
-import type {
-  HilosContact,
-  HilosDocument,
-  HilosMessage,
-  HilosStepDefinition,
-  HilosStepExecution,
-  RawContact,
-  RawDocument,
-  RawMessage,
-  RawStepDefinition,
-  RawStepExecution,
-} from './hilos-document.ts'
+import type { HilosDocument, HilosStepExecution, RawDocument, RawStepExecution } from './hilos-document.ts'
 import { isObject } from './shape.ts'
 
 /**
@@ -38,7 +27,6 @@ export function readDocument(json: unknown, requestedId: string, drift: ReportDr
     flow_execution: flow_execution.id,
     flow: flowOf(run.flow ?? execution?.flow ?? null, execution?.execution_type ?? null),
     flow_version: run.flow_version ?? execution?.flow_version ?? null,
-    contact: run.contact && contactOf(run.contact),
     execution_steps: run.execution_steps?.map(stepOf) ?? [],
   }
 }
@@ -49,38 +37,26 @@ function flowOf(flow: RawDocument['flow'], executionType: string | null): HilosD
   return { id, name, channel, trigger_type: trigger_type ?? executionType }
 }
 
-function contactOf({ canonical_phone, ...contact }: RawContact): HilosContact {
-  return { ...contact, phone: canonical_phone ?? contact.phone }
-}
-
-function stepOf({ last_error_detail, step, messages, ...execution }: RawStepExecution): HilosStepExecution {
+function stepOf({ last_error_detail, messages, ...execution }: RawStepExecution): HilosStepExecution {
   return {
     ...execution,
     status_reason: execution.status_reason ?? last_error_detail,
-    step: step && definitionOf(step),
-    messages: messages?.flatMap(({ message }) => (message === null ? [] : [messageOf(message)])) ?? [],
+    messages: messages?.flatMap(({ message }) => message ?? []) ?? [],
   }
 }
 
-function definitionOf({
-  action_request_method: method,
-  action_request_url: url,
-  ...definition
-}: RawStepDefinition): HilosStepDefinition {
-  return { ...definition, has_action_request: method || url }
-}
-
-function messageOf({ content_url, contacts, ...message }: RawMessage): HilosMessage {
-  return { ...message, has_content_url: content_url, shared_contacts: contacts }
-}
-
 /**
- * How many steps and messages a parsed document has. A limit of bytes does not limit the work enough: a step that is `{}`
- * upstream has a few hundred bytes once all its public fields are written.
+ * How many steps, messages and options of questions a parsed document has. A limit of bytes does not limit the work enough:
+ * a step that is `{}` upstream has a few hundred bytes once all its public fields are written, and each option is a text to
+ * look through.
  */
 export function elementsIn(json: unknown): number {
   const steps = arrayAt(json, 'execution_steps')
-  return steps.reduce<number>((count, step) => count + arrayAt(step, 'messages').length, steps.length)
+  const elementsOf = (execution: unknown) => {
+    const definition = isObject(execution) ? execution.step : null
+    return 1 + arrayAt(execution, 'messages').length + arrayAt(definition, 'answer_options').length
+  }
+  return steps.reduce<number>((count, step) => count + elementsOf(step), 0)
 }
 
 function arrayAt(value: unknown, name: string): readonly unknown[] {

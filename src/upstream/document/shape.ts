@@ -26,8 +26,15 @@ export const isObject = (value: unknown): value is Readonly<Record<string, unkno
 const textOf = (value: unknown) => (typeof value === 'string' ? value.toWellFormed() : null)
 const countOf = (value: unknown) => (Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : null)
 
-/** A string. Lone surrogates, which UTF-8 cannot encode, become U+FFFD. */
-export const text = fieldOf(textOf)
+/**
+ * A string. Lone surrogates, which UTF-8 cannot encode, become U+FFFD. An empty string counts as null, as Django, with which
+ * Hilos is made, writes a text that is not there.
+ */
+export const text: Field<string | null> = (path) => (value, drift) => {
+  if (typeof value === 'string') return value === '' ? null : value.toWellFormed()
+  if (!absent(value)) drift('wrong_type', path)
+  return null
+}
 
 export const flag = fieldOf((value) => (typeof value === 'boolean' ? value : null))
 
@@ -43,9 +50,16 @@ export const code = fieldOf((value) => textOf(value) ?? countOf(value)?.toString
 /** RFC 3339 does not allow 24:00:00, which ISO 8601 and JavaScript engines accept. */
 const rfc3339 = /^\d{4}-\d\d-\d\d[T ]([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i
 
+/** The day that was read last: the times of a document are mostly of one day. */
+const lastDay = { date: '', isInCalendar: false }
+
 /** JavaScript engines read 30 February as 2 March. */
 function isCalendarDay(date: string): boolean {
-  return new Date(date).getUTCDate() === Number(date.slice(8))
+  if (date !== lastDay.date) {
+    lastDay.date = date
+    lastDay.isInCalendar = new Date(date).getUTCDate() === Number(date.slice(8))
+  }
+  return lastDay.isInCalendar
 }
 
 /** RFC 3339 has four digits for the year, and the same must hold for the instant in UTC. */
@@ -56,7 +70,7 @@ const lastInstantMs = Date.parse('9999-12-31T23:59:59.999Z')
 export const instant = fieldOf((value) => {
   if (typeof value !== 'string' || !rfc3339.test(value) || !isCalendarDay(value.slice(0, 10))) return null
   // All engines read this format in the same way only with a T.
-  const ms = Date.parse(value.replace(' ', 'T'))
+  const ms = Date.parse(value.charAt(10) === ' ' ? value.replace(' ', 'T') : value)
   return ms >= firstInstantMs && ms <= lastInstantMs ? ms : null
 })
 
@@ -81,6 +95,21 @@ export const scalar: Field<string | number | boolean | null> = () => (value) =>
 
 /** Whether the field has a value that is not empty. The value itself is not kept. */
 export const presence: Field<boolean> = () => (value) => !absent(value) && value !== ''
+
+/** The value of a contact point that is there, but is not text: what to hide of the contact is then not known. */
+export const unreadable = Symbol('unreadable')
+
+/** A phone number or an e-mail address. A whole number is read as its digits; both it and an unreadable value are drift. */
+export const contactPoint: Field<string | typeof unreadable | null> = (path) => (value, drift) => {
+  if (absent(value) || value === '') return null
+  const result = textOf(value)
+  if (result === null) drift('wrong_type', path)
+  return result ?? countOf(value)?.toString() ?? unreadable
+}
+
+/** The URL of a file; null without one. It is empty if there is a value that is not a text. */
+export const fileUrl: Field<string | null> = () => (value) =>
+  absent(value) || value === '' ? null : (textOf(value) ?? '')
 
 /** A flag that hides personal data. Data is shown only if the flag is false or missing, so a value of another type hides it. */
 export const erasure: Field<boolean> = (path) => {
@@ -142,6 +171,8 @@ export const object =
     const at = (name: string) => (path === '' ? name : `${path}.${name}`)
     const readers = Object.entries(fields).map(([name, field]) => [name, field(at(name))] as const)
     const names = new Set([...Object.keys(fields), ...namesIn(known)])
+    // What is read of an object without any fields: a copy of it is faster than to read each field that is not there.
+    let nothing: Record<string, unknown> | null = null
     const readObject = fieldOf((value) => (isObject(value) ? value : null))(path)
     return (value, drift) => {
       const source = readObject(value, drift)
@@ -153,8 +184,12 @@ export const object =
           if (unknownNames > maxUnknownNames) break
           drift('unknown_field', at(printable(name)))
         }
-      const result: Record<string, unknown> = {}
-      for (const [name, read] of readers) result[name] = read(source[name], drift)
+      nothing ??= Object.fromEntries(readers.map(([name, read]) => [name, read(undefined, drift)]))
+      const result: Record<string, unknown> = { ...nothing }
+      for (const [name, read] of readers) {
+        const value = source[name]
+        if (value !== undefined) result[name] = read(value, drift)
+      }
       return result as Read<F>
     }
   }

@@ -6,6 +6,7 @@ import type { HilosTokens } from '../calls/hilos-tokens.ts'
 import { connectionFailure, interruptedFailure, isRefusal, statusFailure, UpstreamFailure } from '../failures.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
 import type { HilosObserver } from '../observer.ts'
+import { parseJson } from './parse-json.ts'
 import { acceptedEncodings, discardBody, readBody, textOf } from './response-body.ts'
 import { containsToken } from './token-leak.ts'
 
@@ -40,7 +41,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
       if (isRefusal(failure)) observer.tokenRefused(fingerprint, failure.code)
       throw failure
     }
-    const json = parseJson(await read(response, token, deadline))
+    const json = jsonOf(await read(response, token, deadline))
     return response.statusCode === 404 ? undefined : json
   }
 
@@ -95,9 +96,9 @@ function isJson(contentType: string | undefined): boolean {
 }
 
 /** The error of the parser quotes the document, so it is not kept as a cause. */
-function parseJson(text: string): unknown {
+function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     throw new UpstreamFailure('upstream_invalid_response', { facts: { reason: 'not JSON' } })
   }

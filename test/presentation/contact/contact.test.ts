@@ -1,5 +1,7 @@
 import t from 'tap'
-import { createContactRef, nameOf, presentContact } from '../../../src/presentation/contact/contact.ts'
+import { presentContact } from '../../../src/presentation/contact/contact.ts'
+import { nameOf } from '../../../src/presentation/contact/person.ts'
+import { unreadable } from '../../../src/upstream/document/shape.ts'
 import { checkRows, difference } from '../../harness/table.ts'
 import { contactOf, nullsFor } from '../builders.ts'
 
@@ -82,22 +84,20 @@ t.test('a key __proto__ of meta changes no prototype', async (t) => {
   t.notOk(Object.hasOwn(Object.prototype, 'x'))
 })
 
-t.test('with one key, a contact has one pseudonym, and no other contact has it', async (t) => {
-  const [refOf, again] = [createContactRef('key'), createContactRef('key')]
-  const ids = Array.from({ length: 1000 }, (_, index) => `contact-${index}`)
-  const refs = ids.map(refOf)
-  t.strictSame(refs, ids.map(again))
-  t.equal(new Set(refs).size, ids.length)
-  t.ok(refs.every((ref) => /^ct_[0-9a-hjkmnp-tv-z]{8}$/.test(ref)))
-})
-
-t.test('a pseudonym is the first 40 bits of the HMAC in base 32', async (t) => {
-  // Computed with Python's hmac module.
+t.test('the number is the first one that can be read', async (t) => {
   const cases = [
-    ['sandbox contact ref key', '000000c0-0000-4000-8000-000000000001', 'ct_snpng4vy'],
-    ['key', 'contact-5', 'ct_0dzxnvas'],
-    ['clé', 'مريم', 'ct_bxjwcfms'],
+    ['+525512344433', '5215512344433', '+525512344433'],
+    [null, '5215512344433', '5215512344433'],
+    ['unknown', '5512344433', '5512344433'],
+    ['****4433', '5512344433', '5512344433'],
+    [unreadable, '5512344433', '5512344433'],
+    ['unknown', null, 'unknown'],
+    [unreadable, 'unknown', 'unknown'],
+    [unreadable, unreadable, null],
+    [null, null, null],
   ] as const
-  checkRows(t, cases, ([key, id, ref]) => difference(createContactRef(key)(id), ref), 'every pseudonym')
-  t.not(createContactRef('another key')('contact-5'), 'ct_0dzxnvas')
+  const check = ([canonical_phone, phone, expected]: (typeof cases)[number]) =>
+    difference(presentContact(contactOf({ canonical_phone, phone }), options).phone, expected)
+  checkRows(t, cases, check, 'every pair')
+  t.equal(presentContact(contactOf({ email: unreadable }), options).email, null)
 })

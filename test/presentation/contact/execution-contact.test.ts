@@ -2,20 +2,23 @@ import t from 'tap'
 import type { TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { createDocuments, documentIds } from '../../../sandbox/documents.ts'
+import { Secret } from '../../../src/common/secret.ts'
 import { AnswerSchema, presentAnswer } from '../../../src/presentation/contact/answer.ts'
-import { createContactRef, presentContact } from '../../../src/presentation/contact/contact.ts'
+import { presentContact } from '../../../src/presentation/contact/contact.ts'
 import { exampleContact } from '../../../src/presentation/contact/example.ts'
 import {
   type ExecutionContact,
   presentExecutionContact,
-  SummarySchema,
+  TranscriptSchema,
 } from '../../../src/presentation/contact/execution-contact.ts'
 import { presentFlow } from '../../../src/presentation/contact/flow.ts'
 import { MessageSchema, presentMessage } from '../../../src/presentation/contact/message.ts'
 import { presentProgress } from '../../../src/presentation/contact/progress.ts'
+import { createContactRef } from '../../../src/presentation/contact/pseudonyms.ts'
 import { presentStep, StepSchema } from '../../../src/presentation/contact/step.ts'
 import type { HilosDocument, HilosMessage, HilosStepExecution } from '../../../src/upstream/document/hilos-document.ts'
 import { readDocument } from '../../../src/upstream/document/read-document.ts'
+import { resolveAll } from '../../harness/resolved-schema.ts'
 import { checkRows, difference } from '../../harness/table.ts'
 import {
   at,
@@ -64,10 +67,12 @@ const full = documentOf({
 /** The tests of the parts say what each of them is. */
 const presentedFull = {
   id: 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1',
+  view: 'transcript',
   status: 'CANCELED',
   statusRaw: null,
   terminal: true,
   reason: 'Canceled from the inbox',
+  reasonWithheld: false,
   isTest: true,
   startedAt: '2026-11-22T10:00:01Z',
   statusChangedAt: '2026-11-22T10:00:02Z',
@@ -86,7 +91,9 @@ const presentedFull = {
 const presentedBare = {
   ...nullsFor(presentedFull),
   id: 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1',
+  view: 'transcript',
   status: 'UNKNOWN',
+  reasonWithheld: false,
   terminal: false,
   isTest: false,
   flow: presentFlow(documentOf()),
@@ -107,19 +114,19 @@ t.test('a contact has the named fields of the document and no others', async (t)
 t.test('the delivery confirmation of the sandbox is presented as the documented example', async (t) => {
   const made = createDocuments(0).get(documentIds.deliveryConfirmation)?.(0)
   const document = readDocument(made, documentIds.deliveryConfirmation, () => {})
-  const refOf = createContactRef('sandbox contact ref key')
+  const refOf = createContactRef(new Secret('sandbox contact ref key').derived('contact.ref'))
   t.strictSame(presentExecutionContact(document, { refOf, metaKeys: [] }), exampleContact)
 })
 
 t.test('every contact fits the published schema', async (t) => {
   const mistakesOf = (contact: ExecutionContact) => {
     const parts: [TSchema, readonly unknown[]][] = [
-      [SummarySchema, [contact]],
+      [TranscriptSchema, [contact]],
       [StepSchema, contact.steps],
       [AnswerSchema, contact.answers],
       [MessageSchema, contact.messages],
     ]
-    return parts.flatMap(([schema, values]) => values.flatMap((value) => Value.Errors(schema, value)))
+    return parts.flatMap(([schema, values]) => values.flatMap((value) => Value.Errors(resolveAll(schema), value)))
   }
   const bareStep = stepOf({ messages: [messageOf()], step: asking, execution_result: 0 })
   const presented = [presentExecutionContact(full, options), present({}), present({ execution_steps: [bareStep] })]
@@ -171,7 +178,7 @@ t.test('the last activity is the latest recorded time, without deadlines and del
   checkRows(t, cases, check, 'every time')
 })
 
-t.test('steps and answers stay in the order of the document', async (t) => {
+t.test('steps without times and their answers stay in the order of the document', async (t) => {
   const asked = (id: string, execution_result: string | null) => stepOf({ id, execution_result, step: asking })
   const execution_steps = [
     asked('c', '3'),
@@ -185,12 +192,48 @@ t.test('steps and answers stay in the order of the document', async (t) => {
 })
 
 t.test('the messages of all steps are sorted by time, each with its step', async (t) => {
-  const sent = (id: string, timestamp: number | null) => messageOf({ id, timestamp })
+  const sent = (id: string, second: number | null) => messageOf({ id, timestamp: second && second * 1000 })
   const execution_steps = [
     stepOf({ id: 'one', messages: [sent('m3', 3), sent('timeless', null), sent('m1', 1)] }),
     stepOf({ messages: [sent('m2', 2)] }),
     stepOf({ id: 'two', messages: [sent('m0', 0), sent('m1', 1)] }),
   ]
   const seen = present({ execution_steps }).messages.map(({ id, stepId }) => `${id} of ${stepId}`)
-  t.equal(seen.join(), 'm0 of two,m1 of one,m1 of two,m2 of null,m3 of one,timeless of one')
+  t.equal(seen.join(), 'm0 of two,m1 of one,timeless of one,m2 of null,m3 of one')
+})
+
+t.test(
+  'the reason of a run is withheld if it is that of a step that calls a URL, or repeats a part of it',
+  async (t) => {
+    const [calling, asked] = [definitionOf({ step_type: 'ACTION' }), definitionOf({ step_type: 'QUESTION' })]
+    const reason = '401 for url: https://api.example/v2?signature=f00dfeed'
+    const cases: readonly (readonly [status: string, Partial<HilosStepExecution>, withheld: boolean])[] = [
+      ['FAILED', { step: calling, status: 'FAILED' }, true],
+      ['FAILED', { step: calling, status: 'COMPLETED', has_error: true }, true],
+      ['FAILED', { step: null, status: 'FAILED' }, true],
+      ['FAILED', { step: calling, status: 'COMPLETED' }, false],
+      ['PAUSED', { step: calling, status: 'FAILED', has_error: true }, false],
+      ['FAILED', { step: asked, status: 'FAILED', status_reason: reason, has_error: true }, false],
+      ['PAUSED', { step: calling, status_reason: reason }, true],
+      ['PAUSED', { step: calling, status_reason: 'call (https://api.example/v2?signature=f00dfeed) failed' }, true],
+      ['PAUSED', { step: calling, status_reason: 'HTTPS://API.EXAMPLE/v2?signature=f00dfeed' }, true],
+      ['PAUSED', { step: calling, status_reason: '401 for url: x' }, false],
+      ['PAUSED', { step: calling, status_reason: '201 Created' }, false],
+      ['PAUSED', { step: calling, status_reason: 'x '.repeat(5000) }, false],
+      ['PAUSED', { step: calling, status_reason: 'x '.repeat(5001) }, true],
+    ]
+    const check = ([status, given, withheld]: (typeof cases)[number]) => {
+      const execution_steps = [stepOf({ step: asked }), stepOf(given)]
+      const [run, silent] = [reason, null].map((status_reason) => present({ status, status_reason, execution_steps }))
+      const found = [run?.reason, run?.reasonWithheld, silent?.reason, silent?.reasonWithheld]
+      return difference(found, [withheld ? null : reason, withheld, null, false])
+    }
+    checkRows(t, cases, check, 'every step')
+  },
+)
+
+t.test('an erased contact has no id in the inbox', async (t) => {
+  const inboxOf = (is_deleted: boolean) =>
+    present({ inbox_contact_id: 'i', contact: contactOf({ is_deleted }) }).inboxContactId
+  t.strictSame([inboxOf(false), inboxOf(true)], ['i', null])
 })

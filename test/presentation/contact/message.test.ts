@@ -1,5 +1,6 @@
 import t from 'tap'
-import { chronological, directionOf, presentMessage } from '../../../src/presentation/contact/message.ts'
+import { directionOf } from '../../../src/presentation/contact/author.ts'
+import { presentMessage } from '../../../src/presentation/contact/message.ts'
 import type { HilosMessage } from '../../../src/upstream/document/hilos-document.ts'
 import { checkRows, difference } from '../../harness/table.ts'
 import { at, messageOf, nullsFor } from '../builders.ts'
@@ -16,18 +17,34 @@ const full = messageOf({
   msg_type: 'image',
   source: 'INBOX',
   content_type: 'image/jpeg',
-  has_content_url: true,
-  location: { latitude: 19.4284, longitude: -99.1617, address: 'Av. Reforma 222', place_name: 'Reforma 222' },
+  content_url: 'https://files.example/a.jpg',
+  sent_by: { first_name: 'Diego', last_name: 'Ramos' },
+  location: {
+    latitude: 19.4284,
+    longitude: -99.1617,
+    address: 'Av. Reforma 222',
+    place_name: 'Reforma 222',
+    map_screenshot_url: null,
+  },
   whatsapp_template: { name: 'greeting', language: 'es_MX' },
   context_message: 'm0',
-  shared_contacts: 2,
+  contacts: 2,
 })
-const noDelivery = { deliveredAt: null, readAt: null, failedAt: null, attempts: 0, error: null }
+const noDelivery = {
+  queuedAt: null,
+  acceptedAt: null,
+  deliveredAt: null,
+  readAt: null,
+  failedAt: null,
+  attempts: 0,
+  error: null,
+}
 const presentedFull = {
   id: 'm1',
   stepId: 'step-1',
   direction: 'out',
   author: 'agent',
+  sentBy: 'Diego Ramos',
   type: 'image',
   text: ' Line\none 👋\u2028مرحبا ',
   at: '2026-11-22T10:00:01Z',
@@ -57,15 +74,16 @@ t.test('a message has the named fields and no others, and a deleted one no conte
   t.strictSame(deleted, { ...presentedFull, isDeleted: true, ...noContent })
 })
 
-t.test('a location and a template keep null, zero and empty texts', async (t) => {
+t.test('a location and a template keep null and zero', async (t) => {
   const empty = present({
-    location: { latitude: null, longitude: null, address: null, place_name: null },
+    location: { latitude: null, longitude: null, address: null, place_name: null, map_screenshot_url: null },
     whatsapp_template: { name: null, language: null },
   })
   t.strictSame(empty.location, { latitude: null, longitude: null, name: null, address: null })
   t.strictSame(empty.template, { name: null, language: null })
-  const { location } = present({ location: { latitude: 0, longitude: 0, address: '', place_name: '' } })
-  t.strictSame(location, { latitude: 0, longitude: 0, name: '', address: '' })
+  const zero = { latitude: 0, longitude: 0, address: null, place_name: null, map_screenshot_url: null }
+  const { location } = present({ location: zero })
+  t.strictSame(location, { latitude: 0, longitude: 0, name: null, address: null })
 })
 
 t.test('the word of Hilos gives the direction in any case, and else the source does', async (t) => {
@@ -135,26 +153,13 @@ t.test('the media tells the kind of file and its type, but not where it lies', a
     ['image', null, 'image', 'see image/jpeg', 'image/jpeg?token=secret'],
   ]
   const check = ([type, mimeType, msg_type, ...types]: (typeof withFile)[number]) => {
-    const found = types.map((content_type) => present({ msg_type, content_type, has_content_url: true }).media)
+    const found = types.map(
+      (content_type) => present({ msg_type, content_type, content_url: 'https://files.example/a' }).media,
+    )
     return difference(found, Array(types.length).fill({ type, mimeType }))
   }
   checkRows(t, withFile, check, 'every message with a file')
   for (const given of [{ msg_type: 'text' }, { msg_type: 'text', content_type: 'image/png' }, {}])
     t.equal(present(given).media, null, 'without a file')
   t.strictSame(present({ msg_type: 'audio' }).media, { type: 'audio', mimeType: null })
-})
-
-t.test('messages are sorted by time, and one without a time stays behind its predecessor', async (t) => {
-  const messages = [
-    messageOf({ id: 'timeless-1' }),
-    messageOf({ id: 'late', timestamp: 2 }),
-    messageOf({ id: 'timeless-2' }),
-    messageOf({ id: 'early-1', timestamp: 1 }),
-    messageOf({ id: 'epoch', timestamp: 0 }),
-    messageOf({ id: 'early-2', timestamp: 1 }),
-  ]
-  const before = [...messages]
-  const ids = chronological(messages).map(({ id }) => id)
-  t.strictSame(ids, ['timeless-1', 'epoch', 'early-1', 'early-2', 'late', 'timeless-2'])
-  t.strictSame(messages, before, 'the given messages keep their order')
 })

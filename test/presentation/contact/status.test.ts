@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isTerminal, presentRunStatus, presentStepStatus } from '../../../src/presentation/contact/status.ts'
+import { hasEnded, presentRunStatus, presentStepStatus } from '../../../src/presentation/contact/status.ts'
 import { checkRows, difference } from '../../harness/table.ts'
 
 const runWords = ['READY', 'RUNNING', 'PAUSED', 'COMPLETED', 'CANCELED', 'EXPIRED', 'FAILED'] as const
@@ -19,6 +19,6 @@ t.test('a status is a published word, or UNKNOWN with the word of Hilos beside i
 })
 
 t.test('a run is over with four of the statuses', async (t) => {
-  const terminal = [...runWords, 'UNKNOWN' as const].filter(isTerminal)
+  const terminal = [...runWords, 'UNKNOWN' as const].filter(hasEnded)
   t.strictSame(terminal, ['COMPLETED', 'CANCELED', 'EXPIRED', 'FAILED'])
 })

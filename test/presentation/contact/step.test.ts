@@ -43,6 +43,8 @@ t.test('a step has the named fields and no others', async (t) => {
     hasError: true,
     startedAt: '2026-11-22T10:00:01Z',
     changedAt: '2026-11-22T10:00:02Z',
+    endedAt: null,
+    durationMs: null,
     expiresAt: '2026-11-22T10:00:03Z',
     delayUntil: '2026-11-22T10:00:04Z',
     failedAttempts: 2,
@@ -63,7 +65,7 @@ t.test('the reason is withheld if the step calls a URL or may call one', async (
   const cases: readonly (readonly [definition: Partial<HilosStepDefinition> | null, withheld: boolean])[] = [
     [null, true],
     ...['ACTION', 'action_step', 'CALL_API', 'HTTP', 'WEBHOOK', 'REQUEST', null].map(withType(true)),
-    [{ step_type: 'QUESTION', has_action_request: true }, true],
+    [{ step_type: 'QUESTION', action_request_url: true }, true],
     ...['QUESTION', 'MESSAGE', 'DELAY', ''].map(withType(false)),
   ]
   const check = ([definition, withheld]: (typeof cases)[number]) => {
@@ -105,12 +107,34 @@ t.test('a question has its options as written, and none that a variable fills in
   t.not(presentDefined({ answer_type: 'ANY', answer_options }).question?.options, answer_options, 'a list of its own')
 })
 
-t.test('the messages of a step are named oldest first, without those that have no id', async (t) => {
+t.test('the messages of a step are named, without those that have no id', async (t) => {
   const messages = [
     messageOf({ id: 'late', timestamp: 2 }),
     messageOf({ timestamp: 0 }),
     messageOf({ id: 'timeless' }),
     messageOf({ id: 'early', timestamp: 1 }),
   ]
-  t.strictSame(presentStep(stepOf({ messages })).messageIds, ['timeless', 'early', 'late'])
+  t.strictSame(presentStep(stepOf({ messages })).messageIds, ['late', 'timeless', 'early'])
+})
+
+t.test('a step that has ended has an end and a duration', async (t) => {
+  const ended = ['COMPLETED', 'CANCELED', 'FAILED', 'EXPIRED'].map((status) => [status, '2026-11-22T10:00:02Z', 1500])
+  const others = ['RUNNING', 'WAITING_TO_START', 'NOT_EXECUTED', 'SNOOZED', null].map((status) => [status, null, null])
+  const check = ([status, ...expected]: readonly unknown[]) => {
+    const { endedAt, durationMs } = presentStep(
+      stepOf({ status: status as string, created_on: at('10:00:00.500'), status_last_change_on: at('10:00:02') }),
+    )
+    return difference([endedAt, durationMs], expected)
+  }
+  checkRows(t, [...ended, ...others], check, 'every status')
+  const durationOf = (created_on: number | null, status_last_change_on: number | null) =>
+    presentStep(stepOf({ status: 'FAILED', created_on, status_last_change_on })).durationMs
+  t.strictSame([durationOf(5, 5), durationOf(6, 5), durationOf(null, 5), durationOf(5, null)], [0, null, null, null])
+})
+
+t.test('a deadline from before the step is not told', async (t) => {
+  const past = at('09:00:00')
+  const step = definitionOf({ delay_until: past })
+  const { expiresAt, delayUntil } = presentStep(stepOf({ created_on: at('10:00:00'), expire_on: past, step }))
+  t.strictSame([expiresAt, delayUntil], [null, null])
 })

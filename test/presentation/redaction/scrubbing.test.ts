@@ -1,12 +1,17 @@
 import t from 'tap'
-import { createScrubber } from '../../../src/presentation/redaction/scrubbing.ts'
+import { createScrubber, type Scrubber } from '../../../src/presentation/redaction/scrubbing.ts'
+import { addressesIn } from '../../../src/presentation/spellings/address-finder.ts'
+import { numbersIn } from '../../../src/presentation/spellings/phone-numbers.ts'
 import { isLinear } from '../../harness/growth.ts'
 import { checkRows, difference } from '../../harness/table.ts'
 
 const phone = '+525512344433'
 const email = 'maria.gonzalez+tienda@correo-ejemplo.mx'
-const scrub = createScrubber({ phone, email })
-const scrubberOf = (other: string) => createScrubber({ phone: other, email: null })
+/** A scrubber for what Hilos has as the number and the address of a contact. */
+const scrubberFor = (numbers: string, addresses: string): Scrubber =>
+  createScrubber({ numbers: numbersIn(numbers), addresses: addressesIn(addresses) })
+const scrub = scrubberFor(phone, email)
+const scrubberOf = (other: string) => scrubberFor(other, '')
 
 /** A phone number, and spellings that are scrubbed as a whole for the contact who has it. */
 const spellings: readonly (readonly [phone: string, ...spellings: readonly string[]])[] = [
@@ -25,6 +30,11 @@ const spellings: readonly (readonly [phone: string, ...spellings: readonly strin
   [phone, '55\u200b1234\u200d4433', '+\u202a52\u202c 55\u00ad1234\ufeff4433', '+52\u202c (\u202a55\u2069) 12344433'],
   // Keycap emojis.
   [phone, Array.from('5512344433').join('\ufe0f\u20e3')],
+  // Any characters but letters can stand between the digits.
+  [phone, '55,1234,4433', '55_1234_4433', '55       1234 4433', '55%221234%224433', '55\n\n1234;4433', '5|5|1234*4433'],
+  [phone, '52+55+1234+4433', '%2B52+1+55+1234+4433', '55&nbsp;1234&#160;4433', '&plus;52&#x20;5512344433'],
+  [phone, '%252B52%252055%252012344433', '\\u0035512344433', '55\\u00a01234\\n4433', '%D9%A5%D9%A512344433'],
+  [phone, '𝟓𝟓𝟏𝟐𝟑𝟒𝟒𝟒𝟑𝟑', '५५१२३४४४३३', '⑤⑤1234④④③③', '55\u2800\u31641234\u034f4433'],
   [phone, '%2B525512344433', '%2b52%2055%201234%204433', '55%201234%204433', '+52 /(55).- 1234      4433'],
   ['5215512344433', '+525512344433', '5215512344433', '5512344433', '+52 1 55 1234 4433', '044 55 1234 4433'],
   ['52 1 (55) 1234-4433', '+525512344433', '5512344433', '+5215512344433'],
@@ -109,11 +119,11 @@ t.test('a number that differs by a digit or in length stays', async (t) => {
     ...['', ' ', '5512344434', '5512344432', '4512344433', '55123444', '551234443', '512344433', '12344433'],
     ...['1234 4433', '25512344433', '95512344433', '55123444330', '55123444331', '+5255123444331', '5555512344433'],
     ...['9525512344433', '+5255123444', '55 1234 44331', '255 1234 4433', '33445512344433', '5512344433\u0661'],
-    ...['\uff115\uff15512344433', '55 1234', '4433', '****4433', '[phone]', '[email]', '55,1234,4433'],
-    ...['55 y 1234 y 4433', '55_1234_4433', '55       1234 4433', '55x1234x4433', '5.5.1.2.3.4.4.4.3'],
+    ...['\uff115\uff15512344433', '55 1234', '4433', '****4433', '[phone]', '[email]'],
+    ...['55 y 1234 y 4433', '55x1234x4433', '5.5.1.2.3.4.4.4.3'],
     ...['2026-11-22T10:00:01Z', '$5,512,344.43', 'MX-20931', '3344433215', '12:34:44.33', '((((', '+', '+52', '52 1'],
     ...['a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1', '044', '1234567890123456789012345678901234567890'],
-    ...['55%221234%224433', '+5255\u06f1234443', '\u2466512344433'],
+    ...['+5255\u06f1234443', '\u2466512344433'],
   ]
   /** A phone number, and texts in which it is not. */
   const ofOthers = [
@@ -127,14 +137,12 @@ t.test('a number that differs by a digit or in length stays', async (t) => {
     // An international number has no other country code.
     ['+29022456', '+5229022456', '22456'],
     ['\uff0b29022456', '+5229022456'],
-    ['12025550143', '+5212025550143'],
     ['+553187654321', '93187654321'],
     ['+5411234567890', '+541234567890'],
     ['+500123', '123'],
     ...['+50012', '12345', '', 'unknown', '+', '123456789012345678901'].map((own) => [own, own] as const),
     // In Buenos Aires, 011 is no exit prefix.
     ['01123456789', '23456789'],
-    ['5512344433', '525512344433'],
   ] as const
   const pairs = ofOthers.flatMap(([own, ...texts]) => texts.map((text) => [own, text] as const))
   const cases = [...nearMisses.map((text) => [phone, text] as const), ...pairs]
@@ -149,6 +157,9 @@ t.test('a number without a country code is scrubbed behind any code of up to thr
     ['+354 5512344433', '[phone]'],
     ['+1234 5512344433', '+1234 [phone]'],
     ['52 5512344433', '52 [phone]'],
+    ['525512344433', '[phone]'],
+    ['5215512344433', '[phone]'],
+    ['wa.me/5215512344433', 'wa.me/[phone]'],
     ['00525512344433', '[phone]'],
   ] as const
   checkRows(t, cases, ([text, expected]) => difference(scrubberOf('55 1234 4433')(text), expected), 'every code')
@@ -205,7 +216,7 @@ t.test('every spelling of the e-mail address is scrubbed, and no other address',
   checkRows(t, others, (text) => difference(scrub(text), text), 'every other address')
 })
 
-t.test('an e-mail address is found with any characters, and with accents as one character or as two', async (t) => {
+t.test('an e-mail address is found with any characters, and with or without accents', async (t) => {
   const special = Array.from('!#$%&\'*+-/=?^_`{|}~.[]()\\"', (character) => {
     const own = `a${character}b@c.mx`
     return [own, `x ${own} acb@c.mx ab@c.mx`, 'x [email] acb@c.mx ab@c.mx'] as const
@@ -214,7 +225,7 @@ t.test('an e-mail address is found with any characters, and with accents as one 
   const accented = forms.flatMap((ownForm) => {
     const own = 'josé@correo.mx'.normalize(ownForm)
     const found = forms.map((form) => [own, 'a JOSÉ@correo.mx b'.normalize(form), 'a [email] b'] as const)
-    return [...found, [own, 'jose@correo.mx', 'jose@correo.mx'] as const]
+    return [...found, [own, 'jose@correo.mx', '[email]'] as const]
   })
   const long = `${'x'.repeat(64)}@${'y'.repeat(255)}`
   /** What Hilos has as the address, a text, and the scrubbed text. */
@@ -227,26 +238,51 @@ t.test('an e-mail address is found with any characters, and with accents as one 
     ['', 'a', 'a'],
     [long, long, '[email]'],
     ...['@', 'a@', '@b'].map((own) => [own, 'a@b', 'a@b'] as const),
-    ...['n/a', '-', `x${long}`, `${long}y`].map((own) => [own, own, own] as const),
+    ...['n/a', '-'].map((own) => [own, own, own] as const),
+    ['test@example.com', 'test @example.com test@ example.com', '[email] [email]'],
+    ['test@example.com', 'test\n@example.com test@\texample.com', '[email] [email]'],
+    ['test@example.com', 'te\u00adst@example.com ｔｅｓｔ@example.com', '[email] [email]'],
+    ['test@example.com', 'test&#64;example.com test%2540example.com', '[email] [email]'],
+    // The longest address of several that end in the same way.
+    ['ana@x.mx, mariana@y.mx', 'mariana@x.mx mariana@y.mx', 'mari[email] [email]'],
   ] as const
   const cases = [...special, ...accented, ...given]
-  const check = ([own, text, expected]: (typeof cases)[number]) =>
-    difference(createScrubber({ phone: null, email: own })(text), expected)
+  const check = ([own, text, expected]: (typeof cases)[number]) => difference(scrubberFor('', own)(text), expected)
   checkRows(t, cases, check, 'every address')
 })
 
 t.test('an address that contains the number is one address', async (t) => {
-  const both = createScrubber({ phone, email: '5512344433@correo.mx' })
+  const both = scrubberFor(phone, '5512344433@correo.mx')
   t.equal(both('5512344433@correo.mx 5512344433 5512344433@otro.mx'), '[email] [phone] [phone]@otro.mx')
 })
 
+t.test('the ids of WhatsApp are replaced, whatever number is in them', async (t) => {
+  const ids = [
+    ...[
+      'wamid.HBgNNTIxNTUxMjM0NDQzMxUCABIYFDNB',
+      'HBgNNTIxNTUxMjMxUCABIYFDNB',
+      'ABGGUhVRIRDPwIKOrRDZjYrknw==',
+      'wamid.x',
+    ],
+    ...[
+      'gBEGUhVRIRDPwIKOrRDZjYrknw==',
+      'gBGHUhVRIRDPwIKOrRDZjYrknw=',
+      'true_5215598765432@c.us_3EB0',
+      '184069530861739@lid',
+      'wamid%2EHBgNx',
+    ],
+  ]
+  checkRows(t, ids, (id) => difference(scrub(`ver ${id} x`), 'ver [id] x'), 'every id')
+})
+
 t.test('without a number and an address, a scrubber changes nothing', async (t) => {
-  const idle = createScrubber({ phone: null, email: null })
+  const idle = scrubberFor('', '')
   for (const text of ['', `${phone} ${email}`, '[phone]']) t.equal(idle(text), text)
 })
 
 t.test('scrubbing takes time in proportion to the length of the text', async (t) => {
-  const hostile = createScrubber({ phone, email: `${'a'.repeat(64)}@x.mx` })
+  // A scrubber looks through the texts of one document.
+  const hostile = (text: string) => scrubberFor(phone, `${'a'.repeat(64)}@x.mx`)(text)
   const units = [
     ...['5 ', '5', '(', '+', '+(', '0', '0 ', '00 ', '1 ', '52 ', '52 1 ', '5 5 1 2 3 4 4 4 3 ', '0052044551234443 '],
     ...['55 1234 443 ', '%2B', '%20', '%205', '5%20', ' ', '\u200b', '5\u200b', '1      ', 'a', 'a@', '@', '044'],

@@ -3,6 +3,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { type Profile, profiles } from '../../../src/access/profile.ts'
 import { exampleContact } from '../../../src/presentation/contact/example.ts'
+import type { ExecutionContact } from '../../../src/presentation/contact/execution-contact.ts'
 import {
   type ContentCoding,
   compress,
@@ -11,37 +12,42 @@ import {
 } from '../../../src/presentation/views/content-coding.ts'
 import { createRenderedViews } from '../../../src/presentation/views/rendered-views.ts'
 import {
+  type Content,
   type Representation,
-  renderView,
   serializeContact,
   type View,
   views,
 } from '../../../src/presentation/views/view.ts'
 import { checkRowsInTurn, difference } from '../../harness/table.ts'
+import { noIdentity, render } from '../pipeline.ts'
 
 /** Counted for each representation in addition to its body. */
 const overheadBytes = 512
 const compressions = ['gzip', 'br'] as const
 
-const serializedWith = (reason: string) => serializeContact({ ...exampleContact, reason })
+const contentOf = (contact: ExecutionContact): Content => ({
+  serialized: serializeContact(contact),
+  identity: noIdentity,
+})
+const contentWith = (reason: string) => contentOf({ ...exampleContact, reason })
 
 /** Rendered views, and the stored contacts that they belong to. */
 function start(maxBytes = 1_000_000) {
-  const stored = new Map<string, Buffer>()
-  const rendered = createRenderedViews({ maxBytes, isStored: (id, serialized) => stored.get(id) === serialized })
-  const get = (id: string, serialized: Buffer, view: View, coding: ContentCoding, profile: Profile = 'full') =>
-    rendered.get(id, serialized, { view, profile, coding })
+  const stored = new Map<string, Content>()
+  const rendered = createRenderedViews({ maxBytes, isStored: (id, content) => stored.get(id) === content, render })
+  const get = (id: string, content: Content, view: View, coding: ContentCoding, profile: Profile = 'full') =>
+    rendered.get(id, content, { view, profile, coding })
   return {
     ...rendered,
     stored,
-    store: (id: string, serialized = serializedWith(id)) => {
-      stored.set(id, serialized)
-      return serialized
+    store: (id: string, content = contentWith(id)) => {
+      stored.set(id, content)
+      return content
     },
     get,
     /** The timeline in every coding. */
-    getAll: (id: string, serialized: Buffer) =>
-      Promise.all(contentCodings.map((coding) => get(id, serialized, 'timeline', coding))),
+    getAll: (id: string, content: Content) =>
+      Promise.all(contentCodings.map((coding) => get(id, content, 'timeline', coding))),
   }
 }
 
@@ -64,18 +70,18 @@ t.test('each view in each coding for each profile is rendered once, under an ETa
     [bare, 18],
   ] as const) {
     const { get, store } = start()
-    const serialized = store('a', serializeContact(contact))
+    const content = store('a', contentOf(contact))
     const all: Representation[] = []
     const check = async ({ view, profile, coding }: (typeof variants)[number]) => {
-      const plain = renderView(serialized, view, profile)
-      const representation = await get('a', serialized, view, coding, profile)
+      const plain = render(content, view, profile)
+      const representation = await get('a', content, view, coding, profile)
       all.push(representation)
       const { body } = representation
       const facts = {
         hasBytes: decoded(representation).equals(plain.body),
         isSmaller: body.length < plain.body.length,
         ownsMemory: body.buffer.byteLength === body.length,
-        isContact: body === serialized,
+        isContact: body === content.serialized,
       }
       const isPlain = coding === 'identity'
       const etag = isPlain ? plain.etag : plain.etag.replace(/"$/, `-${coding}"`)
@@ -86,7 +92,7 @@ t.test('each view in each coding for each profile is rendered once, under an ETa
       )
     }
     await checkRowsInTurn(t, variants, check, 'every variant')
-    const again = variants.map(({ view, profile, coding }) => get('a', serialized, view, coding, profile))
+    const again = variants.map(({ view, profile, coding }) => get('a', content, view, coding, profile))
     const isKept = again.every((representation, index) => representation === all[index])
     t.ok(isKept, 'each is kept and returned at once')
     for (const a of all) for (const b of all) if ((a.etag === b.etag) !== a.body.equals(b.body)) t.fail(a.etag)
@@ -98,26 +104,26 @@ t.test('a new revision replaces everything that was rendered of the old one', as
   const { get, getAll, store } = start()
   const old = store('a')
   const before = await getAll('a', old)
-  const serialized = store('a', Buffer.from(old))
-  const summary = await get('a', serialized, 'summary', 'gzip')
-  t.equal(get('a', serialized, 'summary', 'gzip'), summary)
-  t.not(await get('a', serialized, 'timeline', 'gzip'), before[1], 'equal bytes in another buffer are a new revision')
+  const content = store('a', { ...old })
+  const summary = await get('a', content, 'summary', 'gzip')
+  t.equal(get('a', content, 'summary', 'gzip'), summary)
+  t.not(await get('a', content, 'timeline', 'gzip'), before[1], 'equal bytes in another object are a new revision')
   const after = await getAll('a', old)
   for (const [index, representation] of after.entries()) t.not(representation, before[index], representation.coding)
 })
 
 t.test('an old revision is rendered, and does not replace the new one', async (t) => {
   const { get, store } = start()
-  const old = store('a', serializedWith('old'))
+  const old = store('a', contentWith('old'))
   const compressing = get('a', old, 'timeline', 'gzip')
-  const serialized = store('a', serializedWith('new'))
-  const plain = get('a', serialized, 'timeline', 'identity')
+  const content = store('a', contentWith('new'))
+  const plain = get('a', content, 'timeline', 'identity')
   t.equal(reasonIn(await compressing), 'old')
-  t.equal(get('a', serialized, 'timeline', 'identity'), plain, 'even if its compression ends late')
+  t.equal(get('a', content, 'timeline', 'identity'), plain, 'even if its compression ends late')
   for (const coding of contentCodings) {
-    const current = await get('a', serialized, 'timeline', coding)
+    const current = await get('a', content, 'timeline', coding)
     t.equal(reasonIn(await get('a', old, 'timeline', coding)), 'old')
-    t.equal(get('a', serialized, 'timeline', coding), current, coding)
+    t.equal(get('a', content, 'timeline', coding), current, coding)
   }
 })
 
@@ -138,30 +144,30 @@ t.test('a deleted contact is forgotten for every profile in every coding, and no
 
 t.test('a contact that is not stored is rendered but not kept', async (t) => {
   const { getAll } = start()
-  const serialized = serializedWith('a')
-  const [first, second] = [await getAll('a', serialized), await getAll('a', serialized)]
+  const content = contentWith('a')
+  const [first, second] = [await getAll('a', content), await getAll('a', content)]
   t.strictSame(second, first)
   for (const [index, representation] of second.entries()) t.not(representation, first[index], representation.coding)
 })
 
 t.test('a contact that is deleted during a compression is not kept', async (t) => {
   const { get, store, stored, delete: forget } = start()
-  const serialized = store('a')
+  const content = store('a')
   for (const coding of compressions) {
-    const compressing = get('a', serialized, 'timeline', coding)
+    const compressing = get('a', content, 'timeline', coding)
     stored.delete('a')
     forget('a')
     const late = await compressing
     t.equal(late.coding, coding)
-    store('a', serialized)
-    t.not(await get('a', serialized, 'timeline', coding), late, coding)
+    store('a', content)
+    t.not(await get('a', content, 'timeline', coding), late, coding)
     forget('a')
   }
 })
 
 t.test('concurrent callers share one compression per view, profile and coding', async (t) => {
   const { get, store } = start()
-  const serialized = store('a')
+  const content = store('a')
   const variants = [
     ['timeline', 'gzip', 'full'],
     ['timeline', 'br', 'full'],
@@ -172,9 +178,9 @@ t.test('concurrent callers share one compression per view, profile and coding', 
   const requests = Array.from({ length: 100 }, () => variants).flat()
   const results = new Map<Representation, string>()
   const isKept = requests.map(async ([view, coding, profile]) => {
-    const representation = await get('a', serialized, view, coding, profile)
+    const representation = await get('a', content, view, coding, profile)
     results.set(representation, `${representation.view},${representation.coding},${representation.profile}`)
-    return get('a', serialized, view, coding, profile) === representation
+    return get('a', content, view, coding, profile) === representation
   })
   t.ok((await Promise.all(isKept)).every(Boolean), 'each caller finds the representation kept')
   t.strictSame([...results.values()].sort(), variants.map((variant) => variant.join()).sort())
@@ -185,10 +191,13 @@ t.test('a body that is one byte too small to be worth compressing stays plain', 
   const emptyLength = Buffer.byteLength(JSON.stringify({ terminal: false, text: '' }))
   for (const bytes of [worthCompressingBytes - 1, worthCompressingBytes, worthCompressingBytes + 1]) {
     const text = 'x'.repeat(bytes - emptyLength)
-    const serialized = store('a', Buffer.from(JSON.stringify({ terminal: false, text })))
-    const plain = get('a', serialized, 'transcript', 'identity')
+    const content = store('a', {
+      serialized: Buffer.from(JSON.stringify({ terminal: false, text })),
+      identity: noIdentity,
+    })
+    const plain = get('a', content, 'transcript', 'identity')
     for (const coding of compressions) {
-      const representation = get('a', serialized, 'transcript', coding)
+      const representation = get('a', content, 'transcript', coding)
       const isSmall = bytes < worthCompressingBytes
       t.equal((await representation).coding, isSmall ? 'identity' : coding, `${bytes} bytes in ${coding}`)
       if (isSmall) t.equal(representation, plain, 'the same, and at once')
@@ -214,9 +223,9 @@ t.test('a body that compression does not make smaller stays plain', async (t) =>
     [-1, 'br', 'identity'],
     [0, 'gzip', 'identity'],
   ] as const) {
-    const serialized = store('a', await noiseThatShrinksBy(bytes))
-    const plain = get('a', serialized, 'transcript', 'identity')
-    const representation = await get('a', serialized, 'transcript', coding)
+    const content = store('a', { serialized: await noiseThatShrinksBy(bytes), identity: noIdentity })
+    const plain = get('a', content, 'transcript', 'identity')
+    const representation = await get('a', content, 'transcript', coding)
     t.equal(representation.coding, expected, `${coding} of a body that brotli makes ${bytes} bytes smaller`)
     t.equal(representation === plain, expected === 'identity')
   }
@@ -231,23 +240,25 @@ t.test('each body is counted once to the byte, and that of the contact not at al
   ]
   for (const variants of tables) {
     const { get, store, usage } = start()
-    const serialized = store('a')
+    const content = store('a')
     const rendered: Representation[] = []
-    for (const [view, coding] of variants) rendered.push(await get('a', serialized, view, coding))
-    const bodies = [...new Set(rendered)].map(({ body }) => overheadBytes + (body === serialized ? 0 : body.length))
+    for (const [view, coding] of variants) rendered.push(await get('a', content, view, coding))
+    const bodies = [...new Set(rendered)].map(
+      ({ body }) => overheadBytes + (body === content.serialized ? 0 : body.length),
+    )
     const bytes = bodies.reduce((sum, each) => sum + each)
     t.equal(usage().bytes, bytes)
     for (const maxBytes of [bytes, bytes - 1]) {
       const limited = start(maxBytes)
-      limited.store('a', serialized)
-      for (const [view, coding] of variants) await limited.get('a', serialized, view, coding)
+      limited.store('a', content)
+      for (const [view, coding] of variants) await limited.get('a', content, view, coding)
       t.equal(limited.usage().bytes === bytes, maxBytes === bytes, `${variants.join(' ')} in ${maxBytes} bytes`)
     }
   }
 })
 
 t.test('a full budget evicts the contact that was requested least recently', async (t) => {
-  const bytes = overheadBytes + renderView(serializedWith('a'), 'timeline', 'full').body.length
+  const bytes = overheadBytes + render(contentWith('a'), 'timeline', 'full').body.length
   const { get, store } = start(2 * bytes)
   const [a, b, c] = [store('a'), store('b'), store('c')]
   const [ofA, ofB] = [get('a', a, 'timeline', 'identity'), get('b', b, 'timeline', 'identity')]
@@ -263,26 +274,26 @@ t.test('a full budget evicts the contact that was requested least recently', asy
 
 t.test('a failed compression fails for all who wait for it, and is tried again', async (t) => {
   const { get, store } = start()
-  const serialized = store('a')
-  const compress = () => get('a', serialized, 'transcript', 'br')
-  await get('a', serialized, 'transcript', 'identity')
+  const content = store('a')
+  const compress = () => get('a', content, 'transcript', 'br')
+  await get('a', content, 'transcript', 'identity')
   // A length that brotli does not accept.
-  Object.defineProperty(serialized, 'length', { value: 2000n, configurable: true })
+  Object.defineProperty(content.serialized, 'length', { value: 2000n, configurable: true })
   const both = [compress(), compress()]
   t.equal(both[0], both[1], 'one compression')
   t.equal((await Promise.allSettled(both)).map(({ status }) => status).join(), 'rejected,rejected')
-  Reflect.deleteProperty(serialized, 'length')
+  Reflect.deleteProperty(content.serialized, 'length')
   t.match(await compress(), { coding: 'br' })
 })
 
 t.test('a view larger than the budget is rendered, and neither kept nor evicts another', async (t) => {
-  const small = serializedWith('a')
-  const large = serializedWith(randomBytes(10_000).toString('base64'))
-  const { get, getAll, store } = start(overheadBytes + renderView(small, 'timeline', 'full').body.length)
+  const small = contentWith('a')
+  const large = contentWith(randomBytes(10_000).toString('base64'))
+  const { get, getAll, store } = start(overheadBytes + render(small, 'timeline', 'full').body.length)
   store('a', small)
   store('large', large)
   const ofSmall = get('a', small, 'timeline', 'identity')
-  const plain = renderView(large, 'timeline', 'full').body
+  const plain = render(large, 'timeline', 'full').body
   const [first, second] = [await getAll('large', large), await getAll('large', large)]
   for (const [index, representation] of first.entries()) {
     t.ok(decoded(representation).equals(plain), representation.coding)

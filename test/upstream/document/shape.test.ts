@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import * as shape from '../../../src/upstream/document/shape.ts'
 import { checkRows, difference } from '../../harness/table.ts'
 
-const { word, list, object, isObject, ...plain } = shape
+const { word, list, object, isObject, unreadable, ...plain } = shape
 const { text, count, idOf } = plain
 const colour = word('red\n green')
 const person = object({ name: text, age: count }, 'shoe_size\n hat_size')
@@ -34,12 +34,14 @@ const noPerson = { name: null, age: null }
 
 t.test('a value that fits is read without drift', async (t) => {
   const unchanged: Partial<Record<Name, readonly unknown[]>> = {
-    text: ['', 'María 🚚', 'nul \0, \u2028, \u202e'],
+    text: ['María 🚚', 'nul \0, \u2028, \u202e'],
     flag: [true, false],
     count: [0, 1, 2 ** 53 - 1],
     decimal: [0, -99.1617, 1e308],
     code: ['131047', ''],
-    colour: ['red', 'green', ''],
+    colour: ['red', 'green'],
+    contactPoint: ['x', ' '],
+    fileUrl: ['https://files.example/a'],
     scalar: ['yes', '', 0, -1.5, false, true],
     erasure: [true, false],
     anything: ['', 0, false, infinity],
@@ -50,6 +52,12 @@ t.test('a value that fits is read without drift', async (t) => {
   const noon = 1795341600000
   const changed: readonly [Name, unknown, unknown][] = [
     ['text', '\ud800', '\ufffd'],
+    ...(['text', 'colour', 'contactPoint', 'fileUrl'] as const).map((name): [Name, unknown, unknown] => [
+      name,
+      '',
+      null,
+    ]),
+    ...[0, false, {}, []].map((value): [Name, unknown, unknown] => ['fileUrl', value, '']),
     ['text', 'a\udc00b\ud83d', 'a\ufffdb\ufffd'],
     ['code', 131047, '131047'],
     ['code', 0, '0'],
@@ -136,12 +144,14 @@ t.test('a value of the wrong type is nothing and reported, and erases if it is a
     reference: [0, true, []],
     length: ['ab', 2, true, {}, { length: 2 }],
     texts: ['ab', 2, true, {}, { length: 2 }],
+    contactPoint: [true, false, -1, 1.5, infinity, [], {}],
     person: ['', 'x', 0, true, [], [{ name: 'Ana' }]],
   }
+  const inDoubt: Partial<Record<Name, unknown>> = { ...nothing, erasure: true, contactPoint: unreadable }
   const rows = Object.entries(misfits).flatMap(([name, values]) =>
-    values.map((value) => [name as Name, value, name === 'erasure' ? true : (nothing[name as Name] ?? null)] as const),
+    values.map((value) => [name as Name, value, inDoubt[name as Name] ?? null] as const),
   )
-  checkResults(t, rows, ['wrong_type at'])
+  checkResults(t, [...rows, ['contactPoint', 5215512344433, '5215512344433']], ['wrong_type at'])
 })
 
 t.test('a word that is not published is passed on and reported without a quotation', async (t) => {

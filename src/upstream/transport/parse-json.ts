@@ -1,0 +1,56 @@
+/**
+ * Parses JSON. A whole number that a double cannot hold exactly becomes a text of its digits, because `JSON.parse` would
+ * make another number of it (RFC 8259 section 6): account numbers and ids of other systems have more than 15 digits.
+ * @throws SyntaxError
+ */
+export function parseJson(text: string): unknown {
+  if (!hasManyDigits(text)) return JSON.parse(text)
+  const isInText = createTextCheck(text)
+  return JSON.parse(
+    text.replace(largeNumber, (number, index: number) => (isExact(number) || isInText(index) ? number : `"${number}"`)),
+  )
+}
+
+/** 2^53 has 16 digits. Those behind a point do not count. */
+const leastDigits = 16
+const largeNumber = /(?<=[:[,\s])-?\d{16,}(?:\.\d+)?(?:[eE][+-]?\d+)?/g
+
+/**
+ * Whether there are so many digits in a row. One of them is then at a multiple of their number, so that it is enough to look
+ * at these places, which takes a fifth of the time of a regular expression.
+ */
+function hasManyDigits(text: string): boolean {
+  for (let index = 0; index < text.length; index += leastDigits) {
+    if (!isDigit(text, index)) continue
+    let [start, end] = [index, index]
+    while (isDigit(text, start - 1)) start -= 1
+    while (end - start < leastDigits && isDigit(text, end)) end += 1
+    if (end - start >= leastDigits) return true
+  }
+  return false
+}
+
+function isDigit(text: string, index: number): boolean {
+  const code = text.charCodeAt(index)
+  return code >= 0x30 && code <= 0x39
+}
+
+const isExact = (number: string) => /^-?\d+$/.test(number) && Number.isSafeInteger(Number(number))
+
+/** Returns whether an index of JSON is inside a text. The indexes must be in order. */
+function createTextCheck(json: string): (index: number) => boolean {
+  let [isInText, checked] = [false, 0]
+  return (index) => {
+    for (let quote = json.indexOf('"', checked); quote >= 0 && quote < index; quote = json.indexOf('"', quote + 1))
+      if (!isInText || !isEscaped(json, quote)) isInText = !isInText
+    checked = index
+    return isInText
+  }
+}
+
+/** Whether an odd number of backslashes stands before a quotation mark. */
+function isEscaped(json: string, quote: number): boolean {
+  let start = quote
+  while (json.charAt(start - 1) === '\\') start -= 1
+  return (quote - start) % 2 === 1
+}
