@@ -236,7 +236,8 @@ function typedCanary(kind: Exclude<Kind, 'json'>, number: number, text: string):
     case 'count':
       return 7_000_000 + number
     case 'decimal':
-      return 7_000_000.5 + number
+      // Both coordinates can have it, and none is the beginning of another.
+      return Number(`45.${number.toString().padStart(4, '0')}5`)
   }
 }
 

@@ -14,7 +14,7 @@ export const AnswerSchema = Type.Object(
     answerType: words('The kind of answer that the step asked for, as Hilos calls it, for example SINGLE_OPTION.'),
     value: answerValue(
       'The last answer that the contact wrote or chose, as Hilos recorded it. A place is a text with its coordinates. ' +
-        'A file is its caption, or null: where a file is, is never told.',
+        'A file is its caption, or null: the service never tells where a file is.',
     ),
     at: nullableInstant('The time of the answer.'),
     messageId: nullableId('The id of the message with the answer; null if Hilos recorded only the result.'),
@@ -25,9 +25,9 @@ export const AnswerSchema = Type.Object(
 export type Answer = Static<typeof AnswerSchema>
 
 /**
- * Returns the answer to a step that asked something: what the contact last sent after the question, otherwise the result
- * that Hilos recorded. Returns null if there is neither: an answer is never guessed, and a deleted reply must not come back
- * as a result.
+ * Returns the answer to a step that asked something: the last reply of the kind that the step asks for; otherwise the result
+ * that Hilos recorded; otherwise the last other reply. Returns null without any of them: an answer is never guessed, and a
+ * deleted reply must not come back as a result.
  * @param execution with its messages in order
  */
 export function presentAnswer({ step, ...execution }: HilosStepExecution): Answer | null {

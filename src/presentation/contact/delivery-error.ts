@@ -20,13 +20,18 @@ const categoryOfCode: ReadonlyMap<string, Category> = new Map(
   ),
 )
 
+/** Behind a word for it, before a mark or the end, or with the six digits of the Cloud API. */
+const leadingCode =
+  /^\W*(?:(?:(?:error|code)\W*)+\d{1,6}(?![\d.]*\d|\w)|\d{1,6}(?=\s*(?:$|[:;,.)\]|](?!\d)|\s[-–—]\s))|\d{6}(?=\s))/i
+
 /**
  * The error code in the field for it. Some providers put their text behind it, as in `131047: Re-engagement message` and
- * `(#131047) Re-engagement message`. A text without a code stays as it is; an empty one is none.
+ * `(#131047) Re-engagement message`. A text without a code stays as it is, also one that begins with another number, as in
+ * `24 hours have passed`; an empty one is none.
  */
 export function codeOf(text: string | null): string | null {
-  const [, code] = /^\W*(?:(?:error|code)\W*)*(\d{1,6})(?![\d.]*\d)(?=\W|$)/i.exec(text ?? '') ?? []
-  return code ?? (text || null)
+  const [found = ''] = leadingCode.exec(text ?? '') ?? []
+  return /\d+$/.exec(found)?.[0] ?? (text || null)
 }
 
 export function categoryOf(code: string): Category {

@@ -78,12 +78,12 @@ function statusOf(message: HilosMessage): Status {
   const stated = statuses.find((status) => wordsOf[status].includes(word))
   if (stated === 'received' || stated === 'deleted') return stated
   // A message that failed may be sent again.
-  const hasFailedSince = (sentOn: number | null) =>
-    message.failed_on !== null && (sentOn === null || sentOn <= message.failed_on)
+  const { sent_on, failed_on } = message
+  const hasFailedLast = failed_on !== null && (sent_on === null || sent_on <= failed_on)
   const isProven: Readonly<Record<(typeof ladder)[number], boolean>> = {
     queued: (message.queued_on ?? message.accepted_on) !== null,
-    sent: message.sent_on !== null && !(stated === 'queued' && hasFailedSince(message.sent_on)),
-    failed: stated !== 'queued' && hasFailedSince(message.sent_on),
+    sent: sent_on !== null && !(stated === 'queued' && hasFailedLast),
+    failed: stated !== 'queued' && hasFailedLast,
     delivered: message.delivered_on !== null,
     read: message.read_on !== null,
   }

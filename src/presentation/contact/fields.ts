@@ -41,11 +41,14 @@ export function ofKind<S extends TSchema>(kind: Kind, schema: S): S {
 /** The kind of a field; undefined without one. */
 export const kindOf = (schema: TSchema): Kind | undefined => (schema as { [kindOfField]?: Kind })[kindOfField]
 
-const placeholders = 'the contact’s phone numbers and e-mail addresses are replaced with [phone] and [email]'
+const placeholders =
+  'the contact’s phone numbers and e-mail addresses are replaced with [phone] and [email], and ids of WhatsApp with [id]'
 const sentences = {
   text: `For the profile agent, ${placeholders}, and it is null if not all of them are known. For the profile viewer, it is null.`,
-  words: `For the profiles agent and viewer, ${placeholders}.`,
-  name: 'For the profile agent: first name and initial. For the profile viewer: null.',
+  words:
+    `For the profiles agent and viewer, ${placeholders}. If not all numbers and addresses are known, a text that may ` +
+    'hold one is [withheld].',
+  name: 'For the profile agent: first name and initial; null for a text that is no name. For the profile viewer: null.',
   id: 'For the profiles agent and viewer, an id that is neither a UUID nor hexadecimal is replaced with a pseudonym.',
   private: 'For the profile full only.',
   phone:

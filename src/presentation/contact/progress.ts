@@ -5,15 +5,17 @@ import { nullableId, nullableWords } from './fields.ts'
 import { instantOf } from './instant.ts'
 import { isBegun, presentStepStatus } from './status.ts'
 
+const theCurrentStep =
+  'the current step: the last one that is running, otherwise the last one that waits to start; null without either, and ' +
+  'after the end of the run.'
+
 export const ProgressSchema = Type.Object(
   {
     steps: count('How many steps the contact has begun.'),
     notBegun: count('How many further steps Hilos names that were not begun: planned, or left out on the way taken.'),
     completed: count('How many steps are completed.'),
     failed: count('How many steps failed.'),
-    currentStepId: nullableId(
-      'The id of the step that the contact is at; null before the first step and after the end of the run.',
-    ),
+    currentStepId: nullableId(`The id of ${theCurrentStep}`),
     currentStep: nullable(
       Type.Object(
         {
@@ -21,11 +23,13 @@ export const ProgressSchema = Type.Object(
           name: nullableWords('The name that the authors of the flow gave it.'),
           type: nullableWords('The kind of step, as Hilos calls it, for example QUESTION.'),
         },
-        { description: 'The step that the contact is at; null before the first step and after the end of the run.' },
+        { description: `Id, name and type of ${theCurrentStep}` },
       ),
     ),
     waitingFor: nullable(oneOf(['ANSWER', 'DELAY'], 'What the current step waits for; null if it waits for neither.')),
-    expiresAt: nullableInstant('When the wait of the current step ends: for an answer, or the delay.'),
+    expiresAt: nullableInstant(
+      'When Hilos stops waiting for an answer, or the delay ends; in another step, when it expires. Null if that is not known.',
+    ),
   },
   { $id: 'Progress', description: 'How far the run has got.' },
 )
@@ -64,7 +68,7 @@ function waitOf(execution: HilosStepExecution): Progress['waitingFor'] {
   return isDelay(execution) ? 'DELAY' : null
 }
 
-/** A step can keep a deadline from another use: only the one of what it waits for counts. */
+/** A step that asks can keep a delay from another use. */
 function endOfWait(execution: HilosStepExecution): number | null {
   const { expiresAt, delayUntil } = deadlinesOf(execution)
   return execution.step?.answer_type ? expiresAt : (delayUntil ?? expiresAt)

@@ -34,7 +34,7 @@ const presenterOf =
 export const presentRunStatus = presenterOf<RunStatus>(runStatuses)
 export const presentStepStatus = presenterOf<StepStatus>(stepStatuses)
 
-/** Whether a step was begun: it may be planned, or be left out because the run took another way. */
+/** Whether a step was begun. Other steps are planned, or were left out because the run took another way. */
 export function isBegun(status: StepStatus): boolean {
   return status !== 'NOT_EXECUTED' && status !== 'WAITING_TO_START'
 }

@@ -1,8 +1,9 @@
 import type { ContactPoint, HilosDocument, HilosMessage, HilosUser } from '../../upstream/document/hilos-document.ts'
 import { directionOf } from '../contact/author.ts'
 import { nameOf } from '../contact/person.ts'
-import { addressesIn, longestAddress } from '../spellings/address-finder.ts'
-import { isPlainNumber, longestNumberText, numbersIn } from '../spellings/phone-numbers.ts'
+import { addressesIn, addressesInProse, longestAddress } from '../spellings/address-finder.ts'
+import { hasUnclearNumber, isPlainNumber, longestNumberText, numbersIn } from '../spellings/phone-numbers.ts'
+import { longestName, shortName } from './short-name.ts'
 
 /** What identifies the contact of a document, so that it can be found in the texts of the document. */
 export interface Identity {
@@ -10,7 +11,7 @@ export interface Identity {
   readonly numbers: readonly string[]
   /** The e-mail addresses, as `addressesIn` returns them. */
   readonly addresses: readonly string[]
-  /** The names in the document that are only a last name. */
+  /** The names in the document of which only the last name is one. */
   readonly lastNames: readonly string[]
   /**
    * Whether these are all numbers and addresses. If not, free texts are withheld: Hilos has erased the contact or does not
@@ -65,21 +66,27 @@ function ownAnswersIn({ execution_steps }: HilosDocument): string[] {
 
 function lastNamesIn(document: HilosDocument, messages: readonly HilosMessage[]): string[] {
   const people = [document.contact, document.status_triggered_by, ...messages.map(({ sent_by }) => sent_by)]
-  const withoutFirst = people.filter((person): person is HilosUser => person !== null && !person.first_name)
+  const withoutFirst = people.filter((person): person is HilosUser => person !== null && !hasFirstName(person))
   return [...new Set(withoutFirst.flatMap((person) => nameOf(person) ?? []))]
 }
+
+/** A dash, a number or an address in its place is none. */
+const hasFirstName = ({ first_name }: HilosUser) =>
+  first_name !== null && (first_name.length > longestName || shortName(first_name, false) !== null)
 
 function createCollection() {
   const [numbers, addresses, seen] = [new Map<string, string>(), new Set<string>(), new Set<ContactPoint>()]
   let isReadable = true
 
-  function add(text: string): boolean {
-    const [newNumbers, newAddresses] = [numbersIn(text), isPlainNumber(text) ? [] : addressesIn(text)]
+  /** Returns whether there is a number or an address in a text. */
+  function add(text: string, addressesOf: (text: string) => string[]): boolean {
+    const [newNumbers, newAddresses] = [numbersIn(text), isPlainNumber(text) ? [] : addressesOf(text)]
     for (const number of newNumbers) {
       const digits = number.replace('+', '')
       if (number !== digits || !numbers.has(digits)) numbers.set(digits, number)
     }
     for (const address of newAddresses) addresses.add(address)
+    if (hasUnclearNumber(text)) isReadable = false
     return newNumbers.length + newAddresses.length > 0
   }
 
@@ -91,13 +98,13 @@ function createCollection() {
       if (point === null || seen.has(point) || isFull()) return
       seen.add(point)
       if (typeof point !== 'string' || point.length > longestNumberText) isReadable = false
-      else if (point.trim() !== '') isReadable = add(point) && isReadable
+      else if (point.trim() !== '') isReadable = add(point, addressesIn) && isReadable
     },
     /** A text that may contain numbers and addresses. */
     addAnswer: (answer: string) => {
       if (isFull()) return
       if (answer.length > longestAnswer) isReadable = false
-      else add(answer)
+      else add(answer, addressesInProse)
     },
     result: () => ({
       numbers: [...numbers.values()].slice(0, mostNumbers),

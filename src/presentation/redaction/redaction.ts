@@ -5,10 +5,11 @@ import type { ExecutionContact } from '../contact/execution-contact.ts'
 import { type Kind, kinds } from '../contact/fields.ts'
 import type { IdPseudonym } from '../contact/pseudonyms.ts'
 import { readingsOf } from '../spellings/fold.ts'
-import { digitsOf, formsOfAll, leastDigits, longestNumberText, type NumberForm } from '../spellings/phone-numbers.ts'
+import { digitsOf, formsOfAll, leastDigits, longestNumberText } from '../spellings/phone-numbers.ts'
 import type { Identity } from './identity.ts'
 import { createMemo } from './memo.ts'
-import { createScrubber, withheldText } from './scrubbing.ts'
+import { withheldText } from './placeholders.ts'
+import { createScrubber } from './scrubbing.ts'
 import { longestName, shortName } from './short-name.ts'
 import { createWalk, type Rules } from './walk.ts'
 
@@ -102,14 +103,14 @@ function unlessIdentifying(words: string): string {
 /** A UUID, or hexadecimal without any marks: what Hilos generates, and holds nothing. Other ids may have a number inside. */
 const isOpaque = /^(?:[\da-f]+|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/i
 
-/** Returns whether an id of hexadecimal digits contains a number of the contact, or may be one. */
+/** Returns whether an id of hexadecimal digits contains a number of the contact, also as ASCII, or may be one. */
 function createNumberCheck({ numbers, isComplete }: Identity): (id: string) => boolean {
-  let forms: readonly NumberForm[] | null = null
+  let forms: readonly string[] | null = null
   return (id) => {
     const joined = id.replaceAll('-', '')
     if (!enoughDigits.test(joined)) return false
-    forms ??= formsOfAll(numbers)
-    return forms.some(({ digits }) => joined.includes(digits)) || (!isComplete && /^\d{7,20}$/.test(id))
+    forms ??= formsOfAll(numbers).flatMap(({ digits }) => [digits, digits.replaceAll(/\d/g, '3$&')])
+    return forms.some((form) => joined.includes(form)) || (!isComplete && /^\d{7,20}$/.test(id))
   }
 }
 

@@ -4,18 +4,19 @@ import { createNumberFinder, type Range } from '../spellings/number-finder.ts'
 import { whatsAppIdsIn } from '../spellings/whatsapp-ids.ts'
 import type { Identity } from './identity.ts'
 import { createMemo } from './memo.ts'
+import { scrubbed, withheldText } from './placeholders.ts'
 
 /** Replaces the phone numbers and the e-mail addresses of one contact in a text, and ids that contain a number. */
 export type Scrubber = (text: string) => string
 
 /**
  * Whether a text has something without which nothing can be found: as many digits as the shortest number, an @, the
- * beginning of an escape or of an id of WhatsApp, or a character that may fold to one of them. Western letters, punctuation and
- * emojis do not.
+ * beginning of an escape or of an id of WhatsApp, or a character that may fold to one of them. Western letters, punctuation
+ * and emojis do not, except digits in circles and of old displays.
  */
 const mayIdentify =
   // biome-ignore lint/suspicious: all of ASCII but @ % & \, and halves of emojis
-  /(?:\d\D*){6}|[^\x00-$'-?A-[\]-\x7f\xa0-\xb1\xb4-\xb8\xba\xbb\xbf-\u024f\u2010-\u2027\u20ac\ud83c-\ud83e\udc00-\udfff\ufe0f]|wamid|hbg|[ag]b[eg]/i
+  /(?:\d\D*){6}|[^\x00-$'-?A-[\]-\x7f\xa0-\xb1\xb4-\xb8\xba\xbb\xbf-\u024f\u2010-\u2027\u20ac\ud83c-\ud83e\udc00-\udfff\ufe0f]|\ud83c[\udd00-\udd6f]|\ud83e[\udff0-\udff9]|wamid|hbg|[ag]b[eg]/i
 
 interface Finding extends Range {
   readonly placeholder: string
@@ -55,9 +56,9 @@ export function createScrubber({ numbers, addresses }: Pick<Identity, 'numbers' 
       }))
     // The first of these is replaced where two overlap, because an address or an id may contain the number.
     return [
-      ...inOriginal(whatsAppIdsIn(text), '[id]'),
-      ...inOriginal(findAddresses()(text), '[email]'),
-      ...inOriginal(findNumbers()(text), '[phone]'),
+      ...inOriginal(whatsAppIdsIn(text), scrubbed.id),
+      ...inOriginal(findAddresses()(text), scrubbed.email),
+      ...inOriginal(findNumbers()(text), scrubbed.phone),
     ]
   }
 }
@@ -69,12 +70,6 @@ function lazily<T>(create: () => T): () => T {
     return created
   }
 }
-
-/** What stands for a text that is withheld where there has to be one. */
-export const withheldText = '[withheld]'
-
-/** The texts that a scrubber inserts. */
-export const placeholders = /\[(?:phone|email|id)\]/g
 
 /** Format characters behind a finding stay: they may end the direction of a text that begins before it. */
 function endBeforeFormat(text: string, end: number): number {

@@ -1,5 +1,5 @@
 import { digitsOf } from '../spellings/phone-numbers.ts'
-import { placeholders } from './scrubbing.ts'
+import { anyScrubbed } from './placeholders.ts'
 
 /** A visible character that is neither punctuation nor a bracket of an address. */
 const readable = /[^\p{P}\p{C}<>]/u
@@ -20,7 +20,7 @@ export function shortName(name: string, isLastName: boolean): string | null {
   const hasNumber = digitsOf(name).length >= digitsOfNumber
   const isPart = (word: string) =>
     readable.test(word) && !word.includes('@') && digitsOf(word).length < (hasNumber ? 1 : digitsOfIdentifier)
-  const [first, ...others] = name.replace(placeholders, ' ').split(/\s+/).filter(isPart)
+  const [first, ...others] = name.replace(anyScrubbed, ' ').split(/\s+/).filter(isPart)
   if (first === undefined) return null
   if (isLastName) return initialOf(first)
   const last = others.at(-1)

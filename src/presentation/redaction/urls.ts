@@ -2,6 +2,7 @@ import type { HilosDocument } from '../../upstream/document/hilos-document.ts'
 import { type ExecutionContact, TranscriptSchema } from '../contact/execution-contact.ts'
 import { plainest } from '../spellings/fold.ts'
 import { createMemo } from './memo.ts'
+import { filePlaceholder } from './placeholders.ts'
 import { createWalk, type Rules } from './walk.ts'
 
 const kinds = ['text', 'value', 'words', 'name', 'phone'] as const
@@ -26,7 +27,8 @@ function rulesFor(files: ReadonlySet<string>): Rules<(typeof kinds)[number]> {
     text: inText,
     value: (value: unknown) => (typeof value === 'string' ? inText(value) : value),
     words: inWords,
-    name: inWords,
+    // A name with a secret in it is none. What would be left of it could not be told from a first name.
+    name: (name: string) => (inWords(name) === name ? name : null),
     phone: inWords,
   }
 }
@@ -39,14 +41,16 @@ function fileUrlsIn({ execution_steps }: HilosDocument): ReadonlySet<string> {
     step?.body_file_url ?? '',
     ...messages.flatMap(({ content_url, location }) => [content_url ?? '', location?.map_screenshot_url ?? '']),
   ])
-  return new Set(urls.filter((url) => url !== '').map(locationOf))
+  return new Set(urls.map(locationOf).filter((location) => location !== ''))
 }
 
-/** Host and path: the same file can have several queries and schemes. */
+/** Host and path: the same file can have several queries, schemes and users, and the port can be there or not. */
 const locationOf = (url: string): string =>
   plainest(url)
-    .replace(/^.*:\/\//, '')
     .replace(/[?#].*$/s, '')
+    .replace(/^.*?:\/\//s, '')
+    .replace(/^[^/@]*@/, '')
+    .replace(/^([^/:]*):(?:80|443)(?=\/|$)/, '$1')
     .replace(/[\s.,;:!/]+$/, '')
 
 function isFile(text: string, files: ReadonlySet<string>): boolean {
@@ -64,7 +68,7 @@ type QueryCheck = (query: string) => boolean
 function withoutSecrets(text: string, files: ReadonlySet<string>, isSigned: QueryCheck): string {
   return text.replace(urlLike, (part) => {
     if (part.length < leastUrlLength) return part
-    if (files.size > 0 && part.split(/[=,;]/).some((piece) => isFile(piece, files))) return '[file]'
+    if (files.size > 0 && part.split(/[=,;]/).some((piece) => isFile(piece, files))) return filePlaceholder
     return withoutPassword(withoutQuery(part, isSigned))
   })
 }
@@ -94,9 +98,11 @@ function createQueryCheck(): QueryCheck {
 
 /** Whether a query has a parameter with the name of a secret, or a value that is as long as one and no UUID. */
 function hasSecret(query: string): boolean {
-  return query.split(/[?&;#/]/).some((parameter) => {
+  return query.split(/[?&;#]/).some((parameter) => {
     const separator = parameter.indexOf('=')
-    const [name, value] = [parameter.slice(0, separator), parameter.slice(separator + 1)]
+    // A fragment can be a path.
+    const name = parameter.slice(0, separator).replace(/^.*\//s, '')
+    const value = parameter.slice(separator + 1)
     return separator > 0 && (secretName.test(name) || isLikeSecret(value))
   })
 }
@@ -109,6 +115,6 @@ const lengthOfSecret = 32
 
 function isLikeSecret(value: string): boolean {
   const isOpaque =
-    value.length >= lengthOfSecret && /^[\w+=~.-]+$/.test(value) && /\d/.test(value) && /[a-z]/.test(value)
+    value.length >= lengthOfSecret && /^[\w+/=~.-]+$/.test(value) && /\d/.test(value) && /[a-z]/.test(value)
   return isOpaque && !isUuid.test(value)
 }

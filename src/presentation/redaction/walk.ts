@@ -8,8 +8,8 @@ export type Rules<K extends Kind = Kind> = Readonly<Record<K, (value: never) => 
 type Visit = (value: unknown, rules: Partial<Rules>) => unknown
 
 /**
- * Returns a function that applies rules to all fields of a value that have one of these kinds, and changes it in place. It visits what
- * the schema names, as the serializer does, so that nothing can be written that was not visited.
+ * Returns a function that applies rules to all fields of a value that have one of these kinds, and changes it in place. It
+ * visits what the schema names, as the serializer does, so that nothing can be written that was not visited.
  * @throws Error for a text of the schema that has neither a kind, nor a list of words, nor a format
  */
 export function createWalk<T extends object, K extends Kind>(

@@ -5,16 +5,22 @@ import type { Range } from './number-finder.ts'
 /** The longest address of RFC 5321 (https://www.rfc-editor.org/errata/eid1690). */
 export const longestAddress = 254
 
-/** The e-mail addresses in a text, folded. White space around the @ does not end an address. */
+/** The e-mail addresses in a text, folded. White space around the @ does not end an address, and no mark begins one. */
 export function addressesIn(text: string): string[] {
   // Almost all are written like this.
-  if (/^\w[\w.+-]*@[\w.-]*\w$/.test(text)) return [text.toLowerCase()]
-  const found = plainest(text).matchAll(/(?<![^\s@<>,;])[^\s@<>,;]+ ?@ ?[^\s@<>,;]+/g)
-  return Array.from(found, ([address]) => address.replaceAll(' ', '').replace(punctuationAround, ''))
+  if (/^[a-z\d][\w.+-]*@[\w.-]*[a-z\d]$/i.test(text)) return [text.toLowerCase()]
+  const parts = plainest(text).split('@')
+  return parts.slice(1).flatMap((behind, index) => {
+    const [, local] = /(?<![^\s<>,;:])([^\s<>,;:]+) ?$/.exec(parts[index] as string) ?? []
+    const [, domain] = /^ ?([\p{L}\p{N}._-]*[\p{L}\p{N}])/u.exec(behind) ?? []
+    return local && domain ? [`${local.replace(/^[^\p{L}\p{N}]+(?=.)/u, '')}@${domain}`] : []
+  })
 }
 
-/** In a sentence, an address can stand in quotation marks or parentheses, or before the full stop. */
-const punctuationAround = /^["'([{¿¡]+|["')\]}.:!?]+$/g
+/** The same for a text that people wrote: a mark in an address, as in `email=ana@x.mx`, may also be one before it. */
+export function addressesInProse(text: string): string[] {
+  return [text, plainest(text).replace(/[^\p{L}\p{N}._+@-]+/gu, ' ')].flatMap(addressesIn)
+}
 
 /**
  * Returns a function that finds e-mail addresses in a folded text. White space in an address does not hide it. An address

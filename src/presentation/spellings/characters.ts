@@ -1,7 +1,7 @@
 /**
  * How one character is folded: the characters of another script, style or width that mean the same become one, so that a
  * text can be searched for a number or an address in any spelling. Letters become lower case, digits of all scripts become
- * 0 to 9, white space becomes a space, and accents and invisible characters are dropped.
+ * 0 to 9, white space becomes a space, dashes become a hyphen, and accents and invisible characters are dropped.
  */
 
 /** Combining marks, format characters, and the characters that look empty although Unicode counts them as others. */
@@ -64,8 +64,18 @@ function newFolding(codePoint: number): Folding {
 
 function plain(character: string): string {
   if (/\s/.test(character)) return ' '
-  return decimalDigit.test(character) ? String(digitOf(character.codePointAt(0) as number)) : character
+  if (/[\p{Pd}\u2212]/u.test(character)) return '-'
+  if (decimalDigit.test(character)) return String(digitOf(character.codePointAt(0) as number))
+  return ornaments.get(character) ?? character
 }
+
+/** Numbers in circles that Unicode gives no decomposition: these zeros, and 1 to 10 from each of these characters on. */
+const ornaments: ReadonlyMap<string, string> = new Map([
+  ...['\u24ff', '\u{1f10b}', '\u{1f10c}'].map((zero) => [zero, '0'] as const),
+  ...[0x24f5, 0x2776, 0x2780, 0x278a].flatMap((one) =>
+    Array.from({ length: 10 }, (_, index) => [String.fromCodePoint(one + index), String(index + 1)] as const),
+  ),
+])
 
 /** Unicode has the digits of a script in a row from 0 to 9 (https://www.unicode.org/policies/stability_policy.html). */
 function digitOf(codePoint: number): number {

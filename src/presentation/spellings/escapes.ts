@@ -26,8 +26,9 @@ export function readEscape(text: string, index: number, into: Escape): boolean {
   }
 }
 
-/** The first byte of UTF-8 tells how many follow it. */
+/** The first byte of UTF-8 tells how many follow it. JavaScript's `escape` writes `%uXXXX` instead. */
 function readPercentEncoding(text: string, index: number, into: Escape): boolean {
+  if (text.charAt(index + 1) === 'u') return readCodeUnit(text, index + 2, into)
   const first = byteAt(text, index)
   const following = first < 0xc2 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : 0
   into.codePoint = following === 0 ? first : first & (0x3f >> following)
@@ -100,26 +101,47 @@ function readNamedReference(text: string, start: number, into: Escape): boolean 
   return true
 }
 
-/** Of several backslashes in a row, which escape each other, all belong to the escape. */
+/** Of several backslashes in a row, which escape each other, all belong to the escape. Markdown escapes punctuation. */
 function readBackslashEscape(text: string, index: number, into: Escape): boolean {
   let at = index
   while (text.charCodeAt(at) === backslash) at += 1
   const letter = text.charAt(at)
-  const digits = letter === 'u' ? 4 : letter === 'x' ? 2 : 0
-  const codePoint = digits === 0 ? -1 : hexadecimal(text, at + 1, digits)
+  if (letter === 'u' && text.charAt(at + 1) === '{' && readCodePoint(text, at + 2, into)) return true
+  if (letter === 'u' && readCodeUnit(text, at + 1, into)) return true
+  into.codePoint = letter === 'x' ? hexadecimal(text, at + 1, 2) : -1
+  into.end = at + 3
+  if (into.codePoint >= 0) return true
   const isWhiteSpace = letter === 'n' || letter === 'r' || letter === 't'
-  into.codePoint = codePoint >= 0 ? codePoint : isWhiteSpace ? 0x20 : backslash
-  into.end = codePoint >= 0 ? at + 1 + digits : isWhiteSpace ? at + 1 : at
-  if (isHighSurrogate(codePoint)) readLowSurrogate(text, into.end, into)
-  return true
+  const isPunctuation = asciiPunctuation.test(letter)
+  into.codePoint = isWhiteSpace ? 0x20 : isPunctuation ? letter.charCodeAt(0) : backslash
+  into.end = isWhiteSpace || isPunctuation ? at + 1 : at
+  return into.end > index + 1
+}
+
+/** Without a percent sign and an ampersand, because they may begin another escape. */
+const asciiPunctuation = /[!-$'-/:-@[\]-`{-~]/
+
+/** The rest of `\u{X}`, with one to six digits. */
+function readCodePoint(text: string, start: number, into: Escape): boolean {
+  const length = text.slice(start, start + 7).indexOf('}')
+  into.codePoint = length > 0 ? hexadecimal(text, start, length) : -1
+  into.end = start + length + 1
+  return into.codePoint >= 0 && into.codePoint <= lastCodePoint
+}
+
+/** The rest of `\uXXXX` or `%uXXXX`. A character outside the Basic Multilingual Plane has two (RFC 8259 section 7). */
+function readCodeUnit(text: string, start: number, into: Escape): boolean {
+  into.codePoint = hexadecimal(text, start, 4)
+  into.end = start + 4
+  if (isHighSurrogate(into.codePoint)) readLowSurrogate(text, into.end, into)
+  return into.codePoint >= 0
 }
 
 const isHighSurrogate = (code: number) => code >= 0xd800 && code < 0xdc00
 
-/** JSON escapes a character outside the Basic Multilingual Plane as two code units (RFC 8259 section 7). */
 function readLowSurrogate(text: string, index: number, into: Escape): void {
   let at = index
-  while (text.charCodeAt(at) === backslash) at += 1
+  while (text.charCodeAt(at) === backslash || text.charCodeAt(at) === percent) at += 1
   const low = at > index && text.charAt(at) === 'u' ? hexadecimal(text, at + 1, 4) : -1
   if (low < 0xdc00 || low > 0xdfff) return
   into.codePoint = 0x10000 + ((into.codePoint - 0xd800) << 10) + (low - 0xdc00)

@@ -27,22 +27,50 @@ export const longestNumberText = 1000
 
 /**
  * The phone numbers in a text that consists of them, as digits, with a plus before international ones. Letters, as in
- * `whatsapp:+52…`, `…@c.us` and `ext. 5`, and marks such as commas separate numbers.
+ * `whatsapp:+52…`, `…@c.us` and `ext. 5`, and marks such as commas separate numbers. Where it is not clear how many digits
+ * belong to one number, each possibility is there.
  */
 export function numbersIn(text: string): string[] {
   // Almost all are written like this.
   if (isPlainNumber(text)) return [text]
+  return partsOf(text).flatMap((part) => [part, ...possiblePartsOf(part)].flatMap(numberOf))
+}
+
+/** Whether a text has more digits in a row than a number has, so that the numbers among them are not known. */
+export function hasUnclearNumber(text: string): boolean {
+  return !isPlainNumber(text) && partsOf(text).some(isUnclear)
+}
+
+function partsOf(text: string): string[] {
   if (digitCount(plainest(text)) < leastDigits) return []
   return text.split(/[\n\r]/).flatMap((line) =>
     plainest(line)
       .split(/[\p{L}@:;,#*|]+/u)
-      .flatMap((part) => (digitCount(part) > mostDigitsOfE164 ? part.split(/(?=\+)|\//) : part))
-      .flatMap((part) => {
-        const digits = part.replace(/\D/g, '')
-        if (digits.length < leastDigits || digits.length > mostDigits) return []
-        return `${/^\D*\+/.test(part) ? '+' : ''}${digits}`
-      }),
+      .flatMap((part) => (digitCount(part) > mostDigitsOfE164 ? part.split(/(?=\+)|\//) : part)),
   )
+}
+
+/** With an exit prefix before it, or without any separators, an id of a messenger among them, it can be longer. */
+function isUnclear(part: string): boolean {
+  const digits = part.replace(/\D/g, '')
+  if (digits.length > mostDigits) return true
+  return digits.replace(/^(?:00|011)/, '').length > mostDigitsOfE164 && !/^\D*\d+\D*$/.test(part)
+}
+
+/** The number before a short number behind a slash or in parentheses, and two numbers that stand side by side. */
+function possiblePartsOf(part: string): string[] {
+  if (digitCount(part) > mostDigitsOfE164) return []
+  const [, beforeExtension] = /^(.*\d)\s*(?:[/(]|-\s)\s*\d{1,3}\D*$/s.exec(part) ?? []
+  const gaps = Array.from(part.matchAll(/(?<=\d)\D+(?=\d)/g), ({ index }) => index)
+  const pairs = gaps.map((index) => [part.slice(0, index), part.slice(index)])
+  const ofTwo = pairs.filter((pair) => pair.every((each) => digitCount(each) > leastDigits))
+  return [...(beforeExtension === undefined ? [] : [beforeExtension]), ...ofTwo.flat()]
+}
+
+function numberOf(part: string): string[] {
+  const digits = part.replace(/\D/g, '')
+  if (digits.length < leastDigits || isUnclear(part)) return []
+  return [`${/^\D*\+/.test(part) ? '+' : ''}${digits}`]
 }
 
 /** Whether a text is one number without any marks but a plus. */

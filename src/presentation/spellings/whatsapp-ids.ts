@@ -3,8 +3,8 @@ import type { Range } from './number-finder.ts'
 
 /**
  * The ids of messages on WhatsApp, which contain a phone number in base 64: `wamid.…`, the same without this word (`HBgN…`),
- * and the older `ABGG…` and `gBEG…`, in which two letters tell the length of the number. Folding has made them lower case. The
- * last two have a digit or a mark of base 64, because words of a language begin like them.
+ * and the older `ABGG…` and `gBEG…`, in which two letters tell the length of the number. Folding has made them lower case. Words
+ * begin like the last two, such as "abgeschlossen" in German, so these count as ids only with a digit or a mark of base 64 in them.
  */
 const messageId = /wamid\.[\w+/=-]+|(?<![a-z0-9+/_-])(?:hbg[a-z]|[ag]b[eg][d-i](?=[a-z]*[\d+/=_-]))[\w+/=-]{12,}/g
 /** What one of them contains: looking for these first is much faster. */

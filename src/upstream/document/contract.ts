@@ -3,14 +3,15 @@ import {
   code,
   contactPoint,
   count,
-  decimal,
   erasure,
   fileUrl,
   flag,
   idOf,
   instant,
+  latitude,
   length,
   list,
+  longitude,
   object,
   presence,
   reference,
@@ -68,7 +69,7 @@ const contact = object(
 )
 
 const location = object(
-  { latitude: decimal, longitude: decimal, address: text, place_name: text, map_screenshot_url: fileUrl },
+  { latitude, longitude, address: text, place_name: text, map_screenshot_url: fileUrl },
   'place_url',
 )
 

@@ -1,6 +1,7 @@
 /**
- * Parses JSON. A whole number that a double cannot hold exactly becomes a text of its digits, because `JSON.parse` would
- * make another number of it (RFC 8259 section 6): account numbers and ids of other systems have more than 15 digits.
+ * Parses JSON. A number with 16 or more digits before its point becomes a text, as it is written, unless it is whole and a
+ * double holds it: `JSON.parse` would make another number of it (RFC 8259 section 6), and account numbers and ids of other
+ * systems are as long.
  * @throws SyntaxError
  */
 export function parseJson(text: string): unknown {
@@ -11,9 +12,9 @@ export function parseJson(text: string): unknown {
   )
 }
 
-/** 2^53 has 16 digits. Those behind a point do not count. */
+/** 2^53 has 16 digits. */
 const leastDigits = 16
-const largeNumber = /(?<=[:[,\s])-?\d{16,}(?:\.\d+)?(?:[eE][+-]?\d+)?/g
+const largeNumber = /(?<=[:[,\s])-?[1-9]\d{15,}(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 
 /**
  * Whether there are so many digits in a row. One of them is then at a multiple of their number, so that it is enough to look

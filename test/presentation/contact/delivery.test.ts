@@ -103,10 +103,13 @@ t.test('an error stands only beside a failure', async (t) => {
 })
 
 t.test('the code of an error is found before its text', async (t) => {
+  const same = (text: string) => [text, text]
   const cases = [
     ['131047', '131047: Re-engagement message', '(#131047) Re-engagement message', ' 131047 ', '131047 - x 5'],
-    ['131047', 'Error 131047: x', 'error code: 131047', '[131047]', 'Code=131047;'],
-    ...['re-engagement', 'Failed after 3 attempts', '5512344433', '1.5', '131047x'].map((text) => [text, text]),
+    ['131047', 'Error 131047: x', 'error code: 131047', '[131047]', 'Code=131047;', '131047 Re-engagement message'],
+    ['470', '470 - closed', '470. Closed', '470, closed', '470 | closed', 'error 470 closed', 'code (470)'],
+    ...['re-engagement', 'Failed after 3 attempts', '5512344433', '1.5', '131047x', '24 hours have passed'].map(same),
+    ...['4 of 5 failed', '10:30 timeout', '2026-11-22 failed', '1,5 s', 'error 1.5', 'error 131047x'].map(same),
   ].flatMap(([code, ...texts]) => texts.map((text) => [text, code] as const))
   const check = ([provider_error_code, code]: (typeof cases)[number]) =>
     difference(presentDelivery(messageOf({ status: 'failed', provider_error_code })).error?.code, code)

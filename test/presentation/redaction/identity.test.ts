@@ -31,6 +31,11 @@ t.test('the numbers and addresses are those that the document has of the contact
     [ofContact({ canonical_phone: '+525512344433', phone: '525512344433' }), ['+525512344433'], []],
     [ofContact({ canonical_phone: '525512344433', phone: '+525512344433' }), ['+525512344433'], []],
     [ofContact({ email: 'Ana <ANA@x.mx>; b@y.mx' }), [], ['ana@x.mx', 'b@y.mx']],
+    [ofContact({ email: 'mailto:Ana@x.mx?subject=hola' }), [], ['ana@x.mx']],
+    [ofContact({ phone: '2079460958 - 20794' }), ['207946095820794'], []],
+    [ofContact({ phone: '7946 095 - 7946 096' }), ['79460957946096', '7946095', '7946096'], []],
+    [ofContact({ phone: '5512344433 (2)' }), ['55123444332', '5512344433'], []],
+    [ofContact({ phone: '+52 55 1234 4433 / 35' }), ['+52551234443335', '+525512344433'], []],
     [ofContact({ phone: 'ana@x.mx', email: '5512344433' }), ['5512344433'], ['ana@x.mx']],
     [ofMessages({ direction: 'INBOUND', from_number: '5512344433', to_number: '5550001234' }), ['5512344433'], []],
     [ofMessages({ direction: 'OUTBOUND', from_number: '5550001234', to_number: '5512344433' }), ['5512344433'], []],
@@ -39,6 +44,10 @@ t.test('the numbers and addresses are those that the document has of the contact
     [ofAnswer('PHONE', 'mi otro es 55 9876 5432, gracias'), ['5598765432'], []],
     [ofAnswer('EMAIL', '(es ana@x.mx.)'), [], ['ana@x.mx']],
     [ofAnswer('email', 'ana @ x.mx'), [], ['ana@x.mx']],
+    [ofAnswer('EMAIL', '*ana@x.mx* o _b@y.mx_ o 📧c@z.mx✅'), [], ['ana@x.mx', 'b@y.mx', 'c@z.mx']],
+    [ofAnswer('EMAIL', 'email=ana@x.mx'), [], ['email=ana@x.mx', 'ana@x.mx']],
+    [ofAnswer('EMAIL', 'correo(ana@x.mx)/b@y.mx'), [], ['correo(ana@x.mx', 'x.mx)/b@y.mx', 'ana@x.mx', 'b@y.mx']],
+    [ofAnswer('EMAIL', 'a@x.mx/b@y.mx@_@z.mx'), [], ['a@x.mx', 'x.mx/b@y.mx', '_@z.mx', 'b@y.mx']],
     [ofAnswer('PHONE', 'no tengo', 5598765432), ['5598765432'], []],
     [ofAnswer('EMAIL', 'no tengo', 'ana@x.mx'), [], ['ana@x.mx']],
     [
@@ -68,6 +77,12 @@ t.test('in doubt, not all of them are known', async (t) => {
       ],
     ),
     ...[unreadable, 'ana(at)x.mx', 'n/a', `${'a'.repeat(64)}@${'b'.repeat(190)}`].map((email) => ofContact({ email })),
+    // Two numbers, without what tells where the first ends.
+    ...['5512344433 5598765432', '5512344433 - 5598765432', '+52 55 1234 4433 55 9876 5432'].flatMap((value) => [
+      ofContact({ phone: value }),
+      ofContact({ canonical_phone: '5512344433', phone: value }),
+      ofAnswer('PHONE', `es ${value}`),
+    ]),
     ofContact({ email: mails(6).join() }),
     ofContact({ email: mails(2000).join() }),
     ofContact({ phone: many(11).join() }),
@@ -108,4 +123,11 @@ t.test('the names that are only a last name are known', async (t) => {
   const named = identity({ status_triggered_by: { first_name: 'Diego', last_name: 'Ramírez' } })
   t.strictSame(named.lastNames, [])
   t.strictSame(ofContact({ first_name: null, last_name: null }).lastNames, [])
+  const noNames = ['-', '.', ' ', '\u200b', '+52 55 1234 4433', 'ana@x.mx', '184069530861739@lid', '[phone]']
+  const check = (first_name: string) => {
+    const last_name = 'González'
+    return difference(ofContact({ first_name, last_name }).lastNames, [`${first_name} ${last_name}`])
+  }
+  checkRows(t, noNames, check, 'every text that is no first name')
+  t.strictSame(ofContact({ first_name: 'x'.repeat(501), last_name: 'González' }).lastNames, [])
 })

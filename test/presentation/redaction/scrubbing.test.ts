@@ -1,6 +1,7 @@
 import t from 'tap'
 import { createScrubber, type Scrubber } from '../../../src/presentation/redaction/scrubbing.ts'
 import { addressesIn } from '../../../src/presentation/spellings/address-finder.ts'
+import { plainest } from '../../../src/presentation/spellings/fold.ts'
 import { numbersIn } from '../../../src/presentation/spellings/phone-numbers.ts'
 import { isLinear } from '../../harness/growth.ts'
 import { checkRows, difference } from '../../harness/table.ts'
@@ -35,6 +36,7 @@ const spellings: readonly (readonly [phone: string, ...spellings: readonly strin
   [phone, '52+55+1234+4433', '%2B52+1+55+1234+4433', '55&nbsp;1234&#160;4433', '&plus;52&#x20;5512344433'],
   [phone, '%252B52%252055%252012344433', '\\u0035512344433', '55\\u00a01234\\n4433', '%D9%A5%D9%A512344433'],
   [phone, '𝟓𝟓𝟏𝟐𝟑𝟒𝟒𝟒𝟑𝟑', '५५१२३४४४३३', '⑤⑤1234④④③③', '55\u2800\u31641234\u034f4433'],
+  [phone, String.raw`\u{35}%u00351234\\4433`, String.raw`55\-1234\-4433`, '❺➄1234➍④③⓷', '55‐1234‐4433'],
   [phone, '%2B525512344433', '%2b52%2055%201234%204433', '55%201234%204433', '+52 /(55).- 1234      4433'],
   ['5215512344433', '+525512344433', '5215512344433', '5512344433', '+52 1 55 1234 4433', '044 55 1234 4433'],
   ['52 1 (55) 1234-4433', '+525512344433', '5512344433', '+5215512344433'],
@@ -112,6 +114,19 @@ t.test('only the number itself is replaced', async (t) => {
     ['(55\n) 1234 4433', '[phone]'],
   ]
   checkRows(t, [...cases, ...cases], ([text, expected]) => difference(scrub(text), expected), 'every text, twice')
+})
+
+t.test('a number is scrubbed in all characters that stand for digits', async (t) => {
+  const characters = Array.from({ length: 0x20000 }, (_, code) => String.fromCodePoint(code)).filter((character) =>
+    /^[^\p{L}\d]*\d[^\p{L}]*$/u.test(plainest(character)),
+  )
+  t.ok(characters.length > 900, `${characters.length} characters`)
+  const check = (character: string) => {
+    const text = character.repeat(12 / plainest(character).replace(/\D/g, '').length)
+    const number = plainest(text).replace(/\D/g, '')
+    return difference(scrubberOf(`+52${number}`)(text).includes('[phone]'), true)
+  }
+  checkRows(t, characters, check, 'every character')
 })
 
 t.test('a number that differs by a digit or in length stays', async (t) => {
@@ -202,6 +217,9 @@ t.test('every spelling of the e-mail address is scrubbed, and no other address',
     [email.replace('@', '%40'), '[email]'],
     [`?e=${encodeURIComponent(email)}&x`, '?e=[email]&x'],
     [email.replace('+', '%2b'), '[email]'],
+    [email.replace('@', String.raw`\@`).replaceAll('.', String.raw`\.`), '[email]'],
+    [email.replace('-', '\u2010'), '[email]'],
+    [email.replace('-', '\u2212'), '[email]'],
     [`x${email}x`, 'x[email]x'],
     [`2${email}.com`, '2[email].com'],
     [`${email}${email}`, '[email][email]'],
@@ -233,6 +251,10 @@ t.test('an e-mail address is found with any characters, and with or without acce
     [' maria@x.mx ', 'a maria@x.mx b', 'a [email] b'],
     ['a+b+c@x.mx', 'a%2Bb%2Bc@x.mx', '[email]'],
     ['María <maria@x.mx>', 'María maria@x.mx', 'María [email]'],
+    ['mailto:maria@x.mx', 'maria@x.mx', '[email]'],
+    ['MAILTO:maria@x.mx?subject=a', 'maria@x.mx', '[email]'],
+    ['es:maria@x.mx', 'maria@x.mx', '[email]'],
+    ['maria_g@x.mx', String.raw`maria\_g@x.mx`, '[email]'],
     ['maria@x.mx; m@y.mx,n@z.mx', 'maria@x.mx m@y.mx n@z.mx', '[email] [email] [email]'],
     ['a@b', 'a@b', '[email]'],
     ['', 'a', 'a'],

@@ -17,18 +17,25 @@ const document = documentOf({
   execution_steps: [
     stepOf({
       step: definitionOf({ step_type: 'QUESTION', body_file_url: 'https://files.hilos.example/out/menu.pdf' }),
-      messages: [messageOf({ content_url: file }), messageOf({ location, content_url: '' })],
+      messages: [
+        messageOf({ content_url: file }),
+        messageOf({ location, content_url: '' }),
+        // The location ends before the query, in which another URL may stand.
+        messageOf({ content_url: 'https://cdn.example/a.jpg?next=https://hilos.example/' }),
+        messageOf({ content_url: '?' }),
+      ],
     }),
   ],
 })
 const options = { refOf: (id: string) => id, metaKeys: [] }
 
+const answerTo = (question: string) => ({ stepId: null, question, answerType: 'ANY', at: null, messageId: null })
+
 /** What is left of a text that stands in the places of a text, of words and of an answer. */
 function shown(text: string) {
   const contact = presentExecutionContact(document, options)
-  const answer = { stepId: null, question: text, answerType: 'ANY', value: text, at: null, messageId: null }
   const { reason, answers, statusRaw } = withoutUrlSecrets(
-    { ...contact, reason: text, statusRaw: text, answers: [answer] },
+    { ...contact, reason: text, statusRaw: text, answers: [{ ...answerTo(text), value: text }] },
     document,
   )
   return { reason, value: answers[0]?.value, words: [statusRaw, answers[0]?.question] }
@@ -44,6 +51,8 @@ t.test('where a file is, is not told in any text', async (t) => {
     ],
     ...['HTTPS://FILES.hilos.example/in/ine.jpg?other=1', 'https%3A%2F%2Ffiles.hilos.example%2Fin%2Fine.jpg'],
     ...['https://files.hilos.example/out/menu.pdf', 'https://maps.example/1.png'],
+    ...['https://files.hilos.example:443/in/ine.jpg', 'https://ana:secret@files.hilos.example/in/ine.jpg'],
+    ...['https://files.hilos.example/in/ine.jpg?next=https://hilos.example/', 'https://cdn.example/a.jpg'],
   ]
   const check = (url: string) => {
     const [alone, inside] = [shown(url), shown(`mira (${url}), es "${url}".`)]
@@ -82,6 +91,7 @@ t.test('a signed URL loses its query, and another URL does not', async (t) => {
       'a=1&auth=x',
       'client_secret=x',
     ],
+    ...['data=Zm9vYmFyYmF6cXV4MTIz/NDU2Nzg5MDEyMzQ1Njc4OTA=', '/key=x', '/v2/sig=x'],
     ...['x=0123456789abcdef0123456789abcdef', 'a%3D1%26token%3Dx', 'session_id=1', 'hmac=x', 'Policy=x', 'TOKEN=x'],
   ]
   const marks = ['?', '#', '%3F', '%253f', String.raw`\u003f`, '#/?']
@@ -102,6 +112,7 @@ t.test('a signed URL loses its query, and another URL does not', async (t) => {
       'https://a.example/x?utm_source=wa&lang=es#top',
       '¿Cuál prefieres?',
       'https://a.example',
+      'https://hilos.example',
     ],
     ...[
       'https://a.example/?id=a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1',
@@ -118,6 +129,23 @@ t.test('a signed URL loses its query, and another URL does not', async (t) => {
     (text) => difference(shown(text), { reason: text, value: text, words: [text, text] }),
     'every other text',
   )
+  const values = [5, true, null]
+  const answers = values.map((value) => ({ ...answerTo('¿?'), value }))
+  const contact = { ...presentExecutionContact(document, options), answers }
+  t.strictSame(
+    withoutUrlSecrets(contact, document).answers.map(({ value }) => value),
+    values,
+  )
+})
+
+t.test('a name with a secret in it is null, because what is left would count as a name', async (t) => {
+  const nameOf = (name: string) => {
+    const contact = presentExecutionContact(document, options)
+    return withoutUrlSecrets({ ...contact, contact: { ...contact.contact, name } }, document).contact.name
+  }
+  t.equal(nameOf('González https://a.example/?token=x'), null)
+  t.equal(nameOf(`González ${file}`), null)
+  t.equal(nameOf('Ana / Luis?'), 'Ana / Luis?')
 })
 
 t.test('looking for secrets takes time in proportion to the length of the text', async (t) => {

@@ -10,6 +10,8 @@ t.test('a character becomes the plain one that means the same, and an invisible 
     ['JOSÉ José Jose\u0301 İ', 'jose jose jose i'],
     ['ｔｅｓｔ＠ｅｘ．ｃｏｍ', 'test@ex.com'],
     ['①⑽½ ㎏', '1(10)1⁄2 kg'],
+    ['⓿❶❾➁➌⓽🄋🄌❿', '01923900' + '10'],
+    ['‐‑‒–—―−﹣－', '---------'],
     ['5️⃣', '5'],
     ['a\u00adb\u034fc\u2800d\u3164e\u200bf\ufeffg\u{e0041}h\u{e0100}i', 'abcdefghi'],
     ['\u00a0\u202f\u3000\n\t\u2028', '      '],
@@ -54,6 +56,19 @@ t.test('escapes are undone, as often as they were made, up to three times', asyn
       String.raw`\ud83d\ude9a \\ud835\\udfdf \ud835x \ud835\u0041`,
       '🚚 7 \ud835x \ud835a',
     ],
+    [
+      String.raw`\u{35}\\u{1F69A}\u{0}\u{}\u{110000}\u{35`,
+      String.raw`\u{35}\\u{1f69a}\u{0}\u{}\u{110000}\u{35`,
+      '5🚚\0\\u{}\\u{110000}\\u{35',
+    ],
+    ['%u0035%uD83D%uDE9A%u5%ud83dx', '%u0035%ud83d%ude9a%u5%ud83dx', '5🚚%u5\ud83dx'],
+    // Markdown. A backslash before a letter stands for itself.
+    [
+      String.raw`a\_b\@x\.mx \\- \%40 c\d`,
+      String.raw`a\_b\@x\.mx \\- \%40 c\d`,
+      String.raw`a_b@x.mx - \@ c\d`,
+      String.raw`a_b@x.mx - @ c\d`,
+    ],
     [String.raw`55\n12\\t3\ru`, String.raw`55\n12\\t3\ru`, '55 12 3 u'],
   ]
   const check = ([text, ...readings]: (typeof cases)[number]) =>
@@ -85,7 +100,25 @@ t.test('each folded character knows where it comes from', async (t) => {
 })
 
 t.test('folding takes time in proportion to the length of the text', async (t) => {
-  const units = ['a', 'é', '漢', '🚚', '⑽', '%41', '%', '%25', '&#64;', '&amp;', '&', '\\', '\\u0041', '\u200b']
+  const units = [
+    'a',
+    'é',
+    '漢',
+    '🚚',
+    '⑽',
+    '%41',
+    '%',
+    '%25',
+    '&#64;',
+    '&amp;',
+    '&',
+    '\\',
+    '\\u0041',
+    '\\u{',
+    '%u',
+    '\\_',
+    '\u200b',
+  ]
   const check = (unit: string) =>
     isLinear((length) => readingsOf(unit.repeat(length / unit.length)), 20_000) ? null : 'takes longer'
   checkRows(t, units, check, 'every repeated text')

@@ -37,7 +37,8 @@ t.test('a value that fits is read without drift', async (t) => {
     text: ['María 🚚', 'nul \0, \u2028, \u202e'],
     flag: [true, false],
     count: [0, 1, 2 ** 53 - 1],
-    decimal: [0, -99.1617, 1e308],
+    latitude: [0, -0.5, 90, -90],
+    longitude: [0, -99.1617, 180, -180],
     code: ['131047', ''],
     colour: ['red', 'green'],
     contactPoint: ['x', ' '],
@@ -117,7 +118,8 @@ t.test('a value of the wrong type is nothing and reported, and erases if it is a
     text: [0, 1, true, false, [], {}, ['a']],
     flag: ['true', '', 0, 1, [], {}],
     count: [-1, 1.5, 2 ** 53, infinity, -infinity, Number.NaN, '1', '', true, [], {}, [1]],
-    decimal: [infinity, -infinity, Number.NaN, '1', '', true, [], {}],
+    latitude: [90.0001, -90.0001, infinity, -infinity, Number.NaN, '1', '', true, [], {}],
+    longitude: [180.0001, -180.0001, infinity, -infinity, Number.NaN, '1', '', true, [], {}],
     code: [-1, 1.5, infinity, true, [], {}],
     instant: [
       ...wordsOf(
