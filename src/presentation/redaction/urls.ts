@@ -15,14 +15,17 @@ const walk = createWalk<ExecutionContact, (typeof kinds)[number]>(TranscriptSche
  * @param document the document that it was presented from
  */
 export function withoutUrlSecrets(contact: ExecutionContact, document: HilosDocument): ExecutionContact {
-  return walk(contact, rulesFor(fileUrlsIn(document)))
+  return walk(contact, rulesFor(document))
 }
 
-function rulesFor(files: ReadonlySet<string>): Rules<(typeof kinds)[number]> {
+function rulesFor(document: HilosDocument): Rules<(typeof kinds)[number]> {
   const isSigned = createQueryCheck()
-  const withoutSecretsOnce = createMemo((text: string) => withoutSecrets(text, files, isSigned))
+  // Most documents have no text in which a file could be named.
+  let found: ReadonlySet<string> | null = null
+  const files = () => (found ??= fileUrlsIn(document))
+  const withoutSecretsOnce = createMemo((text: string) => withoutSecrets(text, files(), isSigned))
   const inWords = (text: string) => (mayHaveUrl.test(text) ? withoutSecretsOnce(text) : text)
-  const inText = (text: string) => (mayHaveUrl.test(text) && isFile(text, files) ? null : inWords(text))
+  const inText = (text: string) => (mayHaveUrl.test(text) && isFile(text, files()) ? null : inWords(text))
   return {
     text: inText,
     value: (value: unknown) => (typeof value === 'string' ? inText(value) : value),
@@ -33,7 +36,8 @@ function rulesFor(files: ReadonlySet<string>): Rules<(typeof kinds)[number]> {
   }
 }
 
-const mayHaveUrl = /[/?#%\\]/
+/** A question mark at the end of a sentence begins no query. */
+const mayHaveUrl = /[/%\\]|[?#]\S/
 
 /** The locations of the files of a document, without queries. */
 function fileUrlsIn({ execution_steps }: HilosDocument): ReadonlySet<string> {
