@@ -1,7 +1,8 @@
 /**
  * How one character is folded: the characters of another script, style or width that mean the same become one, so that a
  * text can be searched for a number or an address in any spelling. Letters become lower case, digits of all scripts become
- * 0 to 9, white space becomes a space, dashes become a hyphen, and accents and invisible characters are dropped.
+ * 0 to 9, white space becomes a space, dashes become a hyphen, the full stops of domain names become a dot, and accents and
+ * invisible characters are dropped.
  */
 
 /** Combining marks, format characters, and the characters that look empty although Unicode counts them as others. */
@@ -65,9 +66,13 @@ function newFolding(codePoint: number): Folding {
 function plain(character: string): string {
   if (/\s/.test(character)) return ' '
   if (/[\p{Pd}\u2212]/u.test(character)) return '-'
+  if (character === ideographicFullStop) return '.'
   if (decimalDigit.test(character)) return String(digitOf(character.codePointAt(0) as number))
   return ornaments.get(character) ?? character
 }
+
+/** It ends a label of a domain name as a dot does (https://www.rfc-editor.org/rfc/rfc3490#section-3.1). */
+const ideographicFullStop = '\u3002'
 
 /** Numbers in circles that Unicode gives no decomposition: these zeros, and 1 to 10 from each of these characters on. */
 const ornaments: ReadonlyMap<string, string> = new Map([

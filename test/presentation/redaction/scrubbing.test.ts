@@ -264,6 +264,11 @@ t.test('an e-mail address is found with any characters, and with or without acce
     ['test@example.com', 'test @example.com test@ example.com', '[email] [email]'],
     ['test@example.com', 'test\n@example.com test@\texample.com', '[email] [email]'],
     ['test@example.com', 'te\u00adst@example.com ｔｅｓｔ@example.com', '[email] [email]'],
+    [
+      'test@example.com',
+      'test@example\u3002com test@example\uff0ecom test@example\uff61com',
+      '[email] [email] [email]',
+    ],
     ['test@example.com', 'test&#64;example.com test%2540example.com', '[email] [email]'],
     // The longest address of several that end in the same way.
     ['ana@x.mx, mariana@y.mx', 'mariana@x.mx mariana@y.mx', 'mari[email] [email]'],
