@@ -76,6 +76,25 @@ t.test('the largest value in any text field costs no more than a few times as mu
   checkRows(t, cases, check, 'every field for every profile')
 })
 
+t.test('a long row of one mark with something behind it costs no more than a few times as much as words', async (t) => {
+  const length = 50_000
+  const mostTimes = 40
+  const usual = Math.max(costOf(documentWith('message.body', ordinary.repeat(length / 50)), 'agent'), 20_000)
+  const marks = ['/', '.', '-', '_', ' ', ':', '@', '#', '?a=', '=', '&', '%', '\\', '(', '*', '0', '1 ', '+']
+  const cases = Object.keys(fields).flatMap((field) => marks.map((mark) => [field, mark] as const))
+  const check = ([field, mark]: (typeof cases)[number]) => {
+    // Another text makes the service look for the places of files.
+    const reason = field === 'status_reason' ? {} : { status_reason: 'https://a.example/b' }
+    const texts = ['', 'https://a.example/'].map((head) => `${head}${mark.repeat(length)}a`)
+    const costs = texts.map((text) =>
+      costOf(JSON.stringify({ id, contact: ana, ...reason, ...fields[field]?.(text) }), 'agent'),
+    )
+    const cost = Math.max(...costs)
+    return cost < mostTimes * usual ? null : `${Math.round(cost / usual)} times as much`
+  }
+  checkRows(t, cases, check, 'every mark in every field')
+})
+
 t.test('thousands of addresses or numbers withhold the texts, and are not looked for', async (t) => {
   const reason = 'ana.prueba@ejemplo.test 5512344433'
   const addresses = Array.from({ length: 20_000 }, (_, index) => `a${index}@x.mx`).join()

@@ -72,9 +72,9 @@ function asksFor(step: HilosStepDefinition): (message: HilosMessage) => boolean 
   return ({ body }) => Boolean(body)
 }
 
-const hasFile = (message: HilosMessage) => mediaOf(message) !== null
+export const hasFile = (message: HilosMessage) => mediaOf(message) !== null
 
-function asksForFile({ answer_type }: HilosStepDefinition): boolean {
+export function asksForFile({ answer_type }: HilosStepDefinition): boolean {
   return /^(?:FILE|DOCUMENT|IMAGE|VIDEO|AUDIO|VOICE)$/i.test(String(answer_type))
 }
 

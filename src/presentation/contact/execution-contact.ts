@@ -11,7 +11,7 @@ import { MessageSchema, presentMessages } from './message.ts'
 import { stepsInOrder } from './order.ts'
 import { nameOf } from './person.ts'
 import { ProgressSchema, presentProgress } from './progress.ts'
-import { isReasonWithheld } from './reason.ts'
+import { withheldReasonsOf } from './reason.ts'
 import { hasEnded, presentRunStatus, RunStatusSchema, StatusRawSchema, StepStatusSchema } from './status.ts'
 import { presentStep, StepSchema } from './step.ts'
 
@@ -89,15 +89,15 @@ export function presentExecutionContact(document: HilosDocument, options: Contac
   const steps = stepsInOrder(document)
   const { status, statusRaw } = presentRunStatus(document.status)
   const terminal = hasEnded(status)
-  const withheld = isReasonWithheld(document)
+  const withheld = withheldReasonsOf(document)
   return {
     id: document.id,
     view: 'transcript',
     status,
     statusRaw,
     terminal,
-    reason: withheld ? null : document.status_reason,
-    reasonWithheld: withheld,
+    reason: withheld.ofRun ? null : document.status_reason,
+    reasonWithheld: withheld.ofRun,
     isTest: document.is_test ?? false,
     startedAt: instantOf(document.created_on),
     statusChangedAt: instantOf(document.status_last_change_on),
@@ -109,7 +109,7 @@ export function presentExecutionContact(document: HilosDocument, options: Contac
     flow: presentFlow(document),
     contact: presentContact(document.contact, options),
     progress: presentProgress(steps, terminal),
-    steps: steps.map(presentStep),
+    steps: steps.map((step) => presentStep(step, withheld.ofStep(step))),
     answers: steps.flatMap((step) => presentAnswer(step) ?? []),
     messages: presentMessages(steps),
   }

@@ -8,14 +8,19 @@ export function stepsInOrder({ execution_steps }: HilosDocument): HilosStepExecu
   const messages = execution_steps.flatMap((step) => step.messages)
   const deletedIds = new Set(messages.filter(isDeleted).flatMap(({ id }) => id ?? []))
   const isGone = (message: HilosMessage) => isDeleted(message) || (message.id !== null && deletedIds.has(message.id))
+  // Messages of one second do not tell in which order they are, but those of other steps do.
+  const usually = execution_steps.some((step) => isNewestFirst(step.messages, timestamp))
+    ? 'newest first'
+    : 'oldest first'
   return inOrder(execution_steps, ({ created_on }) => created_on).map((step) => ({
     ...step,
-    messages: inOrder(withoutRepeats(step.messages, messageId), ({ timestamp }) => timestamp).map((message) =>
+    messages: inOrder(withoutRepeats(step.messages, messageId), timestamp, usually).map((message) =>
       isGone(message) ? { ...message, is_deleted: true } : message,
     ),
   }))
 }
 
+const timestamp = (message: HilosMessage) => message.timestamp
 const messageId = ({ id }: HilosMessage) => id
 const isDeleted = ({ is_deleted, status }: HilosMessage) => is_deleted || status?.toLowerCase() === 'deleted'
 
@@ -32,11 +37,30 @@ export function withoutRepeats<T>(list: readonly T[], idOf: (element: T) => stri
 
 type TimeOf<T> = (element: T) => number | null
 
-/** The order of Hilos, which lists either the oldest or the newest first, and then the order of the times. */
-export function inOrder<T>(list: readonly T[], timeOf: TimeOf<T>): T[] {
-  const seconds = list.flatMap((element) => secondOf(timeOf(element)) ?? [])
-  const isNewestFirst = (seconds[0] ?? 0) > (seconds.at(-1) ?? 0) && seconds.every(isNotAfterPrevious)
-  return byTime(isNewestFirst ? list.toReversed() : list, timeOf)
+/**
+ * The order of Hilos, which lists either the oldest or the newest first, and then the order of the times.
+ * @param usually the order of a list whose elements are all of one second
+ */
+export function inOrder<T>(
+  list: readonly T[],
+  timeOf: TimeOf<T>,
+  usually: 'oldest first' | 'newest first' = 'oldest first',
+): T[] {
+  const isReversed = isNewestFirst(list, timeOf) || (usually === 'newest first' && isOfOneSecond(list, timeOf))
+  return byTime(isReversed ? list.toReversed() : list, timeOf)
+}
+
+const secondsOf = <T>(list: readonly T[], timeOf: TimeOf<T>) =>
+  list.flatMap((element) => secondOf(timeOf(element)) ?? [])
+
+function isNewestFirst<T>(list: readonly T[], timeOf: TimeOf<T>): boolean {
+  const seconds = secondsOf(list, timeOf)
+  return (seconds[0] ?? 0) > (seconds.at(-1) ?? 0) && seconds.every(isNotAfterPrevious)
+}
+
+function isOfOneSecond<T>(list: readonly T[], timeOf: TimeOf<T>): boolean {
+  const seconds = secondsOf(list, timeOf)
+  return seconds.length > 1 && new Set(seconds).size === 1
 }
 
 const isNotAfterPrevious = (second: number, index: number, seconds: readonly number[]) =>

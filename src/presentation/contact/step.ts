@@ -4,7 +4,6 @@ import type { HilosStepDefinition, HilosStepExecution } from '../../upstream/doc
 import { freeText, ids, listOfWords, nullableId, nullableWords, words } from './fields.ts'
 import { instantOf } from './instant.ts'
 import { deadlinesOf } from './progress.ts'
-import { callsUrl } from './reason.ts'
 import { hasEnded, presentStepStatus, StatusRawSchema, StepStatusSchema } from './status.ts'
 
 export const StepSchema = Type.Object(
@@ -17,7 +16,8 @@ export const StepSchema = Type.Object(
     statusRaw: StatusRawSchema,
     reason: freeText('The reason for the status, if Hilos gives one. Always null for a step that calls a URL.'),
     reasonWithheld: flag(
-      'Whether a reason is withheld, because the step calls a URL and the reason may quote the data that was sent.',
+      'Whether a reason is withheld, because the step calls a URL and the reason may quote the data that was sent, or ' +
+        'because it repeats such a reason.',
     ),
     hasError: flag('Whether Hilos reports an error in this step.'),
     startedAt: nullableInstant('When the step started.'),
@@ -46,11 +46,13 @@ export const StepSchema = Type.Object(
 
 export type Step = Static<typeof StepSchema>
 
-/** @param execution with its messages in order */
-export function presentStep(execution: HilosStepExecution): Step {
+/**
+ * @param execution with its messages in order
+ * @param withheld whether its reason is withheld
+ */
+export function presentStep(execution: HilosStepExecution, withheld: boolean): Step {
   const definition = execution.step
   const { status, statusRaw } = presentStepStatus(execution.status)
-  const withheld = Boolean(execution.status_reason) && callsUrl(definition)
   const { expiresAt, delayUntil } = deadlinesOf(execution)
   const endedOn = hasEnded(status) ? execution.status_last_change_on : null
   return {

@@ -1,7 +1,7 @@
 import type { ContactPoint, HilosDocument, HilosMessage, HilosUser } from '../../upstream/document/hilos-document.ts'
 import { directionOf } from '../contact/author.ts'
 import { nameOf } from '../contact/person.ts'
-import { addressesIn, addressesInProse, longestAddress } from '../spellings/address-finder.ts'
+import { addressesInProse, longestAddress } from '../spellings/address-finder.ts'
 import { hasUnclearNumber, isPlainNumber, longestNumberText, numbersIn } from '../spellings/phone-numbers.ts'
 import { longestName, shortName } from './short-name.ts'
 
@@ -79,8 +79,8 @@ function createCollection() {
   let isReadable = true
 
   /** Returns whether there is a number or an address in a text. */
-  function add(text: string, addressesOf: (text: string) => string[]): boolean {
-    const [newNumbers, newAddresses] = [numbersIn(text), isPlainNumber(text) ? [] : addressesOf(text)]
+  function add(text: string): boolean {
+    const [newNumbers, newAddresses] = [numbersIn(text), isPlainNumber(text) ? [] : addressesInProse(text)]
     for (const number of newNumbers) {
       const digits = number.replace('+', '')
       if (number !== digits || !numbers.has(digits)) numbers.set(digits, number)
@@ -98,13 +98,13 @@ function createCollection() {
       if (point === null || seen.has(point) || isFull()) return
       seen.add(point)
       if (typeof point !== 'string' || point.length > longestNumberText) isReadable = false
-      else if (point.trim() !== '') isReadable = add(point, addressesIn) && isReadable
+      else if (point.trim() !== '') isReadable = add(point) && isReadable
     },
     /** A text that may contain numbers and addresses. */
     addAnswer: (answer: string) => {
       if (isFull()) return
       if (answer.length > longestAnswer) isReadable = false
-      else add(answer, addressesInProse)
+      else add(answer)
     },
     result: () => ({
       numbers: [...numbers.values()].slice(0, mostNumbers),

@@ -47,16 +47,23 @@ export function createScrubber({ numbers, addresses }: Pick<Identity, 'numbers' 
     return found.length === 0 ? original : replaced(original, found)
   })
 
-  function findingsIn(whole: string, { text, original }: Folded): Finding[] {
+  function findingsIn(whole: string, folded: Folded): Finding[] {
+    const { text, original } = folded
+    // A character may fold to several, of which only the first belong to what was found.
+    const endOf = (end: number) => {
+      let next = end
+      while (next < text.length && original(next) === original(end - 1)) next += 1
+      return original(next)
+    }
     const inOriginal = (ranges: readonly Range[], placeholder: string) =>
       ranges.map(({ start, end }) => ({
         start: original(start),
-        end: endBeforeFormat(whole, original(end)),
+        end: endBeforeFormat(whole, endOf(end)),
         placeholder,
       }))
     // The first of these is replaced where two overlap, because an address or an id may contain the number.
     return [
-      ...inOriginal(whatsAppIdsIn(text), scrubbed.id),
+      ...inOriginal(whatsAppIdsIn(folded, whole), scrubbed.id),
       ...inOriginal(findAddresses()(text), scrubbed.email),
       ...inOriginal(findNumbers()(text), scrubbed.phone),
     ]

@@ -1,4 +1,5 @@
 import type { HilosDocument } from '../../upstream/document/hilos-document.ts'
+import { asksForFile, hasFile } from '../contact/answer.ts'
 import { type ExecutionContact, TranscriptSchema } from '../contact/execution-contact.ts'
 import { plainest } from '../spellings/fold.ts'
 import { createMemo } from './memo.ts'
@@ -41,38 +42,58 @@ const mayHaveUrl = /[/%\\]|[?#]\S/
 
 /** The locations of the files of a document, without queries. */
 function fileUrlsIn({ execution_steps }: HilosDocument): ReadonlySet<string> {
-  const urls = execution_steps.flatMap(({ step, messages }) => [
+  const urls = execution_steps.flatMap(({ step, messages, execution_result }) => [
     step?.body_file_url ?? '',
     ...messages.flatMap(({ content_url, location }) => [content_url ?? '', location?.map_screenshot_url ?? '']),
+    ...messages.filter(hasFile).flatMap(({ body }) => urlAlone(body)),
+    ...((step && asksForFile(step)) || messages.some(hasFile) ? urlAlone(execution_result) : []),
   ])
   return new Set(urls.map(locationOf).filter((location) => location !== ''))
 }
+
+/** Where a file has come, a text that is nothing but a URL, or the end of one, is where it lies. */
+const urlAlone = (text: unknown) =>
+  typeof text === 'string' && text.includes('/') && !/\s/.test(text.trim()) ? [text.trim()] : []
 
 /** Host and path: the same file can have several queries, schemes and users, and the port can be there or not. */
 const locationOf = (url: string): string =>
   plainest(url)
     .replace(/[?#].*$/s, '')
-    .replace(/^.*?:\/\//s, '')
+    .replace(/^(?:.*?:)?\/\//s, '')
     .replace(/^[^/@]*@/, '')
-    .replace(/^([^/:]*):(?:80|443)(?=\/|$)/, '$1')
-    .replace(/[\s.,;:!/]+$/, '')
+    .replace(/^([^/:]*?)\.?(?::(?:80|443))?(?=\/|$)/, '$1')
+    // The look behind it lets it look at each row of marks once only.
+    .replace(/(?<![\s.,;:!/_~-])[\s.,;:!/_~-]+$/, '')
 
 function isFile(text: string, files: ReadonlySet<string>): boolean {
   const url = text.trim()
-  return files.size > 0 && !/\s/.test(url) && files.has(locationOf(url))
+  if (files.size === 0 || /\s/.test(url)) return false
+  const location = locationOf(url)
+  return files.has(location) || foldersOf(location).some((folder) => files.has(folder))
 }
+
+/** What is below the location of a file, as a smaller copy can be, tells where the file lies. */
+function foldersOf(location: string): string[] {
+  const parts = location.split('/', mostFolders)
+  return parts.slice(2).map((_, index) => parts.slice(0, index + 2).join('/'))
+}
+
+const mostFolders = 20
 
 /** What may be a URL: a part of a text without white space, quotation marks and brackets, with one of `mayHaveUrl` in it. */
 const urlLike = /(?<![^\s"'<>()[\]{}|])[^\s"'<>()[\]{}|/?#%\\]*[/?#%\\][^\s"'<>()[\]{}|]*/g
 /** A shorter one has no room for a secret. */
 const leastUrlLength = 8
 
+/** What stands before or behind a URL in a text without being a part of it, or joins it to another one. */
+const fileEnd = /[=,;&`*«»“”（）]|(?=https?:)/
+
 type QueryCheck = (query: string) => boolean
 
 function withoutSecrets(text: string, files: ReadonlySet<string>, isSigned: QueryCheck): string {
   return text.replace(urlLike, (part) => {
     if (part.length < leastUrlLength) return part
-    if (files.size > 0 && part.split(/[=,;]/).some((piece) => isFile(piece, files))) return filePlaceholder
+    if (files.size > 0 && part.split(fileEnd).some((piece) => isFile(piece, files))) return filePlaceholder
     return withoutPassword(withoutQuery(part, isSigned))
   })
 }

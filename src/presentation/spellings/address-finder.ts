@@ -17,13 +17,21 @@ export function addressesIn(text: string): string[] {
   })
 }
 
-/** The same for a text that people wrote: a mark in an address, as in `email=ana@x.mx`, may also be one before it. */
+/**
+ * The same for a text that may not be an address alone: a mark in an address, as in `email=ana@x.mx`, may also be one before
+ * it, so each possibility is there.
+ */
 export function addressesInProse(text: string): string[] {
+  if (addressAlone.test(text)) return addressesIn(text)
   return [text, plainest(text).replace(/[^\p{L}\p{N}._+@-]+/gu, ' ')].flatMap(addressesIn)
 }
 
+/** The characters of RFC 5322 section 3.2.3, without the equals sign. */
+const addressAlone = /^[\w!#$%&'*+/?^`{|}~.-]+@[\w.-]+$/
+
 /**
- * Returns a function that finds e-mail addresses in a folded text. White space in an address does not hide it. An address
+ * Returns a function that finds e-mail addresses in a folded text. White space in an address does not hide it, nor do
+ * quotation marks, brackets and what makes a word bold. An address
  * is also found inside a longer one, because that reveals as much. Its time is in proportion to the length of the text.
  * @param addresses as `addressesIn` returns them, at most 16
  */
@@ -84,12 +92,13 @@ function createTree() {
    * @param direction 1, or -1 for words that are read backwards
    */
   function wordsAt(text: string, start: number, direction: 1 | -1): readonly Word[] {
-    if (!root.children.has(text.charCodeAt(start)) && !isSpace(text, start)) return noWords
+    if (!root.children.has(text.charCodeAt(start)) && !isFiller(text, start)) return noWords
     let node: Node | undefined = root
     const words: Word[] = []
     for (let index = start; node !== undefined; index += direction) {
-      if (isSpace(text, index)) continue
-      node = node.children.get(text.charCodeAt(index))
+      const next: Node | undefined = node.children.get(text.charCodeAt(index))
+      if (next === undefined && isFiller(text, index)) continue
+      node = next
       if (node !== undefined && node.owners !== 0) words.unshift({ last: index, owners: node.owners })
     }
     return words
@@ -99,4 +108,5 @@ function createTree() {
 }
 
 const noWords: readonly Word[] = []
-const isSpace = (text: string, index: number) => text.charCodeAt(index) === 0x20
+/** The end of a text is none. */
+const isFiller = (text: string, index: number) => ' "*`[]()'.includes(text.charAt(index) || 'x')

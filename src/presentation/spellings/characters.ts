@@ -1,7 +1,8 @@
 /**
  * How one character is folded: the characters of another script, style or width that mean the same become one, so that a
  * text can be searched for a number or an address in any spelling. Letters become lower case, digits of all scripts become
- * 0 to 9, white space becomes a space, dashes become a hyphen, the full stops of domain names become a dot, and accents and
+ * 0 to 9, white space becomes a space, dashes, and the letters that make
+ * a line as they do, become a hyphen, curved apostrophes become straight, the full stops of domain names become a dot, and accents and
  * invisible characters are dropped.
  */
 
@@ -65,7 +66,8 @@ function newFolding(codePoint: number): Folding {
 
 function plain(character: string): string {
   if (/\s/.test(character)) return ' '
-  if (/[\p{Pd}\u2212]/u.test(character)) return '-'
+  if (/[\p{Pd}\u2212\u0640\u30fc]/u.test(character)) return '-'
+  if (/[\u2018\u2019\u02bc\u2032]/.test(character)) return "'"
   if (character === ideographicFullStop) return '.'
   if (decimalDigit.test(character)) return String(digitOf(character.codePointAt(0) as number))
   return ornaments.get(character) ?? character

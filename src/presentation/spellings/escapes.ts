@@ -63,6 +63,8 @@ const namedCharacters: ReadonlyMap<string, string> = new Map(
     ...{ shy: '\u00ad', zwj: '\u200d', zwnj: '\u200c', lrm: '\u200e', rlm: '\u200f', ZeroWidthSpace: '\u200b' },
   }),
 )
+/** The semicolon behind these may be missing, as in browsers. */
+const oldNames: ReadonlySet<string> = new Set(['middot', 'nbsp', 'shy'])
 const longestName = Math.max(...Array.from(namedCharacters.keys(), (name) => name.length))
 
 function readCharacterReference(text: string, index: number, into: Escape): boolean {
@@ -94,10 +96,11 @@ function readNamedReference(text: string, start: number, into: Escape): boolean 
   let at = start
   while (at <= start + longestName && (text.charCodeAt(at) | 0x20) >= 0x61 && (text.charCodeAt(at) | 0x20) <= 0x7a)
     at += 1
-  const character = text.charCodeAt(at) === 0x3b ? namedCharacters.get(text.slice(start, at)) : undefined
+  const [name, hasSemicolon] = [text.slice(start, at), text.charCodeAt(at) === 0x3b]
+  const character = hasSemicolon || oldNames.has(name) ? namedCharacters.get(name) : undefined
   if (character === undefined) return false
   into.codePoint = character.charCodeAt(0)
-  into.end = at + 1
+  into.end = hasSemicolon ? at + 1 : at
   return true
 }
 

@@ -90,8 +90,10 @@ export function createNumberFinder(numbers: readonly string[]): (text: string) =
       const isPart = position > 0 && run.at(position - 1) === at - 1
       // Behind a percent sign, the first two digits may be an escape.
       const isEscape = position < first && text.charCodeAt(at - 1) === 0x25
-      if (isPart || isEscape) continue
       const isJoined = run.at(first) - at === first - position
+      // The end of a time, a date or a price that stands before the number is no prefix.
+      const isEnd = !isJoined && /\d\d[:.-]$/.test(text.slice(Math.max(0, at - 3), at))
+      if (isPart || isEscape || isEnd) continue
       const isApart = position < first && isBlank(text, run.at(first - 1) + 1, run.at(first))
       const isInternational = !isStrict || isJoined || signBefore(text, at) !== at
       if (mayPrecede(digitAt, position, first, { isInternational, isApart })) return at

@@ -17,10 +17,9 @@ export const numberingPlans: readonly NumberingPlan[] = [
   // Mexico: WhatsApp puts a 1 before mobile numbers, as it was dialled from abroad until 2019.
   { code: '52', national: /^1?(\d{10})$/, forms: ['$1'], prefixes: ['1'] },
   // Argentina: mobile numbers have a 9 after the calling code. At home, they have a 15 after the area code of 2 to 4 digits.
-  { code: '54', national: /^9?(\d{10})$/, forms: ['$1'], prefixes: ['9'] },
-  { code: '54', national: /^9?(11)(\d{8})$/, forms: ['$115$2', '15$2'], prefixes: [] },
-  { code: '54', national: /^9?(\d{3})(\d{7})$/, forms: ['$115$2', '15$2'], prefixes: [] },
-  { code: '54', national: /^9?(\d{4})(\d{6})$/, forms: ['$115$2', '15$2'], prefixes: [] },
+  { code: '54', national: /^9?(11)(?:15)?(\d{8})$/, forms: ['$1$2', '$115$2', '15$2'], prefixes: ['9'] },
+  { code: '54', national: /^9?(\d{3})(?:15)?(\d{7})$/, forms: ['$1$2', '$115$2', '15$2'], prefixes: ['9'] },
+  { code: '54', national: /^9?(\d{4})(?:15)?(\d{6})$/, forms: ['$1$2', '$115$2', '15$2'], prefixes: ['9'] },
   // Brazil: mobile numbers got a ninth digit from 2012 to 2016. WhatsApp has many of them without it.
   { code: '55', national: /^(\d\d)9?([6-9]\d{7})$/, forms: ['$1$2', '$19$2'], prefixes: [] },
   // Benin: all numbers got 01 before them on 30 November 2024.

@@ -1,5 +1,5 @@
 import { plainest } from './fold.ts'
-import { numberingPlans } from './numbering-plans.ts'
+import { type NumberingPlan, numberingPlans } from './numbering-plans.ts'
 
 /** A string of digits that is a phone number wherever it stands, apart from the prefixes before it. */
 export interface NumberForm {
@@ -19,8 +19,11 @@ const mostDigitsOfE164 = 15
 
 /** The digits of a text, in ASCII. */
 export function digitsOf(text: string): string {
-  return plainest(text).replace(/\D/g, '')
+  return withoutDecimals(plainest(text)).replace(/\D/g, '')
 }
+
+/** A spreadsheet takes a number for a decimal: `525512344433.0`. */
+const withoutDecimals = (text: string) => text.replace(/(?<=\d{6})\.0+\s*$/, '')
 
 /** A longer text in the place of a number is none. Reading it would only take time. */
 export const longestNumberText = 1000
@@ -44,7 +47,7 @@ export function hasUnclearNumber(text: string): boolean {
 function partsOf(text: string): string[] {
   if (digitCount(plainest(text)) < leastDigits) return []
   return text.split(/[\n\r]/).flatMap((line) =>
-    plainest(line)
+    withoutDecimals(plainest(line))
       .split(/[\p{L}@:;,#*|]+/u)
       .flatMap((part) => (digitCount(part) > mostDigitsOfE164 ? part.split(/(?=\+)|\//) : part)),
   )
@@ -88,7 +91,9 @@ export function formsOfAll(numbers: readonly string[]): readonly NumberForm[] {
 function formsOf(number: string): readonly NumberForm[] {
   const digits = number.replace('+', '')
   const withoutExit = digits.replace(/^(?:00|011(?=\d{10}))/, '')
-  if (number.startsWith('+') || withoutExit !== digits) return internationalForms(withoutExit)
+  if (number.startsWith('+') || digits.startsWith('00')) return internationalForms(withoutExit)
+  // 011 is also the trunk prefix and the area code of Buenos Aires.
+  if (withoutExit !== digits) return [...internationalForms(withoutExit), ...nationalForms(digits)]
   return digits.startsWith('0') ? nationalForms(digits) : [...internationalForms(digits), ...nationalForms(digits)]
 }
 
@@ -101,23 +106,29 @@ function internationalForms(digits: string): NumberForm[] {
   // Some people write the trunk prefix after the calling code: +44 (0)20. In other countries, a number begins with 0.
   const nationals = written.startsWith('0') ? [written, written.slice(1)] : [written]
   const plans = numberingPlans.filter((plan) => plan.code === code)
-  const prefixes = plans.flatMap((plan) => plan.prefixes)
-  const planned = plans.flatMap((plan) =>
-    nationals.flatMap((national) =>
-      plan.national.test(national) ? plan.forms.map((form) => national.replace(plan.national, form)) : [],
-    ),
-  )
-  return [...new Set(planned.length > 0 ? planned : nationals.slice(-1))].map((form) =>
-    form.length < leastDigits ? { digits: code + form, code: '', prefixes } : { digits: form, code, prefixes },
-  )
+  const planned = plans.flatMap((plan) => nationals.flatMap((national) => plannedForms(plan, national)))
+  if (planned.length > 0) return planned
+  const [form, prefixes] = [nationals.at(-1) as string, plans.flatMap((plan) => plan.prefixes)]
+  return [form.length < leastDigits ? { digits: code + form, code: '', prefixes } : { digits: form, code, prefixes }]
 }
 
 /** It may begin with a trunk prefix, which is not dialled from abroad. */
 function nationalForms(digits: string): NumberForm[] {
   const withoutTrunk = trunkPrefixes.flatMap((prefix) => (digits.startsWith(prefix) ? digits.slice(prefix.length) : []))
-  return [digits, ...withoutTrunk]
-    .filter((form) => form.length >= (form === digits ? leastDigits : leastDigitsWithoutTrunk))
-    .map((form) => ({ digits: form, code: null, prefixes: [] }))
+  const nationals = [digits, ...withoutTrunk].filter(
+    (form) => form.length >= (form === digits ? leastDigits : leastDigitsWithoutTrunk),
+  )
+  return [
+    ...nationals.map((form) => ({ digits: form, code: null, prefixes: [] })),
+    // It may be of any country that has several forms for it.
+    ...numberingPlans.flatMap((plan) => nationals.flatMap((national) => plannedForms(plan, national))),
+  ]
+}
+
+/** All forms of a number without its calling code; none if the plan has no such numbers. */
+function plannedForms({ code, national, forms, prefixes }: NumberingPlan, number: string): NumberForm[] {
+  if (!national.test(number)) return []
+  return forms.map((form) => ({ digits: number.replace(national, form), code, prefixes }))
 }
 
 const trunkPrefixes = ['0', '1', '8', '80', '06', '01', '044', '045']

@@ -1,12 +1,12 @@
 import { atSign, isDigit, isLowerCase } from './characters.ts'
+import type { Folded } from './fold.ts'
 import type { Range } from './number-finder.ts'
 
 /**
  * The ids of messages on WhatsApp, which contain a phone number in base 64: `wamid.…`, the same without this word (`HBgN…`),
- * and the older `ABGG…` and `gBEG…`, in which two letters tell the length of the number. Folding has made them lower case. Words
- * begin like the last two, such as "abgeschlossen" in German, so these count as ids only with a digit or a mark of base 64 in them.
+ * and the older `ABGG…` and `gBEG…`, in which two letters tell the length of the number. Folding has made them lower case.
  */
-const messageId = /wamid\.[\w+/=-]+|(?<![a-z0-9+/_-])(?:hbg[a-z]|[ag]b[eg][d-i](?=[a-z]*[\d+/=_-]))[\w+/=-]{12,}/g
+const messageId = /wamid\.[\w+/=-]+|(?<![a-z0-9+/_-])(?:hbg[a-z]|[ag]b[eg][d-i])[\w+/=-]{12,}/g
 /** What one of them contains: looking for these first is much faster. */
 const partsOfMessageIds = ['wamid.', 'hbg', 'abe', 'abg', 'gbe', 'gbg']
 
@@ -16,13 +16,17 @@ const chatDomain =
 const longestChat = 80
 
 /**
- * The ids of messages in a folded text, and those of accounts that have no number (`184069530861739@lid`). The id of an
+ * The ids of messages in a folded text that may hold a number, and those of accounts that have no number (`184069530861739@lid`). The id of an
  * account that is its number, such as `…@c.us`, is left to the search for numbers.
+ * @param whole the text before it was folded
  */
-export function whatsAppIdsIn(text: string): Range[] {
+export function whatsAppIdsIn({ text, original }: Folded, whole: string): Range[] {
   const mayHaveMessageIds = partsOfMessageIds.some((part) => text.includes(part))
   const messages = mayHaveMessageIds ? text.matchAll(messageId) : []
-  const found: Range[] = Array.from(messages, ({ 0: id, index }) => ({ start: index, end: index + id.length }))
+  const ranges: Range[] = Array.from(messages, ({ 0: id, index }) => ({ start: index, end: index + id.length }))
+  const found = ranges.filter(
+    ({ start, end }) => text.startsWith('wamid.', start) || mayHoldNumber(whole.slice(original(start), original(end))),
+  )
   if (!text.includes('@')) return found
   for (let at = 0; at < text.length; at += 1) {
     if (text.charCodeAt(at) !== atSign) continue
@@ -34,6 +38,21 @@ export function whatsAppIdsIn(text: string): Range[] {
   }
   return found
 }
+
+/**
+ * Whether the id of a message holds a number: behind three bytes, as ASCII digits or as two digits in a byte. Words can
+ * begin like an id, such as "abgeschlossen" in German. An id with other characters, escapes for example, holds one if in doubt.
+ */
+function mayHoldNumber(id: string): boolean {
+  if (!/^[\w+/=-]+$/.test(id)) return true
+  // In another case, it is no base 64 of a number any more.
+  if (!/^(?:HBg|AB[EG]|gB[EG])/.test(id)) return false
+  const number = Buffer.from(id, 'base64').subarray(3, 3 + leastBytes)
+  return number.toString('hex').match(id.startsWith('HBg') ? /^(?:3\d)+$/ : /^\d+$/) !== null
+}
+
+/** The shortest numbers have six digits. */
+const leastBytes = 3
 
 /** In WhatsApp Web, the id of a message begins with whether it is one's own. */
 const isMessage = (text: string, start: number) => text.startsWith('true_', start) || text.startsWith('false_', start)

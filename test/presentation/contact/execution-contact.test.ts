@@ -84,7 +84,7 @@ const presentedFull = {
   flow: presentFlow(full),
   contact: presentContact(full.contact, options),
   progress: presentProgress([step], true),
-  steps: [presentStep(step)],
+  steps: [presentStep(step, false)],
   answers: [presentAnswer(step)],
   messages: [presentMessage(question, 'step-1'), presentMessage(reply, 'step-1')],
 }
@@ -212,12 +212,16 @@ t.test(
       ['FAILED', { step: calling, status: 'COMPLETED', has_error: true }, true],
       ['FAILED', { step: null, status: 'FAILED' }, true],
       ['FAILED', { step: calling, status: 'COMPLETED' }, false],
-      ['PAUSED', { step: calling, status: 'FAILED', has_error: true }, false],
+      ['PAUSED', { step: calling, status: 'FAILED', has_error: true }, true],
+      ['PAUSED', { step: calling, status: 'FAILED', has_error: true, status_reason: 'x' }, false],
       ['FAILED', { step: asked, status: 'FAILED', status_reason: reason, has_error: true }, false],
       ['PAUSED', { step: calling, status_reason: reason }, true],
       ['PAUSED', { step: calling, status_reason: 'call (https://api.example/v2?signature=f00dfeed) failed' }, true],
       ['PAUSED', { step: calling, status_reason: 'HTTPS://API.EXAMPLE/v2?signature=f00dfeed' }, true],
-      ['PAUSED', { step: calling, status_reason: '401 for url: x' }, false],
+      ['PAUSED', { step: calling, status_reason: 'see https://api.example/v2?signature=f00dfeed.' }, true],
+      ['PAUSED', { step: calling, status_reason: 'Signature: f00dfeed' }, true],
+      ['PAUSED', { step: calling, status_reason: 'https%3A%2F%2Fapi.example%2Fv2' }, true],
+      ['PAUSED', { step: calling, status_reason: '401 for url: x, see example.api/v3' }, false],
       ['PAUSED', { step: calling, status_reason: '201 Created' }, false],
       ['PAUSED', { step: calling, status_reason: 'x '.repeat(5000) }, false],
       ['PAUSED', { step: calling, status_reason: 'x '.repeat(5001) }, true],
@@ -231,6 +235,22 @@ t.test(
     checkRows(t, cases, check, 'every step')
   },
 )
+
+t.test('the reason of a step is withheld if it repeats that of a step that calls a URL', async (t) => {
+  const calling = definitionOf({ step_type: 'ACTION' })
+  const asked = (status_reason: string) => stepOf({ step: definitionOf({ step_type: 'QUESTION' }), status_reason })
+  const reasonsOf = (status_reason: string, others: readonly string[]) =>
+    present({ execution_steps: [...others.map(asked), stepOf({ step: calling, status_reason })] }).steps.map(
+      ({ reason, reasonWithheld }) => (reasonWithheld ? 'withheld' : reason),
+    )
+  t.strictSame(reasonsOf('POST https://hooks.example/T0/f00dfeed 500', ['after /T0/f00dfeed', 'No answer']), [
+    'withheld',
+    'No answer',
+    'withheld',
+  ])
+  const long = Array<string>(30).fill('x '.repeat(5000))
+  t.equal(reasonsOf('y', long).filter((reason) => reason === 'withheld').length, 12, 'after 200,000 characters')
+})
 
 t.test('an erased contact has no id in the inbox', async (t) => {
   const inboxOf = (is_deleted: boolean) =>

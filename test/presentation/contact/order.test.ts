@@ -62,6 +62,20 @@ t.test('steps and their messages are put in order, and messages without those th
   t.strictSame(execution_steps, before, 'the document is not changed')
 })
 
+t.test('the messages of one second have the order of the other messages', async (t) => {
+  const said = (id: string, time: string) => messageOf({ id, timestamp: at(time) })
+  const oneSecond = stepOf({ id: 'two', messages: [said('b', '10:00:02.7'), said('a', '10:00:02.1')] })
+  const orderOf = (...messages: Parameters<typeof said>[]) =>
+    idsOf(
+      stepsInOrder(
+        documentOf({ execution_steps: [oneSecond, stepOf({ messages: messages.map((m) => said(...m)) })] }),
+      )[0]?.messages ?? [],
+    )
+  t.equal(orderOf(['d', '10:00:04'], ['c', '10:00:03']), 'a b', 'the newest first')
+  t.equal(orderOf(['c', '10:00:03'], ['d', '10:00:04']), 'b a')
+  t.equal(orderOf(), 'b a')
+})
+
 t.test('a message is deleted if Hilos says so in any way, wherever it lists the message', async (t) => {
   const isDeleted = (...copies: readonly object[]) =>
     stepsInOrder(

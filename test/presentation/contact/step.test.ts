@@ -1,11 +1,12 @@
 import t from 'tap'
+import { withheldReasonsOf } from '../../../src/presentation/contact/reason.ts'
 import { presentStep } from '../../../src/presentation/contact/step.ts'
 import type { HilosStepDefinition } from '../../../src/upstream/document/hilos-document.ts'
 import { checkRows, difference } from '../../harness/table.ts'
-import { at, definitionOf, messageOf, nullsFor, stepOf } from '../builders.ts'
+import { at, definitionOf, documentOf, messageOf, nullsFor, stepOf } from '../builders.ts'
 
 const presentDefined = (definition: Partial<HilosStepDefinition>) =>
-  presentStep(stepOf({ step: definitionOf(definition) }))
+  presentStep(stepOf({ step: definitionOf(definition) }), false)
 
 t.test('a step has the named fields and no others', async (t) => {
   const full = stepOf({
@@ -52,12 +53,12 @@ t.test('a step has the named fields and no others', async (t) => {
     question: { answerType: 'SINGLE_OPTION', options: ['Monday', 'Tuesday'] },
     messageIds: ['m1'],
   }
-  t.strictSame(presentStep(full), presented)
+  t.strictSame(presentStep(full, false), presented)
   const others = { status: 'UNKNOWN', reasonWithheld: false, hasError: false, failedAttempts: 0, messageIds: [] }
   const bare = { ...nullsFor(presented), ...others }
-  t.strictSame(presentStep(stepOf()), bare)
+  t.strictSame(presentStep(stepOf(), false), bare)
   t.strictSame(presentDefined({}), bare)
-  t.strictSame(presentStep(stepOf({ status: 'WAITING_TO_START' })), { ...bare, status: 'WAITING_TO_START' })
+  t.strictSame(presentStep(stepOf({ status: 'WAITING_TO_START' }), false), { ...bare, status: 'WAITING_TO_START' })
 })
 
 t.test('the reason is withheld if the step calls a URL or may call one', async (t) => {
@@ -70,7 +71,10 @@ t.test('the reason is withheld if the step calls a URL or may call one', async (
   ]
   const check = ([definition, withheld]: (typeof cases)[number]) => {
     const step = definition && definitionOf(definition)
-    const [given, none] = ['answered 201', null].map((status_reason) => presentStep(stepOf({ status_reason, step })))
+    const [given, none] = ['answered 201', null].map((status_reason) => {
+      const execution = stepOf({ status_reason, step })
+      return presentStep(execution, withheldReasonsOf(documentOf({ execution_steps: [execution] })).ofStep(execution))
+    })
     const shown = [given?.reason, given?.reasonWithheld, none?.reason, none?.reasonWithheld]
     return difference(shown, [withheld ? null : 'answered 201', withheld, null, false])
   }
@@ -114,7 +118,7 @@ t.test('the messages of a step are named, without those that have no id', async 
     messageOf({ id: 'timeless' }),
     messageOf({ id: 'early', timestamp: 1 }),
   ]
-  t.strictSame(presentStep(stepOf({ messages })).messageIds, ['late', 'timeless', 'early'])
+  t.strictSame(presentStep(stepOf({ messages }), false).messageIds, ['late', 'timeless', 'early'])
 })
 
 t.test('a step that has ended has an end and a duration', async (t) => {
@@ -123,18 +127,19 @@ t.test('a step that has ended has an end and a duration', async (t) => {
   const check = ([status, ...expected]: readonly unknown[]) => {
     const { endedAt, durationMs } = presentStep(
       stepOf({ status: status as string, created_on: at('10:00:00.500'), status_last_change_on: at('10:00:02') }),
+      false,
     )
     return difference([endedAt, durationMs], expected)
   }
   checkRows(t, [...ended, ...others], check, 'every status')
   const durationOf = (created_on: number | null, status_last_change_on: number | null) =>
-    presentStep(stepOf({ status: 'FAILED', created_on, status_last_change_on })).durationMs
+    presentStep(stepOf({ status: 'FAILED', created_on, status_last_change_on }), false).durationMs
   t.strictSame([durationOf(5, 5), durationOf(6, 5), durationOf(null, 5), durationOf(5, null)], [0, null, null, null])
 })
 
 t.test('a deadline from before the step is not told', async (t) => {
   const past = at('09:00:00')
   const step = definitionOf({ delay_until: past })
-  const { expiresAt, delayUntil } = presentStep(stepOf({ created_on: at('10:00:00'), expire_on: past, step }))
+  const { expiresAt, delayUntil } = presentStep(stepOf({ created_on: at('10:00:00'), expire_on: past, step }), false)
   t.strictSame([expiresAt, delayUntil], [null, null])
 })

@@ -104,6 +104,22 @@ t.test('in doubt, not all of them are known', async (t) => {
   checkRows(t, certain, ({ isComplete }) => difference(isComplete, true), 'every certain one')
 })
 
+t.test('an address that is not alone in its field is found with each possible beginning', async (t) => {
+  const fields = [
+    'ana@x.mx/otra@x.mx',
+    'ana@x.mx|otra@x.mx',
+    'ana@x.mx&otra@x.mx',
+    'a=ana@x.mx otra@x.mx',
+    '(ana@x.mx) otra@x.mx',
+  ]
+  const check = (field: string) => {
+    const { addresses } = ofContact({ email: field })
+    return difference([addresses.includes('ana@x.mx'), addresses.includes('otra@x.mx')], [true, true])
+  }
+  checkRows(t, fields, check, 'every field')
+  for (const alone of ['a!b@x.mx', 'a/b@x.mx', "o'b@x.mx"]) t.strictSame(ofContact({ email: alone }).addresses, [alone])
+})
+
 t.test('more numbers and addresses than the bounds allow are not looked for', async (t) => {
   const { numbers } = ofMessages(
     ...Array.from({ length: 500 }, (_, index) => ({ direction: 'in', from_number: `${5500000000 + index}` })),

@@ -180,6 +180,46 @@ t.test('a number without a country code is scrubbed behind any code of up to thr
   checkRows(t, cases, ([text, expected]) => difference(scrubberOf('55 1234 4433')(text), expected), 'every code')
 })
 
+t.test('a number without a country code is scrubbed in all forms of the countries in which it may be', async (t) => {
+  const [sao, baires] = ['551187654321@c.us 551187654321 +55 11 8765-4321', 'wa.me/5491123456789 54 11 2345-6789']
+  const cases: readonly (readonly [own: string, text: string, expected: string])[] = [
+    ...['(11) 98765-4321', '11987654321', '011987654321'].map(
+      (own) => [own, sao, '[phone]@c.us [phone] [phone]'] as const,
+    ),
+    ...['11 15-2345-6789', '011 15-2345-6789'].map((own) => [own, baires, 'wa.me/[phone] [phone]'] as const),
+    ['02966 15 123456', '+54 9 2966 12-3456', '[phone]'],
+    ['0712345678', '22512345678', '[phone]'],
+    ['11987654321', '551187654322 491187654321', '551187654322 491187654321'],
+  ]
+  checkRows(t, cases, ([own, text, expected]) => difference(scrubberOf(own)(text), expected), 'every number')
+})
+
+t.test('the decimals that a spreadsheet puts behind a number are no digits of it', async (t) => {
+  for (const own of ['525512344433.0', '+525512344433.00 '])
+    t.equal(scrubberOf(own)('wa.me/525512344433 5512344433'), 'wa.me/[phone] [phone]', own)
+})
+
+t.test(
+  'letters and marks that make a line separate digits, and all parts of the last digit are replaced',
+  async (t) => {
+    const texts = [
+      '55\u30fc1234\u30fc4433',
+      '55\uff701234\uff704433',
+      '55\u06401234\u06404433',
+      '55\u02bc1234\u02bc4433',
+    ]
+    const others = ['55&nbsp1234&nbsp4433', '\u2464\u2464\u2488\u2489\u248a\u248b\u248b\u248b\u248a\u248a']
+    checkRows(t, [...texts, ...others], (text) => difference(scrub(`a ${text} b`), 'a [phone] b'), 'every text')
+  },
+)
+
+t.test('the end of a time, a date or a price before the number stays', async (t) => {
+  const texts = ['22 10:05 #', '2026-11-01 #', '10:00 +52 #', '$15.00 +52#', '10:00 (#)']
+  const check = (text: string) =>
+    difference(scrub(text.replace('#', '5512344433')), text.replace(/(?:\+52 ?)?#/, '[phone]'))
+  checkRows(t, texts, check, 'every text')
+})
+
 t.test('a phone number has 6 to 20 digits', async (t) => {
   const lengths = Array.from({ length: 22 }, (_, length) => length)
   const check = (length: (typeof lengths)[number]) => {
@@ -269,6 +309,10 @@ t.test('an e-mail address is found with any characters, and with or without acce
       'test@example\u3002com test@example\uff0ecom test@example\uff61com',
       '[email] [email] [email]',
     ],
+    ...['"test"@#', '*test*@#', '(test)@#'].map(
+      (text) => ['test@example.com', `a ${text.replace('#', 'example[.]com')}`, `a ${text.charAt(0)}[email]`] as const,
+    ),
+    ["o'brien@x.mx", 'o\u2019brien@x.mx', '[email]'],
     ['test@example.com', 'test&#64;example.com test%2540example.com', '[email] [email]'],
     // The longest address of several that end in the same way.
     ['ana@x.mx, mariana@y.mx', 'mariana@x.mx mariana@y.mx', 'mari[email] [email]'],

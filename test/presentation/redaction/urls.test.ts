@@ -25,6 +25,14 @@ const document = documentOf({
         messageOf({ content_url: '?' }),
       ],
     }),
+    // Where a file has come, Hilos may have recorded its location in place of a text.
+    stepOf({
+      messages: [messageOf({ msg_type: 'image', body: ' https://uploads.example/1 ' })],
+      execution_result: 'uploads/2.png',
+    }),
+    stepOf({ step: definitionOf({ answer_type: 'FILE' }), messages: [], execution_result: 'uploads/3' }),
+    stepOf({ messages: [messageOf({ body: 'https://hilos.example/a' })], execution_result: 'https://hilos.example/b' }),
+    stepOf({ messages: [messageOf({ msg_type: 'image', body: 'a/b y c' })], execution_result: 5 }),
   ],
 })
 const options = { refOf: (id: string) => id, metaKeys: [] }
@@ -53,6 +61,8 @@ t.test('where a file is, is not told in any text', async (t) => {
     ...['https://files.hilos.example/out/menu.pdf', 'https://maps.example/1.png'],
     ...['https://files.hilos.example:443/in/ine.jpg', 'https://ana:secret@files.hilos.example/in/ine.jpg'],
     ...['https://files.hilos.example/in/ine.jpg?next=https://hilos.example/', 'https://cdn.example/a.jpg'],
+    ...['//files.hilos.example/in/ine.jpg', 'https://files.hilos.example./in/ine.jpg', '_https://cdn.example/a.jpg_'],
+    ...['https://files.hilos.example/in/ine.jpg/small', 'https://uploads.example/1', 'uploads/2.png', 'uploads/3'],
   ]
   const check = (url: string) => {
     const [alone, inside] = [shown(url), shown(`mira (${url}), es "${url}".`)]
@@ -67,6 +77,10 @@ t.test('where a file is, is not told in any text', async (t) => {
   }
   checkRows(t, urls, check, 'every URL of a file')
   t.strictSame(shown(` ${file}\n`).reason, null)
+  const around = ['*URL*', '`URL`', '«URL»', '（URL）', 'url=URL&x=1', 'URL&sig=zz', 'https://v.example/URL']
+  const place = 'https://files.hilos.example/in/ine.jpg'
+  const checkAround = (text: string) => difference(shown(`a ${text.replace('URL', place)} b`).reason, 'a [file] b')
+  checkRows(t, around, checkAround, 'a URL of a file with something around it')
 })
 
 t.test('a signed URL loses its query, and another URL does not', async (t) => {
@@ -113,6 +127,7 @@ t.test('a signed URL loses its query, and another URL does not', async (t) => {
       '¿Cuál prefieres?',
       'https://a.example',
       'https://hilos.example',
+      ...['https://hilos.example/a', 'https://hilos.example/b', 'https://files.hilos.example/in/other.jpg', 'a/b/c/d'],
     ],
     ...[
       'https://a.example/?id=a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1',

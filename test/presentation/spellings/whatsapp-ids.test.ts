@@ -1,9 +1,11 @@
 import t from 'tap'
+import { type Folded, readingsOf } from '../../../src/presentation/spellings/fold.ts'
 import { whatsAppIdsIn } from '../../../src/presentation/spellings/whatsapp-ids.ts'
 import { isLinear } from '../../harness/growth.ts'
 import { checkRows, difference } from '../../harness/table.ts'
 
-const idsIn = (text: string) => whatsAppIdsIn(text.toLowerCase()).map(({ start, end }) => text.slice(start, end))
+const rangesIn = (text: string) => whatsAppIdsIn(readingsOf(text)[0] as Folded, text)
+const idsIn = (text: string) => rangesIn(text).map(({ start, end }) => text.slice(start, end))
 
 t.test('the ids of messages of WhatsApp, and of accounts without a number, are found', async (t) => {
   const ids = [
@@ -13,6 +15,8 @@ t.test('the ids of messages of WhatsApp, and of accounts without a number, are f
     ...['false_5215598765432-1400000000@g.us_ABC', 'true_184069530861739@lid_3EB0'],
     ...['184069530861739@lid', '184069530861739:2@lid', '184069530861739@hosted.lid'],
   ]
+  const wide = 'ＨＢｇＮNTIxNTUxMjM0NDQzMxUC'
+  t.strictSame(idsIn(`a ${wide} b`), [wide], 'in other characters, it counts as one')
   const texts = ['#', 'ver # x', '(#)', '"#"', 'id=#,', '#.', '¿#?']
   const cases = ids.flatMap((id) => texts.map((text) => [text.replace('#', id), id] as const))
   checkRows(t, cases, ([text, id]) => difference(idsIn(text), [id]), 'every id in every text')
@@ -34,6 +38,8 @@ t.test('what only looks like such an id is not found', async (t) => {
       'subgenre',
       'Abgeordnetenhaus',
       'abgeschlossenheiten',
+      ...['abgeschlossen-2026-11-22', 'Abgelehnt_von_Sachbearbeiter_3', 'hbgc_notification_es_mx'],
+      ...['HBGS-GROUP-2026-1234567', 'GBEG-4567-8901-2345', 'ABGD123456789012', 'hbgnNTIxNTUxMjM0NDQzMxUC'],
       '',
     ],
   ]
@@ -43,6 +49,6 @@ t.test('what only looks like such an id is not found', async (t) => {
 t.test('looking for ids takes time in proportion to the length of the text', async (t) => {
   const units = ['hbgn', 'wamid.', 'hbg ', '1@lid', '1', '@', '1@', 'a@c.us_', 'true_', '1.']
   const check = (unit: string) =>
-    isLinear((length) => whatsAppIdsIn(unit.repeat(length / unit.length)), 20_000) ? null : 'takes longer'
+    isLinear((length) => rangesIn(unit.repeat(length / unit.length)), 20_000) ? null : 'takes longer'
   checkRows(t, units, check, 'every repeated text')
 })
