@@ -1,11 +1,16 @@
 import { type Clock, sleep } from '../common/clock.ts'
 import type { Entry } from './entry.ts'
 
-/**
- * Asks the origin. It resolves to a value or an absence, and rejects when the origin gave neither.
- * @param isAwaited whether a caller waits for the result by now; false while it is a background refresh
- */
-export type Load<V> = (isAwaited: () => boolean) => Promise<Entry<V>>
+/** Who wants a load, by now. */
+export interface Demand {
+  /** The callers whose requests asked for it. */
+  readonly askedBy: ReadonlySet<string>
+  /** Whether one of them waits for the result; false while it is a background refresh. */
+  readonly isAwaited: () => boolean
+}
+
+/** Asks the origin. It resolves to a value or an absence, and rejects when the origin gave neither. */
+export type Load<V> = (demand: Demand) => Promise<Entry<V>>
 
 export type LoadResult<V> =
   | { readonly outcome: 'loaded'; readonly entry: Entry<V>; readonly stored: boolean }
@@ -22,7 +27,7 @@ export interface InFlightLoad<V> {
   /** It never rejects, because no caller may be waiting for a background refresh. */
   readonly result: Promise<LoadResult<V>>
   /** A caller waits for the result from now on. */
-  readonly markAwaited: () => void
+  readonly markAwaited: (askedBy: string) => void
   /** Resolves when the load counts as slow. The time is counted from its start, so a caller who joins late waits less. */
   readonly slow: () => Promise<SlowOrigin>
 }
@@ -45,15 +50,16 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: In
   /** All loads of each key that are in flight. Once the newest has ended, the results of the older ones no longer count. */
   const loads = new Map<string, { newest: InFlightLoad<V> }>()
 
-  /** Starts a load. It supersedes a load of the key that is in flight. */
-  function start(key: string, load: Load<V>): InFlightLoad<V> {
+  /** Starts a load for a caller. It supersedes a load of the key that is in flight. */
+  function start(key: string, load: Load<V>, firstAskedBy: string): InFlightLoad<V> {
     let isAwaited = false
+    const askedBy = new Set([firstAskedBy])
     let slow: Promise<SlowOrigin> | undefined
     const startedAt = clock.now()
     const superseded = loads.get(key)
 
     async function run(): Promise<LoadResult<V>> {
-      const result = await load(() => isAwaited).then(
+      const result = await load({ askedBy, isAwaited: () => isAwaited }).then(
         (entry) => ({ outcome: 'loaded', entry, stored: counts() && onLoaded(key, entry) }) as const,
         (error: unknown) => {
           if (counts()) onFailed(key, error)
@@ -72,8 +78,9 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: In
       supersedes: superseded !== undefined,
       // Not before the load is registered, because it may fail, or ask whether it is awaited, immediately.
       result: Promise.resolve().then(run),
-      markAwaited: () => {
+      markAwaited: (caller) => {
         isAwaited = true
+        askedBy.add(caller)
       },
       slow: () => {
         slow ??= sleep(clock, Math.max(0, startedAt + slowMs - clock.now())).then(() => ({ outcome: 'slow' }))

@@ -28,11 +28,13 @@ export interface ReadThrough<V> {
    * Returns the entry of the key, stored or loaded. It returns a promise only when the request has to wait, and null when
    * no stored entry is usable and the directives forbid a load. It throws, or rejects with, the error of the load, which
    * may be the error of a moment ago.
+   * @param askedBy the caller who asks, for the fair shares of the loads
    */
   readonly get: (
     key: string,
     load: Load<V>,
     directives?: RequestDirectives,
+    askedBy?: string,
   ) => CacheAnswer<V> | null | Promise<CacheAnswer<V>>
   /** Removes all that is stored of a key. A load in flight still answers its callers, but its result is not stored. */
   readonly delete: (key: string) => void
@@ -64,20 +66,20 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
   const { values, absences, failures, isTransient, clock } = options
   const loads = createInFlightLoads<V>({ ...options, onLoaded: store, onFailed: rememberFailure })
 
-  function get(key: string, load: Load<V>, directives: RequestDirectives = noDirectives) {
+  function get(key: string, load: Load<V>, directives: RequestDirectives = noDirectives, askedBy = '') {
     const entry = values.get(key) ?? absences.get(key)
     const failure = failures.get(key)
     const decision = decide(entry, directives, failure !== undefined, clock.now())
     switch (decision.reply) {
       case 'entry':
-        if (decision.detail === 'revalidating') loads.current(key) ?? loads.start(key, load)
+        if (decision.detail === 'revalidating') loads.current(key) ?? loads.start(key, load, askedBy)
         return { entry: entry as Entry<V>, handling: { ...hit, detail: decision.detail } }
       case 'failure':
         throw failure?.error
       case 'nothing':
         return null
       case 'load':
-        return wait(key, load, directives, decision)
+        return wait(key, load, directives, askedBy, decision)
     }
   }
 
@@ -85,6 +87,7 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
     key: string,
     load: Load<V>,
     { maxAgeMs }: RequestDirectives,
+    askedBy: string,
     { fwd, staleFallback }: Decision & { reply: 'load' },
   ): Promise<CacheAnswer<V>> {
     const current = loads.current(key)
@@ -92,8 +95,8 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
     // is superseded, but only once, so that a slow origin does not get one load per request.
     const isYoung = current !== undefined && current.startedAt >= clock.now() - maxAgeMs
     const collapsed = current !== undefined && (isYoung || current.supersedes)
-    const inFlight = collapsed ? current : loads.start(key, load)
-    inFlight.markAwaited()
+    const inFlight = collapsed ? current : loads.start(key, load, askedBy)
+    inFlight.markAwaited(askedBy)
 
     if (staleFallback) {
       const first = await Promise.race([inFlight.result, inFlight.slow()])

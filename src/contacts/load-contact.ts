@@ -1,5 +1,6 @@
 import { createAdaptiveTtl } from '../cache/adaptive-ttl.ts'
 import type { Entry } from '../cache/entry.ts'
+import type { Demand } from '../cache/in-flight-loads.ts'
 import type { Store } from '../cache/store.ts'
 import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
@@ -14,10 +15,9 @@ import { bytesOf, type StoredContact, toStoredContact } from './stored-contact.t
 /**
  * Loads one contact from Hilos and presents it: the entry holds only fields that the presentation names.
  * @param id a UUID in lower case
- * @param isAwaited whether a caller waits for the result by now
  * @throws Failure, one of the `upstream_` codes or `overloaded`
  */
-export type LoadContact = (id: string, isAwaited: () => boolean) => Promise<Entry<StoredContact>>
+export type LoadContact = (id: string, demand: Demand) => Promise<Entry<StoredContact>>
 
 /** @param stored holds the previous revision of a contact, if there is one */
 export function createLoadContact(
@@ -29,7 +29,7 @@ export function createLoadContact(
   const adaptiveTtl = createAdaptiveTtl(hilos.maxCallsPerSecond, clock)
   const presentationOptions = { refOf: createContactRef(contact.refKey), metaKeys: contact.metaKeys }
 
-  return async (id, isAwaited) => {
+  return async (id, { isAwaited }) => {
     const document = await client.getExecutionContact(id, isAwaited)
     const presented = document && withoutUrlSecrets(presentExecutionContact(document, presentationOptions), document)
     const previous = stored.get(id)

@@ -17,6 +17,8 @@ export interface ContactQuery extends Variant {
   /** A UUID in lower case. */
   readonly id: string
   readonly caller: Caller
+  /** The caller, or its address when it is anonymous, for the fair shares of the calls to Hilos. */
+  readonly askedBy: string
   readonly directives: RequestDirectives
 }
 
@@ -54,10 +56,10 @@ export interface ReadContactOptions {
 
 export function createReadContact({ visible, views, clock }: ReadContactOptions): ReadContact {
   function readContact(query: ContactQuery): ReturnType<ReadContact> {
-    const { id, caller, profile, directives } = query
+    const { id, caller, profile, directives, askedBy } = query
     if (isWider(profile, caller.profile)) throw forbiddenProfile(profile)
     const askedAt = clock.elapsed()
-    const answer = visible.get(caller, id, directives)
+    const answer = visible.get(caller, id, directives, askedBy)
     // A stored contact is rendered without a turn of the event loop.
     if (!(answer instanceof Promise)) return render(query, answer, 0)
     return answer.then((loaded) => render(query, loaded, clock.elapsed() - askedAt))

@@ -1,5 +1,6 @@
 import { type Caller, maySee } from '../access/caller.ts'
 import type { Entry, Lifetime } from '../cache/entry.ts'
+import type { Demand } from '../cache/in-flight-loads.ts'
 import { type CacheAnswer, createReadThrough, type ReadThroughOptions } from '../cache/read-through.ts'
 import type { RecentFailures } from '../cache/recent-failures.ts'
 import { noDirectives, type RequestDirectives } from '../cache/request-directives.ts'
@@ -20,6 +21,7 @@ export interface VisibleContacts {
     caller: Caller,
     id: string,
     directives?: RequestDirectives,
+    askedBy?: string,
   ) => ContactAnswer | null | Promise<ContactAnswer | null>
   /** Removes all that is stored of one contact, for all callers. A load in flight answers its callers and is not stored. */
   readonly delete: (id: string) => void
@@ -70,28 +72,38 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
   /** How often contacts were deleted by request: a load that started before must not store its contact. */
   let deletions = 0
 
-  function get(caller: Caller, id: string, directives = noDirectives): ReturnType<VisibleContacts['get']> {
-    if (caller.flows === null) return unlimited.get(id, (isAwaited) => load(id, isAwaited), directives)
+  function get(
+    caller: Caller,
+    id: string,
+    directives = noDirectives,
+    askedBy = '',
+  ): ReturnType<VisibleContacts['get']> {
+    if (caller.flows === null) return unlimited.get(id, (demand) => load(id, demand), directives, askedBy)
     const stored = values.get(id)?.value
     const isVisible = stored ? maySee(caller.flows, stored.flowId) : false
-    return isVisible ? getVisible(caller, id, directives) : getHidden(caller.flows, id, directives)
+    return isVisible ? getVisible(caller, id, directives, askedBy) : getHidden(caller.flows, id, directives, askedBy)
   }
 
-  function getVisible(caller: Caller, id: string, directives: RequestDirectives): ReturnType<VisibleContacts['get']> {
-    const answer = unlimited.get(id, (isAwaited) => load(id, isAwaited), directives)
+  function getVisible(
+    caller: Caller,
+    id: string,
+    directives: RequestDirectives,
+    askedBy: string,
+  ): ReturnType<VisibleContacts['get']> {
+    const answer = unlimited.get(id, (demand) => load(id, demand), directives, askedBy)
     if (!(answer instanceof Promise)) return answer
     // The run may have moved to another flow in the meantime.
     return answer.then((loaded) =>
       loaded.entry.value === null || maySee(caller.flows, loaded.entry.value.flowId)
         ? loaded
-        : get(caller, id, directives),
+        : get(caller, id, directives, askedBy),
     )
   }
 
-  function getHidden(flows: ReadonlySet<string>, id: string, directives: RequestDirectives) {
+  function getHidden(flows: ReadonlySet<string>, id: string, directives: RequestDirectives, askedBy: string) {
     const askedAt = clock.elapsed()
     const key = keyOf(id, textOf(flows))
-    const answer = limited.get(key, (isAwaited) => loadFor(flows, id, key.length, isAwaited), directives)
+    const answer = limited.get(key, (demand) => loadFor(flows, id, key.length, demand), directives, askedBy)
     return answer instanceof Promise ? answer.then((loaded) => padNotFound(loaded, askedAt)) : answer
   }
 
@@ -99,10 +111,10 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     flows: ReadonlySet<string>,
     id: string,
     keyBytes: number,
-    isAwaited: () => boolean,
+    demand: Demand,
   ): Promise<Entry<StoredContact>> {
     const deletionsBefore = deletions
-    const entry = await load(id, isAwaited)
+    const entry = await load(id, demand)
     // The absence of a hidden contact takes as much memory as a real one.
     const absence = { value: null, bytes: keyBytes, fetchedAt: entry.fetchedAt }
     if (entry.value === null) {

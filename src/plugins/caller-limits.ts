@@ -53,7 +53,8 @@ export async function limitCallers(app: FastifyInstance, options: CallerLimitsOp
 type Count = Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>
 const counted = (count: Count) => count as Extract<Count, { isAllowed: false }>
 
-function callerKeyOf(request: FastifyRequest): string {
+/** Names the caller who is charged for a request: itself, or its address when it is anonymous. */
+export function callerKeyOf(request: FastifyRequest): string {
   const { kind, name } = callerOf(request)
   return kind === 'anonymous' ? addressOf(request) : `${kind} ${name}`
 }

@@ -11,6 +11,7 @@ import { requestDirectivesOf } from '../cache/request-directives.ts'
 import type { ContactQuery, ContactReading, ReadContact } from '../contacts/read-contact.ts'
 import { Failure } from '../failures/failure.ts'
 import { callerOf } from '../plugins/caller-auth.ts'
+import { callerKeyOf } from '../plugins/caller-limits.ts'
 import type { Representation } from '../presentation/views/view.ts'
 import type { Disclosure } from '../telemetry/disclosures.ts'
 import { traceIdOf } from '../telemetry/request-record.ts'
@@ -41,6 +42,7 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
         const query = {
           id: request.params.id.toLowerCase(),
           caller,
+          askedBy: callerKeyOf(request),
           view,
           profile,
           coding: codingFor(request),

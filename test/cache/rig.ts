@@ -41,7 +41,7 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}) {
   })
 
   function loadOf(key: string): Load<string> {
-    return (isAwaited) => {
+    return ({ isAwaited }) => {
       const { promise, resolve, reject } = Promise.withResolvers<Entry<string>>()
       const usual = { value: 'v', bytes: 1, freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
       const finish = (outcome: Outcome) =>

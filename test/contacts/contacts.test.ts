@@ -35,7 +35,15 @@ function arrange(t: Test, env: Readonly<Record<string, string>> = {}) {
 
   const read = async (one: string, query: Partial<ContactQuery> = {}) => {
     const { caller = anonymous, view = 'transcript', profile = 'full', coding = 'identity' } = query
-    const reading = await contacts.read({ id: one, caller, view, profile, coding, directives: noDirectives })
+    const reading = await contacts.read({
+      id: one,
+      caller,
+      askedBy: 'anyone',
+      view,
+      profile,
+      coding,
+      directives: noDirectives,
+    })
     return { cache: reading.cache, representation: await reading.representation }
   }
   /** All representations, of each view for each profile in each coding. */

@@ -17,7 +17,7 @@ function arrange(env: Readonly<Record<string, string>> = {}) {
   const config = loadConfig({ HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true', ...env })
   const loadContact = createLoadContact(config, client, clock, store)
   const load = async (isAwaited = true) => {
-    const entry = await loadContact(id, () => isAwaited)
+    const entry = await loadContact(id, { askedBy: new Set(), isAwaited: () => isAwaited })
     if (entry.value !== null) store.set(id, entry)
     return entry
   }

@@ -16,7 +16,7 @@ const limited: Caller = { ...anonymous, flows: new Set() }
 const serialized = serializeContact({ ...exampleContact, reason: 'x'.repeat(2000) })
 const contact: StoredContact = { id, serialized, identity: noIdentity, flowId: null }
 const query: ContactQuery = {
-  ...{ id, caller: anonymous, directives: noDirectives },
+  ...{ id, caller: anonymous, askedBy: 'anyone', directives: noDirectives },
   ...{ view: 'summary', profile: 'agent', coding: 'identity' },
 }
 const hit = { fwd: null, stored: false, collapsed: false, detail: null } as const
@@ -79,7 +79,7 @@ t.test('a stored contact is returned without a promise, in the wanted view', asy
   const { read, asked } = arrange(contact, true)
   const reading = read(query)
   t.strictSame(reading, { representation: render(contact, 'summary', 'agent'), cache: hitReport })
-  t.strictSame(asked, [[anonymous, id, noDirectives]])
+  t.strictSame(asked, [[anonymous, id, noDirectives, 'anyone']])
 })
 
 t.test('a promise is returned for a contact that must be loaded or compressed', async (t) => {
