@@ -45,7 +45,9 @@ export async function createService(
   const { callers, drain } = await createCallersApp({ ...parts, authenticate })
   const status = createServiceStatus({ ...parts, callers })
   metrics.read(status.readings)
-  const operators = config.operators && (await createOperatorsApp(config.limits, logger, { ...status, metrics }))
+  const described = config.docs === 'operators' ? callers : null
+  const operators =
+    config.operators && (await createOperatorsApp(config.limits, logger, { ...status, metrics, described }))
 
   return {
     callers,

@@ -105,6 +105,27 @@ t.test('the documentation page runs its own scripts, and uses no other host', as
   t.match((await get('/docs/static/swagger-initializer.js')).text, '"validatorUrl":null', 'no badge from elsewhere')
 })
 
+t.test('a setting says who gets the documentation', async (t) => {
+  const pages = ['/docs', '/docs/', '/docs/json', '/docs/yaml', '/docs/static/swagger-ui-bundle.js']
+  for (const [docs, callersStatus, operatorsStatus] of [
+    ['callers', 200, 404],
+    ['operators', 404, 200],
+    ['off', 404, 404],
+  ] as const) {
+    const { get, service } = await startService(t, { env: { DOCS: docs } })
+    for (const page of pages) {
+      t.equal((await get(page)).status, callersStatus, `${docs} ${page}`)
+      t.equal((await service.operators?.inject(page))?.statusCode, operatorsStatus, `${docs} ${page}`)
+    }
+    t.equal((await get('/openapi.json')).status, callersStatus)
+    t.equal((await get('/problems/forbidden')).status, 200, 'the pages of problems belong to the API')
+    if (docs !== 'operators') continue
+    t.strictSame((await service.operators?.inject('/docs/json'))?.json(), document)
+    const script = await service.operators?.inject('/docs/static/swagger-initializer.js')
+    t.match(script?.body, /"supportedSubmitMethods":\[\]/, 'the API is on the other listener')
+  }
+})
+
 t.test('the OpenAPI document of the operators is the committed one, and has all their paths', async (t) => {
   const { service } = await startService(t)
   const served = await service.operators?.inject('/openapi.json')

@@ -35,11 +35,14 @@ export class AccessFailure extends Failure {
   readonly challenge: string
   /** Whether the credential belongs to no caller, so that it may be a guess. */
   readonly isGuess: boolean
+  /** Whether the request shows no bearer credential. */
+  readonly isMissing: boolean
 
   constructor(code: 'unauthenticated' | 'forbidden', reason: Refusal, challenge: string) {
     super(code, { facts: { reason } })
     this.challenge = challenge
     this.isGuess = guesses.some((guess) => guess === reason)
+    this.isMissing = challenge === realm
   }
 }
 

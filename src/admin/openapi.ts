@@ -17,8 +17,8 @@ export function failuresOf(path: string, ...codes: readonly FailureCode[]) {
   return problemResponses([...codes, 'malformed_request', 'internal_error'], path)
 }
 
-/** Describes the routes declared after it as OpenAPI 3.1 at `/openapi.json`. */
-export async function publishOperatorsOpenApi(app: FastifyInstance): Promise<void> {
+/** Describes the routes declared after it as OpenAPI 3.1. */
+export async function describeOperatorsRoutes(app: FastifyInstance): Promise<void> {
   app.addSchema(ProblemCodeSchema)
   app.addSchema(ProblemSchema)
   await app.register(swagger, {
@@ -42,5 +42,4 @@ export async function publishOperatorsOpenApi(app: FastifyInstance): Promise<voi
     },
     refResolver: { buildLocalReference: (schema) => String(schema.$id) },
   })
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()))
 }

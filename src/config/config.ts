@@ -103,6 +103,8 @@ function configOf(
     },
     /** The origins of the pages that may read responses, besides the service's own. */
     corsOrigins: listed(settings.CORS_ORIGINS),
+    /** The listener that serves the documentation of the callers’ API. */
+    docs: settings.DOCS,
     cache: {
       /** For stored contacts. */
       documentsMaxBytes: settings.CACHE_MAX_BYTES - renderingsMaxBytes - absencesMaxBytes - ownAbsencesMaxBytes,

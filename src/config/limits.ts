@@ -12,9 +12,18 @@ export const serverLimits = {
   requestTimeoutMs: 10_000,
   /** The interval at which Node.js checks the two timeouts above. */
   timeoutCheckMs: 1000,
-  /** Further connections are closed immediately. */
+  /** Beyond it, the connection that has been idle for longest is closed, or the new one if none is idle. */
   maxConnections: 4096,
-  maxHeaderBytes: 8192,
+  /** How long a connection may be idle after a request, while no good credential has been shown on it. */
+  strangerKeepAliveMs: 5000,
+  /** Requests of one connection that are worked on at once. */
+  maxUnanswered: 8,
+  /** Requests beyond them that are read and wait. With one more, the connection is closed. */
+  maxWaiting: 56,
+  /** How long a connection is read after its last response, so that the client gets to read that response. */
+  lingerMs: 2000,
+  /** Enough for an access token of 8 KiB and the cookies of an authenticating proxy. */
+  maxHeaderBytes: 16_384,
   maxUrlLength: 2048,
 }
 
@@ -31,6 +40,10 @@ export const accessLimits = {
   maxCallersFileBytes: 1024 * 1024,
   /** Credentials from one address that belong to no caller, per window. */
   guesses: { max: 60, windowMs: 60_000 },
+  /** Requests from one address that need no credential or have none, per window. The documentation page takes eight. */
+  strangers: { max: 100, windowMs: 1000 },
+  /** Most callers and addresses that are counted at once. */
+  maxCounted: 5000,
   /** Most verified access tokens that are cached. */
   maxCachedTokens: 10_000,
   /**

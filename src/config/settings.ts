@@ -5,6 +5,8 @@ import { readBoundedFile } from '../common/bounded-file.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 const mebibyte = 1024 * 1024
+/** The listener that serves the documentation of the callers’ API. */
+const docsPlaces = ['callers', 'operators', 'off'] as const
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 // Each description ends the sentence "NAME: must be …" of a problem.
@@ -55,6 +57,7 @@ export const SettingsSchema = Type.Object({
     description:
       'origins such as https://support.example, separated by commas, in lower case, without path and wildcard',
   }),
+  DOCS: Type.Enum([...docsPlaces], { default: 'callers', description: `one of ${docsPlaces.join(', ')}` }),
   CALLER_MAX_RPS: wholeNumber(0, 100_000, 50),
   CACHE_MAX_BYTES: wholeNumber(mebibyte, 64 * 1024 * mebibyte, 64 * mebibyte),
   CACHE_LIFETIME_SCALE: Type.Number({ minimum: 0, maximum: 100, default: 1, description: 'a number from 0 to 100' }),

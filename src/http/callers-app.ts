@@ -8,12 +8,14 @@ import type { Lifecycle } from '../lifecycle/lifecycle.ts'
 import { authenticateCallers } from '../plugins/caller-auth.ts'
 import { limitCallers } from '../plugins/caller-limits.ts'
 import { allowOrigins } from '../plugins/cross-origin.ts'
+import { documentOf, serveDocumentation } from '../plugins/documentation.ts'
 import { shedLoad } from '../plugins/load-shedding.ts'
-import { publishOpenApi } from '../plugins/openapi.ts'
+import { describeRoutes } from '../plugins/openapi.ts'
 import { answerWithProblems } from '../plugins/problems.ts'
 import { checkRequests } from '../plugins/request-checks.ts'
 import { logRequests } from '../plugins/request-log.ts'
 import { useBaseHeaders } from '../plugins/security-headers.ts'
+import { serveStatic } from '../plugins/static-answers.ts'
 import { executionContactRoutes } from '../routes/execution-contacts.ts'
 import { problemRoutes } from '../routes/problems.ts'
 import { createBurstLog } from '../telemetry/bursts.ts'
@@ -36,29 +38,37 @@ export async function createCallersApp(options: CallersAppOptions) {
   const { config, logger, metrics, lifecycle, contacts, authenticate, clock } = options
   const { onDrop, onShed } = createRejectionLog(options)
 
-  const callers = createServer(config.limits, logger, {
+  const { app: callers, connections } = createServer(config.limits, logger, {
+    ...{ lifecycle, onDrop, corsOrigins: config.corsOrigins },
     onRequestOver: metrics.requestOver,
     onMalformed: metrics.malformedRequest,
   })
-  callers.server.on('drop', onDrop)
-  const drain = createDrain(callers, lifecycle)
   logRequests(callers, metrics.requestOver)
   answerWithProblems(callers)
   useBaseHeaders(callers)
   await allowOrigins(callers, config.corsOrigins)
   shedLoad(callers, { ...config.shedding, clock, onShed })
+  const { countRequest, countRefused } = limitCallers(callers, { ...config.access, clock })
   checkRequests(callers, config.limits)
-  await publishOpenApi(callers)
-  const { countRequest, countGuess } = await limitCallers(callers, config.access)
+  await describeRoutes(callers)
+  const guard = authenticateCallers(callers, {
+    authenticate,
+    onCaller: ({ raw }) => connections.trust(raw),
+    onRefused: countRefused,
+  })
   executionContactRoutes(callers, {
-    guards: [authenticateCallers(callers, authenticate, countGuess), countRequest],
+    guards: [guard, countRequest],
     readContact: contacts.read,
     recordDisclosure: createDisclosureRecord(logger, config.disclosureLogLevel, config.disclosureKey),
     minAgeMs: config.cache.minAgeMs,
   })
   problemRoutes(callers)
+  if (config.docs === 'callers') {
+    serveStatic(callers, '/openapi.json', documentOf(callers))
+    serveDocumentation(callers, callers)
+  }
   await callers.ready()
-  return { callers, drain }
+  return { callers, drain: createDrain(callers.server, connections, lifecycle) }
 }
 
 /** Counts the connections and requests that are rejected before any work is done, and logs each burst of them. */

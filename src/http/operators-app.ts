@@ -1,16 +1,21 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { type CacheRoutesOptions, cacheRoutes } from '../admin/cache.ts'
 import { type HealthRoutesOptions, healthRoutes } from '../admin/health.ts'
-import { publishOperatorsOpenApi } from '../admin/openapi.ts'
+import { describeOperatorsRoutes } from '../admin/openapi.ts'
 import { type ReportRoutesOptions, reportRoutes } from '../admin/reports.ts'
 import type { Limits } from '../config/config.ts'
+import { documentOf, serveDocumentation } from '../plugins/documentation.ts'
 import { answerWithProblems } from '../plugins/problems.ts'
 import { checkRequests } from '../plugins/request-checks.ts'
 import { useBaseHeaders } from '../plugins/security-headers.ts'
+import { serveStatic } from '../plugins/static-answers.ts'
 import { problemRoutes } from '../routes/problems.ts'
 import { createServer } from './server.ts'
 
-export type OperatorsAppOptions = HealthRoutesOptions & ReportRoutesOptions & CacheRoutesOptions
+export interface OperatorsAppOptions extends HealthRoutesOptions, ReportRoutesOptions, CacheRoutesOptions {
+  /** The app whose documentation is served here; null for none. */
+  readonly described: FastifyInstance | null
+}
 
 /**
  * The operators' listener. It is an application of its own, so that limits, load and shutdown of the callers' listener do
@@ -21,7 +26,9 @@ export async function createOperatorsApp(
   logger: FastifyBaseLogger,
   options: OperatorsAppOptions,
 ): Promise<FastifyInstance> {
-  const app = createServer(limits, logger, { closesAtOnce: true })
+  // Probes and Prometheus have no credential, so none of them is a stranger here.
+  const ownLimits = { ...limits, strangerKeepAliveMs: limits.keepAliveMs }
+  const { app } = createServer(ownLimits, logger, { closesAtOnce: true })
   answerWithProblems(app)
   useBaseHeaders(app)
   checkRequests(app, limits)
@@ -31,10 +38,12 @@ export async function createOperatorsApp(
   app.addHook('onResponse', async ({ failure, log }) => {
     if (failure?.code === 'internal_error') log.error({ err: failure }, 'request of an operator failed')
   })
-  await publishOperatorsOpenApi(app)
+  await describeOperatorsRoutes(app)
   healthRoutes(app, options)
   reportRoutes(app, options)
   cacheRoutes(app, options)
   problemRoutes(app)
+  serveStatic(app, '/openapi.json', documentOf(app))
+  if (options.described !== null) serveDocumentation(app, options.described)
   return app
 }

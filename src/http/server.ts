@@ -1,48 +1,60 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import fastJson from 'fast-json-stringify'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerDefault } from 'fastify'
 import { keyPrefix } from '../access/keys.ts'
 import type { Limits } from '../config/config.ts'
 import { Failure } from '../failures/failure.ts'
 import { type FailureCode, failureKinds } from '../failures/failure-kinds.ts'
 import { presentProblem, problemMediaType } from '../failures/problem.ts'
+import { createConnections } from '../lifecycle/connections.ts'
+import type { Lifecycle } from '../lifecycle/lifecycle.ts'
+import { originHeaders, unparsedOriginHeaders } from '../plugins/cross-origin.ts'
 import { sendProblem } from '../plugins/problems.ts'
 import { logWhenOver, type OnRequestOver } from '../plugins/request-log.ts'
 import { dataHeaders, setBaseHeaders } from '../plugins/security-headers.ts'
 
 export interface ServerOptions {
+  /** Counts the requests; a lifecycle of its own by default. */
+  readonly lifecycle?: Lifecycle
   /** Called at the end of a request that passes no hook. Without it, such a request is not logged. */
   readonly onRequestOver?: OnRequestOver
   /** Called for each malformed request, with the code of the response. */
   readonly onMalformed?: (code: FailureCode) => void
+  /** Called for each connection that is closed on arrival. */
+  readonly onDrop?: () => void
+  /** The origins of the pages that may read responses; none by default. */
+  readonly corsOrigins?: readonly string[]
   /** Whether `close` cuts requests in flight; false by default. */
   readonly closesAtOnce?: boolean
 }
 
 /** An HTTP server without routes. It limits everything that a client sends, and its response to malformed HTTP is a problem. */
-export function createServer(limits: Limits, logger: FastifyBaseLogger, options: ServerOptions = {}): FastifyInstance {
-  const { onRequestOver, onMalformed = () => {}, closesAtOnce = false } = options
-  const rejectMalformed = (code: FailureCode, socket: Duplex) => {
+export function createServer(limits: Limits, logger: FastifyBaseLogger, options: ServerOptions = {}) {
+  const { onRequestOver, onMalformed = () => {}, corsOrigins = [], closesAtOnce = false } = options
+  const connections = createConnections(limits, options)
+  const rejectMalformed = (code: FailureCode, socket: Socket, received = '') => {
     onMalformed(code)
-    writeProblem(code, socket, logger)
+    writeProblem(code, socket, unparsedOriginHeaders(corsOrigins, received), logger)
   }
-  const app = Fastify({
+  const app: FastifyInstance = Fastify<RawServerDefault>({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: requestIdOf,
-    connectionTimeout: limits.silentSocketMs,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    http: {
-      headersTimeout: limits.headersTimeoutMs,
-      connectionsCheckingInterval: limits.timeoutCheckMs,
-      maxHeaderSize: limits.maxHeaderBytes,
-      // Node.js would answer a missing Host itself, with an empty body.
-      requireHostHeader: false,
-    },
+    serverFactory: (handle) =>
+      connections.createServer(
+        {
+          requestTimeout: limits.requestTimeoutMs,
+          headersTimeout: limits.headersTimeoutMs,
+          connectionsCheckingInterval: limits.timeoutCheckMs,
+          keepAliveTimeout: limits.keepAliveMs,
+          maxHeaderSize: limits.maxHeaderBytes,
+          // Node.js would answer a missing Host itself, with an empty body.
+          requireHostHeader: false,
+        },
+        handle,
+      ),
     routerOptions: { maxParamLength: limits.maxUrlLength },
     // While the server closes, requests on open connections are still answered.
     return503OnClosing: false,
@@ -55,20 +67,23 @@ export function createServer(limits: Limits, logger: FastifyBaseLogger, options:
       const code = namesContact.test(request.url) ? 'invalid_id' : 'malformed_request'
       if (onRequestOver) logWhenOver(request, reply, onRequestOver)
       setBaseHeaders(request, reply)
+      reply.headers(originHeaders(corsOrigins, request.headers.origin))
       sendProblem(new Failure(code), request, reply)
     },
-    clientErrorHandler: ({ code = '' }, socket: OccupiedSocket) => {
+    clientErrorHandler: (error: Error, socket: OccupiedSocket) => {
+      const { code = '', rawPacket } = error as ClientError
       const isGone = code === 'ECONNRESET' || !socket.writable
+      // Node.js expects a request on each new connection at once. One that was opened in advance may be idle.
+      if (code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) return
       // The client would mistake a problem for the response to an earlier request on the connection.
       if (isGone || socket._httpMessage) socket.destroy()
-      else rejectMalformed(malformedCodes[code] ?? 'malformed_request', socket)
+      else rejectMalformed(malformedCodes[code] ?? 'malformed_request', socket, rawPacket?.toString('latin1'))
     },
   })
-  app.server.maxConnections = limits.maxConnections
   // Node.js would answer an unknown expectation with an empty 417, and CONNECT with nothing.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
-  app.server.on('connect', (_request, socket) => rejectMalformed('method_not_allowed', socket))
-  return app
+  app.server.on('connect', (_request, socket) => rejectMalformed('method_not_allowed', socket as Socket))
+  return { app, connections }
 }
 
 /** The last segment of such a path is an id. */
@@ -83,6 +98,9 @@ function requestIdOf({ headers }: IncomingMessage): string {
   return isSafe ? given : randomUUID()
 }
 
+/** An error of the parser has the bytes in which it occurred, which Fastify describes wrongly. */
+type ClientError = Error & { readonly code?: string; readonly rawPacket?: Buffer }
+
 /** Node.js keeps the response in flight in this property, and its own handler checks it for the same reason. */
 type OccupiedSocket = Socket & { readonly _httpMessage?: object | null }
 
@@ -93,13 +111,14 @@ const malformedCodes: Readonly<Record<string, FailureCode>> = {
 }
 
 /** There is no request to reply to, so the response is written to the socket. */
-function writeProblem(code: FailureCode, socket: Duplex, logger: FastifyBaseLogger): void {
+function writeProblem(code: FailureCode, socket: Socket, originHeaders: object, logger: FastifyBaseLogger): void {
   const failure = new Failure(code)
   const { status, title } = failureKinds[code]
   const requestId = randomUUID()
   const body = JSON.stringify(presentProblem(failure, '/', requestId))
   const headers = {
     ...dataHeaders,
+    ...originHeaders,
     'content-type': problemMediaType,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
@@ -110,7 +129,8 @@ function writeProblem(code: FailureCode, socket: Duplex, logger: FastifyBaseLogg
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   logger.info({ requestId, status, err: failure }, 'malformed request rejected')
-  socket.end(`HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`)
+  socket.write(`HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`)
+  socket.destroySoon()
 }
 
 type Schema = Parameters<typeof fastJson>[0]

@@ -1,8 +1,8 @@
-import type { ServerResponse } from 'node:http'
-import { Server, type Socket } from 'node:net'
+import type { Server as HttpServer } from 'node:http'
+import { Server } from 'node:net'
 import { setImmediate as immediate } from 'node:timers/promises'
-import type { FastifyInstance } from 'fastify'
 import { type Clock, sleep, systemClock } from '../common/clock.ts'
+import { type Connection, type Connections, closeAfterLast } from './connections.ts'
 import type { Lifecycle } from './lifecycle.ts'
 
 export interface DrainOptions {
@@ -15,45 +15,28 @@ export interface DrainOptions {
   readonly idleGraceMs: number
 }
 
-interface Connection {
-  /** The responses in flight, in the order of their requests. */
-  readonly responses: Set<ServerResponse>
-  /** Bytes it had received at the last check; -1 before the first. */
-  bytesSeen: number
-}
-
 /** The interval of the checks without a grace: a response that began before the drain can leave its connection open. */
 const checkMs = 50
 
 /**
- * Counts the requests in flight, and returns the function that drains the server. `close` of Node.js would cut responses to
- * slow readers, and would wait for connections that never sent a request.
+ * Returns the function that drains the server. `close` of Node.js would cut responses to slow readers, and would wait for
+ * connections that never sent a request.
  */
-export function createDrain(app: FastifyInstance, lifecycle: Lifecycle, clock: Pick<Clock, 'schedule'> = systemClock) {
-  const connections = new Map<Socket, Connection>()
-
-  app.server.on('connection', (socket) => {
-    connections.set(socket, { responses: new Set(), bytesSeen: -1 })
-    socket.once('close', () => connections.delete(socket))
-  })
-  // Before the listener of Fastify, which may respond immediately, and sometimes does so without running hooks.
-  app.server.prependListener('request', ({ socket }, response) => {
-    const { responses } = connections.get(socket) as Connection
-    responses.add(response)
-    lifecycle.requestBegan()
-    if (lifecycle.state() === 'draining') closeAfterLast(responses)
-    // `close` is emitted when the response was sent, and when the caller has disconnected.
-    response.once('close', () => {
-      responses.delete(response)
-      lifecycle.requestEnded()
-    })
-  })
+export function createDrain(
+  server: HttpServer,
+  connections: Pick<Connections, 'all'>,
+  lifecycle: Pick<Lifecycle, 'drain'>,
+  clock: Pick<Clock, 'schedule'> = systemClock,
+) {
+  /** Bytes that each connection had received at the last check. */
+  const bytesSeen = new WeakMap<Connection, number>()
 
   function closeIdle(hasGrace: boolean): void {
-    for (const [socket, connection] of connections) {
-      const isSilent = socket.bytesRead === connection.bytesSeen
-      connection.bytesSeen = socket.bytesRead
-      if (connection.responses.size === 0 && (isSilent || !hasGrace)) socket.destroy()
+    for (const connection of connections.all()) {
+      const { socket, responses } = connection
+      const isSilent = socket.bytesRead === bytesSeen.get(connection)
+      bytesSeen.set(connection, socket.bytesRead)
+      if (responses.size === 0 && (isSilent || !hasGrace)) socket.destroy()
     }
   }
 
@@ -63,9 +46,9 @@ export function createDrain(app: FastifyInstance, lifecycle: Lifecycle, clock: P
    */
   return async ({ delay, idleGraceMs }: DrainOptions) => {
     lifecycle.drain()
-    for (const { responses } of connections.values()) closeAfterLast(responses)
+    for (const { responses } of connections.all()) closeAfterLast(responses)
     await delay
-    const closed = stopListening(app).then(() => true)
+    const closed = stopListening(server).then(() => true)
     for (let isOver = false; !isOver; isOver = await Promise.race([closed, nextCheck(idleGraceMs || checkMs)]))
       closeIdle(idleGraceMs > 0)
   }
@@ -78,17 +61,7 @@ export function createDrain(app: FastifyInstance, lifecycle: Lifecycle, clock: P
   }
 }
 
-/**
- * Closes a connection after the last of its responses in flight. After an earlier one, those behind it would be lost
- * (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
- */
-function closeAfterLast(responses: ReadonlySet<ServerResponse>): void {
-  const unsent = [...responses].filter(({ headersSent }) => !headersSent)
-  for (const response of unsent) response.removeHeader('connection')
-  unsent.at(-1)?.setHeader('connection', 'close')
-}
-
 /** Accepts no new connections, and resolves when the last one is closed. `close` of the HTTP server would do more. */
-function stopListening(app: FastifyInstance): Promise<void> {
-  return new Promise((resolve) => Server.prototype.close.call(app.server, () => resolve()))
+function stopListening(server: HttpServer): Promise<void> {
+  return new Promise((resolve) => Server.prototype.close.call(server, () => resolve()))
 }

@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
-import { AccessFailure } from '../access/access-failure.ts'
 import type { Authenticate } from '../access/authentication.ts'
 import type { Caller } from '../access/caller.ts'
 import { Failure } from '../failures/failure.ts'
@@ -11,28 +10,31 @@ declare module 'fastify' {
   }
 }
 
+export interface CallerAuthOptions {
+  readonly authenticate: Authenticate
+  /** Called for each caller who is accepted. */
+  readonly onCaller: (request: FastifyRequest) => void
+  /** Called for each other request. It returns the failure to respond with, which is the given one or that of a limit. */
+  readonly onRefused: (failure: Error, request: FastifyRequest, reply: FastifyReply) => Error
+}
+
 /**
  * Returns a guard for routes. It authenticates the caller, or rejects the request with a challenge (RFC 9110 section 11,
  * RFC 6750). It reads only `Authorization`, so the cookies of a browser have no effect.
- * @param onGuess called for a credential that belongs to no caller. If its promise rejects, that error is sent instead.
  */
 export function authenticateCallers(
   app: FastifyInstance,
-  authenticate: Authenticate,
-  onGuess: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
+  { authenticate, onCaller, onRefused }: CallerAuthOptions,
 ): onRequestHookHandler {
   app.decorateRequest('caller', null)
 
   return (request, reply, done) => {
     const accept = (caller: Caller) => {
       request.caller = caller
+      onCaller(request)
       done()
     }
-    const reject = (failure: Error) => {
-      const isGuess = failure instanceof AccessFailure && failure.isGuess
-      if (isGuess) onGuess(request, reply).then(() => done(failure), done)
-      else done(failure)
-    }
+    const reject = (failure: Error) => done(onRefused(failure, request, reply))
     try {
       const caller = authenticate(request.headers.authorization)
       // A key, and a token with a cached verification, are handled without waiting for a promise.

@@ -1,57 +1,110 @@
-import rateLimit, { normalizeIP } from '@fastify/rate-limit'
+import { isIPv4 } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
+import { AccessFailure } from '../access/access-failure.ts'
+import type { Clock } from '../common/clock.ts'
 import { Failure } from '../failures/failure.ts'
 import { callerOf } from './caller-auth.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether the route has the guard of `authenticateCallers`; false by default. */
+    readonly isGuarded?: boolean
+  }
+}
+
+/** At most so many requests in each window. */
+export interface RequestLimit {
+  readonly max: number
+  readonly windowMs: number
+}
 
 export interface CallerLimitsOptions {
   /** Requests of one caller per second, or of one address when callers are anonymous; 0 for no limit. */
   readonly maxRequestsPerSecond: number
-  /** Guesses from one address per window. */
-  readonly guesses: { readonly max: number; readonly windowMs: number }
+  /** Guesses from one address. */
+  readonly guesses: RequestLimit
+  /** Requests from one address that need no credential or have none. */
+  readonly strangers: RequestLimit
+  /** Most callers and addresses that are counted at once, in each of the three limits. The one seen longest ago is dropped first. */
+  readonly maxCounted: number
+  readonly clock: Pick<Clock, 'elapsed'>
 }
 
-/** Limits the requests of callers. A window begins with the first request in it. */
-export async function limitCallers(app: FastifyInstance, options: CallerLimitsOptions) {
-  const { maxRequestsPerSecond: max, guesses } = options
-  await app.register(rateLimit, { global: false })
-  const requestsOf = app.createRateLimit({ max, timeWindow: 1000, keyGenerator: callerKeyOf })
-  const guessesOf = app.createRateLimit({ max: guesses.max, timeWindow: guesses.windowMs, keyGenerator: addressOf })
+/** Limits the requests of callers and of addresses. */
+export function limitCallers(app: FastifyInstance, options: CallerLimitsOptions) {
+  const { maxRequestsPerSecond: max, guesses, strangers } = options
+  const countOf = createWindows({ max, windowMs: 1000 }, options)
+  const countOfGuesses = createWindows(guesses, options)
+  const countOfStrangers = createWindows(strangers, options)
   const policy = `"caller";q=${max};w=1`
+
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.isGuarded) done()
+    else done(countStranger(request, reply))
+  })
 
   /**
    * Counts a request of a caller, and sets `RateLimit-Policy` and `RateLimit` to what is left
    * (draft-ietf-httpapi-ratelimit-headers).
-   * @throws Failure `caller_rate_limited`
    */
-  async function countRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    if (max === 0) return
-    const { isExceeded, remaining, ttlInSeconds } = counted(await requestsOf(request))
-    reply.header('ratelimit-policy', policy).header('ratelimit', `"caller";r=${remaining};t=${ttlInSeconds}`)
-    if (isExceeded) throw new Failure('caller_rate_limited', { retryAfterSeconds: ttlInSeconds })
+  function countRequest(request: FastifyRequest, reply: FastifyReply, done: (failure?: Failure) => void): void {
+    done(max === 0 ? undefined : countCaller(request, reply))
+  }
+
+  function countCaller(request: FastifyRequest, reply: FastifyReply): Failure | undefined {
+    const { left, seconds } = countOf(callerKeyOf(request))
+    reply.header('ratelimit-policy', policy).header('ratelimit', `"caller";r=${Math.max(0, left)};t=${seconds}`)
+    return left < 0 ? new Failure('caller_rate_limited', { retryAfterSeconds: seconds }) : undefined
   }
 
   /**
-   * Counts a guess for its address. A valid credential from the same address is never rejected because of it, because all
-   * callers behind a load balancer have the same address.
-   * @throws Failure `caller_rate_limited`
+   * Counts a request that was refused for its credential, for its address. A valid credential from the same address is never
+   * refused because of it, because all callers behind a load balancer have the same address.
    */
-  async function countGuess(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const { isExceeded, ttlInSeconds } = counted(await guessesOf(request))
-    if (!isExceeded) return
-    // The next guess has to open a connection first.
-    reply.header('connection', 'close')
-    throw new Failure('caller_rate_limited', {
-      facts: { reason: 'too many guesses' },
-      retryAfterSeconds: ttlInSeconds,
-    })
+  function countRefused(failure: Error, request: FastifyRequest, reply: FastifyReply): Error {
+    const { isGuess = false, isMissing = false } = failure instanceof AccessFailure ? failure : {}
+    if (isMissing) return countStranger(request, reply) ?? failure
+    if (isGuess) return refusalBeyond(countOfGuesses(addressOf(request)), 'too many guesses', reply) ?? failure
+    return failure
   }
 
-  return { countRequest, countGuess }
+  function countStranger(request: FastifyRequest, reply: FastifyReply): Failure | undefined {
+    return refusalBeyond(countOfStrangers(addressOf(request)), 'too many without a credential', reply)
+  }
+
+  return { countRequest, countRefused }
 }
 
-/** The other member of the union is for callers on an allow list, and there is no such list. */
-type Count = Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>
-const counted = (count: Count) => count as Extract<Count, { isAllowed: false }>
+function refusalBeyond({ left, seconds }: Count, reason: string, reply: FastifyReply): Failure | undefined {
+  if (left >= 0) return undefined
+  // The next one has to open a connection first.
+  reply.header('connection', 'close')
+  return new Failure('caller_rate_limited', { facts: { reason }, retryAfterSeconds: seconds })
+}
+
+interface Count {
+  /** Requests that are left in the window; negative beyond the limit. */
+  readonly left: number
+  /** Seconds until the window ends, rounded up. */
+  readonly seconds: number
+}
+
+/** Counts by key. A window begins with the first request in it. */
+function createWindows(
+  { max, windowMs }: RequestLimit,
+  { maxCounted, clock }: Pick<CallerLimitsOptions, 'maxCounted' | 'clock'>,
+): (key: string) => Count {
+  const windows = new LRUCache<string, { readonly endsAt: number; requests: number }>({ max: maxCounted })
+  return (key) => {
+    const now = clock.elapsed()
+    const last = windows.get(key)
+    const window = last !== undefined && now < last.endsAt ? last : { endsAt: now + windowMs, requests: 0 }
+    if (window !== last) windows.set(key, window)
+    window.requests += 1
+    return { left: max - window.requests, seconds: Math.ceil((window.endsAt - now) / 1000) }
+  }
+}
 
 /** Names the caller who is charged for a request: itself, or its address when it is anonymous. */
 export function callerKeyOf(request: FastifyRequest): string {
@@ -59,7 +112,22 @@ export function callerKeyOf(request: FastifyRequest): string {
   return kind === 'anonymous' ? addressOf(request) : `${kind} ${name}`
 }
 
-/** The first half of an IPv6 address, because one household or machine has all addresses that begin with it. */
+/** The address of a request as it is counted. It is undefined once the caller has disconnected. */
 function addressOf({ ip }: FastifyRequest): string {
-  return normalizeIP(ip)
+  return networkOf(String(ip))
+}
+
+/**
+ * The first half of an IPv6 address, because one household or machine has all addresses that begin with it
+ * (https://www.rfc-editor.org/rfc/rfc6177#section-2). An IPv4 address counts as a whole, in IPv6 too (`::ffff:192.0.2.1`).
+ * @param address as Node.js writes it
+ */
+export function networkOf(address: string): string {
+  const ipv4 = address.slice(address.lastIndexOf(':') + 1)
+  if (isIPv4(ipv4)) return ipv4
+  const [start = '', end] = address.split('::')
+  const groupsOf = (part: string) => (part === '' ? [] : part.split(':'))
+  const [first, last] = [groupsOf(start), groupsOf(end ?? '')]
+  const zeros = Array<string>(8 - first.length - last.length).fill('0')
+  return [...first, ...zeros, ...last].slice(0, 4).join(':')
 }

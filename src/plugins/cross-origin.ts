@@ -17,8 +17,18 @@ const exposedHeaders = [
   'X-Request-Id',
 ]
 
-/** The request headers that they may set. */
-const allowedHeaders = ['Accept', 'Authorization', 'Cache-Control', 'If-None-Match', 'X-Request-Id']
+/** The request headers that they may set: all that this service and its tracing read, except those that only browsers set. */
+export const understoodHeaders = [
+  'Accept',
+  'Authorization',
+  'Cache-Control',
+  'If-Match',
+  'If-None-Match',
+  'X-Request-Id',
+  'traceparent',
+  'tracestate',
+  'baggage',
+]
 
 /** How long browsers may cache a preflight, in seconds. */
 const maxAge = 7200
@@ -30,7 +40,13 @@ const maxAge = 7200
  */
 export async function allowOrigins(app: FastifyInstance, origins: readonly string[]): Promise<void> {
   if (origins.length === 0) return
-  const options = { origin: [...origins], exposedHeaders, allowedHeaders, methods: ['GET', 'HEAD'], maxAge }
+  const options = {
+    origin: [...origins],
+    exposedHeaders,
+    allowedHeaders: understoodHeaders,
+    methods: ['GET', 'HEAD'],
+    maxAge,
+  }
   await app.register(cors, {
     delegator: (request, done) => done(null, { ...options, preflight: isPreflight(request) }),
   })
@@ -39,4 +55,33 @@ export async function allowOrigins(app: FastifyInstance, origins: readonly strin
 /** Any other OPTIONS request is handled like a method that no route has. */
 function isPreflight({ method, headers }: FastifyRequest): boolean {
   return method === 'OPTIONS' && headers.origin !== undefined && 'access-control-request-method' in headers
+}
+
+/**
+ * The headers that let a page of these origins read a response that passes no hook.
+ * @param origin the value of `Origin`
+ */
+export function originHeaders(
+  origins: readonly string[],
+  origin: string | undefined,
+): Readonly<Record<string, string>> {
+  return headersFor(
+    origins,
+    origins.find((each) => each === origin),
+  )
+}
+
+/**
+ * The same for a request whose headers could not be parsed. If none of the origins is in it, every page may read the response:
+ * it says only that the request was refused.
+ * @param received what was received last
+ */
+export function unparsedOriginHeaders(origins: readonly string[], received: string): Readonly<Record<string, string>> {
+  return headersFor(origins, origins.find((each) => received.includes(each)) ?? '*')
+}
+
+function headersFor(origins: readonly string[], allowed: string | undefined): Readonly<Record<string, string>> {
+  if (origins.length === 0) return {}
+  const access = { 'access-control-allow-origin': allowed, 'access-control-expose-headers': exposedHeaders.join(', ') }
+  return { vary: 'Origin', ...(allowed !== undefined && (access as Record<string, string>)) }
 }

@@ -1,5 +1,4 @@
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { version } from '../common/version.ts'
 import { ProblemCodeSchema, ProblemSchema } from '../failures/problem.ts'
@@ -9,7 +8,6 @@ import {
   TimelineSchema,
   TranscriptSchema,
 } from '../presentation/contact/execution-contact.ts'
-import { pagePolicy } from './security-headers.ts'
 
 /** Both are sent as `Authorization: Bearer`. A service accepts one of them or both, or, when set so, anonymous callers. */
 const securitySchemes = {
@@ -33,8 +31,8 @@ const securitySchemes = {
   },
 } as const
 
-/** Describes the routes declared after it as OpenAPI 3.1 at `/openapi.json`, and shows them at `/docs`. */
-export async function publishOpenApi(app: FastifyInstance): Promise<void> {
+/** Describes the routes declared after it as OpenAPI 3.1. */
+export async function describeRoutes(app: FastifyInstance): Promise<void> {
   for (const schema of [
     ProblemCodeSchema,
     ProblemSchema,
@@ -68,17 +66,5 @@ export async function publishOpenApi(app: FastifyInstance): Promise<void> {
       ],
     },
     refResolver: { buildLocalReference: (schema) => String(schema.$id) },
-  })
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()))
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    theme: { title: 'hilos-bff' },
-    uiConfig: { layout: 'BaseLayout', tryItOutEnabled: true, displayRequestDuration: true, validatorUrl: null },
-    uiHooks: {
-      onRequest: (_request, reply, done) => {
-        reply.header('content-security-policy', pagePolicy)
-        done()
-      },
-    },
   })
 }

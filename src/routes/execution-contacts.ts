@@ -12,11 +12,11 @@ import type { ContactQuery, ContactReading, ReadContact } from '../contacts/read
 import { Failure } from '../failures/failure.ts'
 import { callerOf } from '../plugins/caller-auth.ts'
 import { callerKeyOf } from '../plugins/caller-limits.ts'
+import { acceptsJson, codingFor, mediaType, variesOn } from '../plugins/negotiation.ts'
 import type { Representation } from '../presentation/views/view.ts'
 import type { Disclosure } from '../telemetry/disclosures.ts'
 import { traceIdOf } from '../telemetry/request-record.ts'
 import { executionContactSchema } from './execution-contacts.schema.ts'
-import { acceptsJson, codingFor, mediaType, variesOn } from './negotiation.ts'
 
 export interface ExecutionContactRoutesOptions {
   /** Hooks that run in this order before the request is validated. They authenticate the caller. */
@@ -31,29 +31,31 @@ export interface ExecutionContactRoutesOptions {
 /** `GET /execution-contacts/{id}`: one contact's run through a flow, as far as the caller may see it. */
 export function executionContactRoutes(app: FastifyInstance, options: ExecutionContactRoutesOptions): void {
   const { guards, readContact, recordDisclosure, minAgeMs } = options
-  app
-    .withTypeProvider<TypeBoxTypeProvider>()
-    .get(
-      '/execution-contacts/:id',
-      { schema: executionContactSchema, onRequest: [setVary, ...guards, rejectOtherFormats] },
-      (request, reply) => {
-        const caller = callerOf(request)
-        const { view, profile = caller.profile } = request.query
-        const query = {
-          id: request.params.id.toLowerCase(),
-          caller,
-          askedBy: callerKeyOf(request),
-          view,
-          profile,
-          coding: codingFor(request),
-          directives: requestDirectivesOf(request.headers['cache-control'], minAgeMs),
-        }
-        const reading = readContact(query)
-        return reading instanceof Promise
-          ? reading.then((each) => respond(query, each, request, reply))
-          : respond(query, reading, request, reply)
-      },
-    )
+  app.withTypeProvider<TypeBoxTypeProvider>().get(
+    '/execution-contacts/:id',
+    {
+      schema: executionContactSchema,
+      onRequest: [setVary, ...guards, rejectOtherFormats],
+      config: { isGuarded: true },
+    },
+    (request, reply) => {
+      const caller = callerOf(request)
+      const { view, profile = caller.profile } = request.query
+      const query = {
+        id: request.params.id.toLowerCase(),
+        caller,
+        askedBy: callerKeyOf(request),
+        view,
+        profile,
+        coding: codingFor(request),
+        directives: requestDirectivesOf(request.headers['cache-control'], minAgeMs),
+      }
+      const reading = readContact(query)
+      return reading instanceof Promise
+        ? reading.then((each) => respond(query, each, request, reply))
+        : respond(query, reading, request, reply)
+    },
+  )
 
   function respond(
     { id, caller, view, profile }: ContactQuery,
@@ -97,7 +99,7 @@ function send({ body, coding, etag, terminal }: Representation, request: Fastify
 }
 
 function setVary(_request: FastifyRequest, reply: FastifyReply, done: () => void) {
-  reply.header('vary', variesOn(reply.getHeader('vary')))
+  reply.header('vary', variesOn(reply.getHeader('vary'), 'Accept, Accept-Encoding, Authorization'))
   done()
 }
 

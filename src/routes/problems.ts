@@ -2,8 +2,15 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { Failure } from '../failures/failure.ts'
-import { type FailureCode, type FailureKind, failureKinds, isFailureCode } from '../failures/failure-kinds.ts'
+import {
+  type FailureCode,
+  type FailureKind,
+  failureCodes,
+  failureKinds,
+  isFailureCode,
+} from '../failures/failure-kinds.ts'
 import { problemResponses } from '../failures/problem.ts'
+import { createStaticHandler } from '../plugins/static-answers.ts'
 
 const schema = {
   operationId: 'getProblem',
@@ -25,12 +32,19 @@ const schema = {
   },
 }
 
+const pages = Object.fromEntries(
+  failureCodes.map((code) => [
+    code,
+    createStaticHandler({ type: 'text/html; charset=utf-8', makeBody: () => pageOf(code) }),
+  ]),
+) as Readonly<Record<FailureCode, ReturnType<typeof createStaticHandler>>>
+
 /** `GET /problems/{code}`. */
 export function problemRoutes(app: FastifyInstance): void {
   app.withTypeProvider<TypeBoxTypeProvider>().get('/problems/:code', { schema }, (request, reply) => {
     const { code } = request.params
     if (!isFailureCode(code)) throw new Failure('route_not_found')
-    return reply.type('text/html; charset=utf-8').header('cache-control', 'public, max-age=3600').send(pageOf(code))
+    return pages[code](request, reply)
   })
 }
 

@@ -62,6 +62,8 @@ export interface Arrangement {
   readonly clock?: TestClock
   /** The step of padded not-found responses; 1 ms by default. */
   readonly notFoundStepMs?: number
+  /** Limits of the HTTP servers that differ from the defaults. */
+  readonly limits?: Partial<Config['limits']>
   /** Limits of load shedding that differ from the defaults. */
   readonly shedding?: Partial<Config['shedding']>
   /** A text that every fault of the sandbox includes. */
@@ -73,7 +75,7 @@ export interface Arrangement {
 /** Starts the real service and the real sandbox, each on a free port of loopback, until the test ends. */
 export async function startService(t: Test, arrangement: Arrangement = {}): Promise<RunningService> {
   const { env, callers, clock = createClock(), faultText = 'made-up trouble', token = sandboxToken } = arrangement
-  const { notFoundStepMs = 1, shedding } = arrangement
+  const { notFoundStepMs = 1, limits, shedding } = arrangement
   const keys = new Map(callers?.map(({ name }) => [name, createKey()]))
   const callersFile = callers ? join(t.testdir(), 'callers.json') : ''
   if (callers) writeFileSync(callersFile, callersJson(callers, keys))
@@ -96,6 +98,7 @@ export async function startService(t: Test, arrangement: Arrangement = {}): Prom
     access: { ...usual.access, notFoundStepMs },
     // However busy the machine is, a test sheds no request and has time to connect, unless it says otherwise.
     hilos: { ...usual.hilos, connectTimeoutMs: 30_000 },
+    limits: { ...usual.limits, ...limits },
     shedding: { ...usual.shedding, maxEventLoopDelayMs: 0, ...shedding },
   }
   const lines: string[] = []

@@ -26,6 +26,7 @@ async function start(t: Test, overrides: Partial<OperatorsAppOptions> = {}) {
     metrics: createMetrics(),
     drift: () => [],
     build,
+    described: null,
     cache: {
       usage: () => usage,
       delete: (id) => void deleted.push(id),

@@ -6,6 +6,7 @@ import { loadConfig } from '../../src/config/config.ts'
 import { createServer } from '../../src/http/server.ts'
 import { answerWithProblems } from '../../src/plugins/problems.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
+import { until } from '../harness/service.ts'
 
 const { limits } = loadConfig({ HILOS_TOKEN: 'x', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' })
 
@@ -19,7 +20,11 @@ async function start(t: Test, given: Partial<Limits> = {}) {
   const lines: string[] = []
   const logger = createLogger('info', { write: (line) => void lines.push(line) })
   const quick = { headersTimeoutMs: 100, requestTimeoutMs: 100, timeoutCheckMs: 10 }
-  const server = createServer({ ...limits, ...quick, ...given }, logger)
+  let dropped = 0
+  const onDrop = () => {
+    dropped += 1
+  }
+  const { app: server } = createServer({ ...limits, ...quick, ...given }, logger, { onDrop })
   answerWithProblems(server)
   server.get('/', (_request, reply) => reply.send('here'))
   server.get('/large', (_request, reply) => reply.send(largeBody))
@@ -44,7 +49,7 @@ async function start(t: Test, given: Partial<Limits> = {}) {
   const rejections = () => lines.join('').match(/malformed request rejected/g)?.length ?? 0
   /** Resolves when the slow response was requested, with the function that sends it. */
   const slow = asked.promise
-  return { server, open, status, slow, rejections }
+  return { server, open, status, slow, rejections, dropped: () => dropped }
 }
 
 /** Everything that the socket receives until it is closed. */
@@ -66,6 +71,22 @@ t.test('headers that arrive too slowly cause a 408 problem, and the connection i
       t.ok(head.split('\r\n').includes(header), header)
     t.match(JSON.parse(body), { code: 'request_timeout', status: 408, retryable: true })
   }
+})
+
+t.test('a connection that was opened in advance gets no 408 before a byte of a request has come', async (t) => {
+  const { open, server, rejections } = await start(t)
+  const expired = once(server.server, 'clientError')
+  const socket = await open()
+  const [{ code }] = await expired
+  t.equal(code, 'ERR_HTTP_REQUEST_TIMEOUT', 'Node.js reports it')
+  t.equal(rejections(), 0)
+  const again = open()
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  t.match(await heardBy(socket), /^HTTP\/1.1 200 OK/, 'it is as good as a new one')
+  const late = await again
+  await once(server.server, 'clientError')
+  late.write('GET /')
+  t.match(await heardBy(late), /^HTTP\/1.1 408 /)
 })
 
 t.test('a hundred connections that send slowly are closed, and others are served meanwhile', async (t) => {
@@ -99,18 +120,19 @@ t.test('a response that the caller does not read is cut when the socket has been
 })
 
 t.test('a connection beyond the limit is dropped, until another one is closed', async (t) => {
-  const { open, status, server } = await start(t, { maxConnections: 2, ...patient })
-  let dropped = 0
-  server.server.on('drop', () => {
-    dropped += 1
-  })
-  const taken = [await open(), await open()]
+  const { open, status, server, dropped } = await start(t, { maxConnections: 2, ...patient })
+  const begin = async () => {
+    const [[accepted], socket] = await Promise.all([once(server.server, 'connection'), open('GET')])
+    await until(() => accepted.bytesRead > 0)
+    return socket
+  }
+  const taken = [await begin(), await begin()]
   const third = await open()
   await once(third.resume(), 'close')
-  t.equal(dropped, 1)
+  t.equal(dropped(), 1)
   t.notOk(taken.some((socket) => socket.readableEnded))
   taken[0]?.destroy()
-  while ((await status().catch(() => 0)) !== 200) t.ok(dropped > 1, 'the server has not seen yet that it is closed')
+  while ((await status().catch(() => 0)) !== 200) t.ok(dropped() > 1, 'the server has not seen yet that it is closed')
 })
 
 t.test('a connection that the client resets is not a malformed request', async (t) => {
@@ -161,12 +183,10 @@ t.test('the server has the limits that it was given', async (t) => {
   const logger = createLogger('silent', { write: () => {} })
   // None is the default of Fastify or Node.js.
   const given = { ...limits, keepAliveMs: 12_345, headersTimeoutMs: 2345, requestTimeoutMs: 3456, silentSocketMs: 4567 }
-  t.match(createServer(given, logger).server, {
+  t.match(createServer(given, logger).app.server, {
     headersTimeout: given.headersTimeoutMs,
     requestTimeout: given.requestTimeoutMs,
     keepAliveTimeout: given.keepAliveMs,
-    timeout: given.silentSocketMs,
-    maxConnections: limits.maxConnections,
     // The requests of one connection are not limited, because load balancers keep their connections.
     maxRequestsPerSocket: 0,
   })

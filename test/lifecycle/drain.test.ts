@@ -1,14 +1,17 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance, type RawServerDefault } from 'fastify'
 import t, { type Test } from 'tap'
+import { loadConfig } from '../../src/config/config.ts'
+import { createConnections } from '../../src/lifecycle/connections.ts'
 import { createDrain, type DrainOptions } from '../../src/lifecycle/drain.ts'
 import { createLifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { until } from '../harness/service.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
 const idleGraceMs = 500
+const { limits: connectionLimits } = loadConfig({ HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' })
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
 /** Larger than the buffers of a socket. */
 const large = Buffer.alloc(32 * 1024 * 1024, 'x')
@@ -23,8 +26,12 @@ async function start(t: Test) {
   }
   const lifecycle = createLifecycle()
   const slow: (() => void)[] = []
-  const app = Fastify({ return503OnClosing: false })
-  const drain = createDrain(app, lifecycle, { schedule })
+  const connections = createConnections(connectionLimits, { lifecycle, clock: { schedule } })
+  const app: FastifyInstance = Fastify<RawServerDefault>({
+    return503OnClosing: false,
+    serverFactory: (handle) => connections.createServer({}, handle),
+  })
+  const drain = createDrain(app.server, connections, lifecycle, { schedule })
   // The response is sent in the turn of the event loop in which the request arrives.
   app.get('/quick', (_request, reply) => void reply.send('quick'))
   app.get('/large', async () => large)
@@ -251,10 +258,10 @@ t.test('all pipelined requests are answered before their connection is closed', 
 })
 
 t.test('a server that never listened is drained at once, also a second time', async (t) => {
-  const app = Fastify()
-  const drain = createDrain(app, createLifecycle())
+  const connections = createConnections(connectionLimits)
+  const server = connections.createServer({}, () => {})
+  const drain = createDrain(server, connections, createLifecycle())
   await drain({ delay: Promise.resolve(), idleGraceMs })
   await drain({ delay: Promise.resolve(), idleGraceMs: 0 })
-  await app.close()
   t.pass()
 })

@@ -5,11 +5,11 @@ import { authenticateCallers, callerOf } from '../../src/plugins/caller-auth.ts'
 
 t.test('a route without the guard shows no data, even beside one that has it', async (t) => {
   const app = Fastify()
-  const guard = authenticateCallers(
-    app,
-    () => anonymous,
-    async () => {},
-  )
+  const guard = authenticateCallers(app, {
+    authenticate: () => anonymous,
+    onCaller: () => {},
+    onRefused: (failure) => failure,
+  })
   const failures: unknown[] = []
   app.setErrorHandler((error, _request, reply) => {
     failures.push(error)

@@ -1,8 +1,11 @@
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { createKey } from '../../src/access/keys.ts'
+import { networkOf } from '../../src/plugins/caller-limits.ts'
+import { createClock } from '../harness/clock.ts'
 import { createIssuer } from '../harness/issuer.ts'
 import { type ArrangedCaller, type RunningService, startService } from '../harness/service.ts'
+import { checkRows, difference } from '../harness/table.ts'
 
 const path = `/execution-contacts/${documentIds.deliveryConfirmation}`
 const callers: readonly ArrangedCaller[] = [
@@ -85,6 +88,71 @@ t.test('a key and a token of the same name are counted separately', async (t) =>
   t.strictSame(await statuses(1, bearer({ sub: 'a' })), [429])
 })
 
+t.test('requests that need no credential, or have none, are limited by address', async (t) => {
+  const { get, as, clock, service } = await startService(t, { callers, env: { CALLER_MAX_RPS: '1000' } })
+  const pages = ['/docs', '/docs/static/swagger-ui.css', '/openapi.json', '/problems/forbidden', '/nothing', path]
+  for (let count = 0; count < 100; count += 1) {
+    const { status } = await get(pages[count % pages.length] ?? '', {}, count % 2 === 0 ? 'GET' : 'HEAD')
+    t.not(status, 429)
+  }
+  for (const each of pages) {
+    const late = await get(each)
+    t.match(
+      [late.status, late.json().code, late.headers.get('connection')],
+      [429, 'caller_rate_limited', 'close'],
+      each,
+    )
+    t.equal(late.headers.get('retry-after'), '1')
+  }
+  t.equal((await get(path, as('a'))).status, 200, 'a caller with a credential is not affected')
+  const elsewhere = { url: '/docs', remoteAddress: '203.0.113.7' }
+  t.equal((await service.callers.inject(elsewhere)).statusCode, 200, 'another address has its own limit')
+  clock.advance(1000)
+  t.equal((await get('/docs')).status, 200)
+})
+
+t.test('a clock that is set back does not lengthen a window', async (t) => {
+  const clock = createClock()
+  let setBackMs = 0
+  const { get, as } = await startService(t, {
+    callers,
+    env: { CALLER_MAX_RPS: '1' },
+    clock: { ...clock, now: () => clock.now() - setBackMs },
+  })
+  const ask = async () => {
+    const { status, headers } = await get(path, as('a'))
+    return [status, headers.get('retry-after')]
+  }
+  t.strictSame(await ask(), [200, null])
+  setBackMs = 3_600_000
+  t.strictSame(await ask(), [429, '1'])
+  clock.advance(1000)
+  t.strictSame(await ask(), [200, null])
+})
+
+t.test('an address of IPv6 counts by its first half, and an address of IPv4 as a whole', async (t) => {
+  const networks = [
+    ['192.0.2.1', '192.0.2.1'],
+    ['192.0.2.1', '::ffff:192.0.2.1'],
+    ['2001:db8:0:1', '2001:db8:0:1::1'],
+    ['2001:db8:0:1', '2001:db8:0:1:ffff:2:3:4'],
+    ['2001:db8:0:0', '2001:db8::1'],
+    ['2001:db8:0:0', '2001:db8::'],
+    ['2001:0:0:0', '2001::1:2:3:4'],
+    ['0:0:0:0', '::1'],
+    ['0:0:0:0', '::'],
+    ['fe80:0:0:0', 'fe80::1%eth0'],
+    // The caller has disconnected.
+    ['undefined:0:0:0', 'undefined'],
+  ] as const
+  checkRows(
+    t,
+    networks,
+    ([network, address]) => difference(networkOf(address), network),
+    'each address has its network',
+  )
+})
+
 t.test('a limit of 0 is no limit, and the responses do not mention one', async (t) => {
   const { as, get } = await startService(t, { callers, env: { CALLER_MAX_RPS: '0' } })
   t.strictSame(await statusesOf({ get })(100, as('a')), [200])
@@ -113,8 +181,11 @@ t.test('guesses from one address are limited, and valid credentials from there a
 
 t.test('only a credential that belongs to no caller is a guess', async (t) => {
   const { bearer, statuses } = await startWithIssuer(t)
-  for (const authorization of ['Basic eDp5', '', bearer({ exp: 1 }).authorization, bearer({ aud: 'x' }).authorization])
-    t.strictSame(await statuses(70, { authorization }), [401], authorization)
+  for (const authorization of [bearer({ exp: 1 }).authorization, bearer({ aud: 'x' }).authorization])
+    t.strictSame(await statuses(101, { authorization }), [401], authorization)
+  for (const authorization of ['Basic eDp5', ''])
+    t.strictSame(await statuses(50, { authorization }), [401], authorization)
+  t.strictSame(await statuses(1, {}), [429], 'these count like requests that need no credential')
   const scopeless = bearer({ scope: 'openid' })
   t.strictSame(await statuses(61, scopeless), [403])
   const forged = { authorization: `${bearer({}).authorization.slice(0, -8)}AAAAAAAA` }

@@ -1,5 +1,7 @@
+import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
+import { executionContactSchema } from '../../src/routes/execution-contacts.schema.ts'
 import { type Reply, startService } from '../harness/service.ts'
 
 const path = `/execution-contacts/${documentIds.deliveryConfirmation}`
@@ -53,7 +55,8 @@ t.test('a preflight of a listed origin names what is allowed, and can be cached'
   t.strictSame(others, {
     'access-control-allow-origin': origin,
     'access-control-allow-methods': 'GET, HEAD',
-    'access-control-allow-headers': 'Accept, Authorization, Cache-Control, If-None-Match, X-Request-Id',
+    'access-control-allow-headers':
+      'Accept, Authorization, Cache-Control, If-Match, If-None-Match, X-Request-Id, traceparent, tracestate, baggage',
     'access-control-max-age': '7200',
   })
   t.match(reply.headers.get('vary'), /\bOrigin\b/)
@@ -74,6 +77,38 @@ t.test('a page can also read a problem', async (t) => {
     t.equal(reply.status, status)
     t.equal(reply.headers.get('access-control-allow-origin'), origin, `${status}`)
     t.match(reply.headers.get('access-control-expose-headers'), /WWW-Authenticate/)
+  }
+})
+
+t.test('a page may send every header that the API describes', async (t) => {
+  const { get } = await start(t)
+  const reply = await get(path, { ...preflight, origin }, 'OPTIONS')
+  const allowed = (reply.headers.get('access-control-allow-headers') ?? '').toLowerCase().split(', ')
+  for (const name of Object.keys(executionContactSchema.headers.properties)) t.ok(allowed.includes(name), name)
+})
+
+t.test('a page can also read a refusal of a request that reaches no route', async (t) => {
+  const { origin: service } = await start(t)
+  const exchange = async (text: string) => {
+    const socket = connect(Number(new URL(service).port), '127.0.0.1').setEncoding('latin1')
+    socket.end(text)
+    return (await socket.toArray()).join('')
+  }
+  const request = (target: string, headers: string) => `GET ${target} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`
+  const long = `X-Long: ${'x'.repeat(17_000)}\r\n`
+  for (const [status, text, allowed] of [
+    [400, request('/execution-contacts/%zz', `Origin: ${origin}\r\n`), origin],
+    [400, request('/execution-contacts/%zz', 'Origin: https://evil.example\r\n'), null],
+    [400, request('/execution-contacts/%zz', ''), null],
+    [431, request(path, `Origin: http://localhost:5173\r\n${long}`), 'http://localhost:5173'],
+    [431, request(path, long), '*'],
+    [400, 'nonsense\r\n\r\n', '*'],
+  ] as const) {
+    const heard = await exchange(text)
+    t.match(heard, new RegExp(`^HTTP/1.1 ${status} `))
+    t.equal(/^access-control-allow-origin: (.*)\r$/im.exec(heard)?.[1] ?? null, allowed)
+    t.equal(/^access-control-expose-headers: .*Retry-After/im.test(heard), allowed !== null)
+    t.match(heard, /^vary: Origin/im)
   }
 })
 

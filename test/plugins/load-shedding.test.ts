@@ -66,8 +66,7 @@ t.test('requests are shed while the event loop is late, and probes are not', asy
 t.test('dropped connections are counted and logged', async (t) => {
   const timers = createTimers()
   const clock = createClock(undefined, { schedule: timers.schedule })
-  const { service, origin, logLines } = await startService(t, { clock })
-  service.callers.server.maxConnections = 1
+  const { service, origin, logLines } = await startService(t, { clock, limits: { maxConnections: 1 } })
   const { port, hostname } = new URL(origin)
   const open = async () => {
     const socket = connect(Number(port), hostname).resume()
@@ -75,7 +74,9 @@ t.test('dropped connections are counted and logged', async (t) => {
     await once(socket, 'connect')
     return socket
   }
-  await open()
+  const [[accepted], busy] = await Promise.all([once(service.callers.server, 'connection'), open()])
+  busy.write('GET')
+  await until(() => accepted.bytesRead > 0)
   for (const _ of [1, 2, 3]) await once(await open(), 'close')
   t.match((await service.operators?.inject('/metrics'))?.body, /^hilos_bff_connections_dropped_total 3$/m)
   await timers.advance(10_000)

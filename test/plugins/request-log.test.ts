@@ -19,7 +19,7 @@ const pathOf = (id: string) => `/execution-contacts/${id}`
 function start(t: Test) {
   const { limits } = loadConfig({ HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' })
   const lines: string[] = []
-  const app = createServer(limits, createLogger('info', { write: (line) => void lines.push(line) }))
+  const { app } = createServer(limits, createLogger('info', { write: (line) => void lines.push(line) }))
   t.teardown(() => app.close())
   const records: RequestRecord[] = []
   logRequests(app, (record) => records.push(record))

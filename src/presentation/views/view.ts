@@ -73,6 +73,11 @@ export function ownBytes(content: string | Buffer): Buffer {
   return bytes
 }
 
+/** The strong entity tag of these bytes, with its quotes (RFC 9110 section 8.8.3). */
+export function etagOf(body: Buffer): string {
+  return `"${hash('sha256', body, 'base64url').slice(0, 27)}"`
+}
+
 /** @param pseudonymOf for the ids that the narrower profiles do not see */
 export function createRender(pseudonymOf: IdPseudonym): Render {
   const redact = ofEachView((schema) => createRedact(schema, pseudonymOf))
@@ -82,8 +87,7 @@ export function createRender(pseudonymOf: IdPseudonym): Render {
     const body = isWhole
       ? serialized
       : ownBytes(serializers[view]({ ...redact[view](contact, identity, profile), view }))
-    const etag = `"${hash('sha256', body, 'base64url').slice(0, 27)}"`
-    return { view, profile, coding: 'identity', body, etag, terminal: contact.terminal }
+    return { view, profile, coding: 'identity', body, etag: etagOf(body), terminal: contact.terminal }
   }
 }
 

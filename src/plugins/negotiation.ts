@@ -6,10 +6,12 @@ import { type ContentCoding, contentCodings } from '../presentation/views/conten
 /** The only format of the service. */
 export const mediaType = 'application/json; charset=utf-8'
 
-/** Adds the request headers that a response depends on to those that `Vary` already names. */
-export function variesOn(before: unknown): string {
-  const own = 'Accept, Accept-Encoding, Authorization'
-  return before === undefined ? own : `${before}, ${own}`
+/**
+ * Adds the names of request headers that a response depends on to those that `Vary` already has.
+ * @param before the value of `Vary`; undefined for none
+ */
+export function variesOn(before: unknown, names: string): string {
+  return before === undefined ? names : `${before}, ${names}`
 }
 
 /** The number of values of one header that are cached. All callers together send only a few. */

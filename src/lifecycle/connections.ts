@@ -1,0 +1,178 @@
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { type Clock, systemClock } from '../common/clock.ts'
+import { createLifecycle, type Lifecycle } from './lifecycle.ts'
+
+export interface ConnectionLimits {
+  /** Beyond it, the connection that has been idle for longest is closed, or the new one if none is idle. */
+  readonly maxConnections: number
+  /** A connection that is idle for this long is closed. */
+  readonly keepAliveMs: number
+  /** The same after a request, while no good credential has been shown on the connection. */
+  readonly strangerKeepAliveMs: number
+  /** A connection with a request in flight is closed when it has carried nothing for this long. */
+  readonly silentSocketMs: number
+  /** Requests of one connection that are worked on at once. */
+  readonly maxUnanswered: number
+  /** Requests beyond them that have been read and wait for their turn. With one more, the connection is closed. */
+  readonly maxWaiting: number
+  /** How long a connection is read after its last response, so that the client gets to read that response. */
+  readonly lingerMs: number
+}
+
+export interface ConnectionsOptions {
+  /** Called for each connection that is closed on arrival. */
+  readonly onDrop?: () => void
+  /** Counts the requests. While it drains, each response closes its connection. */
+  readonly lifecycle?: Lifecycle
+  readonly clock?: Pick<Clock, 'schedule'>
+}
+
+export interface Connection {
+  readonly socket: Socket
+  /** The responses in flight, in the order of their requests. */
+  readonly responses: Set<ServerResponse>
+  /** Begin the work on the requests that wait for their turn. */
+  readonly waiting: (() => void)[]
+  /** Whether a good credential was shown on it. */
+  isTrusted: boolean
+  /** The bytes that it had received when it became idle. If it has received more, a request is on its way. */
+  bytesAtIdle: number
+}
+
+type Handle = (request: IncomingMessage, response: ServerResponse) => void
+
+export type Connections = Readonly<ReturnType<typeof createConnections>>
+
+/** As Node.js does by default, so that a client that uses all of the time in `Keep-Alive` loses no request. */
+const keepAliveBufferMs = 1000
+
+/** The connections of one server: how many there are, how much they may ask at once, and when each is closed. */
+export function createConnections(limits: ConnectionLimits, options: ConnectionsOptions = {}) {
+  const { onDrop = () => {}, lifecycle = createLifecycle(), clock = systemClock } = options
+  const connections = new Map<Socket, Connection>()
+  /** Those without a response in flight, the one that has been idle for longest first. */
+  const idle = { strangers: new Set<Connection>(), trusted: new Set<Connection>() }
+
+  function accept(socket: Socket): void {
+    if (connections.size >= limits.maxConnections && !closeIdle()) {
+      socket.destroy()
+      onDrop()
+      return
+    }
+    const connection = { socket, responses: new Set<ServerResponse>(), waiting: [], isTrusted: false, bytesAtIdle: 0 }
+    connections.set(socket, connection)
+    // Browsers and load balancers open connections in advance, so the first request may take as long as any other.
+    idle.strangers.add(connection)
+    socket.setTimeout(limits.keepAliveMs + keepAliveBufferMs)
+    // Node.js calls this after the last response. Its own version resets the connection if the client still sends, and the
+    // client loses the response (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
+    socket.destroySoon = () => linger(connection)
+    socket.once('close', () => {
+      forget(connection)
+      // Node.js emits `close` only for the response that is being sent.
+      queueMicrotask(() => {
+        for (const response of connection.responses) response.emit('close')
+      })
+    })
+  }
+
+  function forget(connection: Connection): void {
+    connections.delete(connection.socket)
+    endIdle(connection)
+    connection.waiting.length = 0
+  }
+
+  function closeIdle(): boolean {
+    const closed = [...idle.strangers, ...idle.trusted].find(
+      ({ socket, bytesAtIdle }) => socket.bytesRead === bytesAtIdle,
+    )
+    if (closed === undefined) return false
+    forget(closed)
+    closed.socket.destroy()
+    return true
+  }
+
+  function begin(request: IncomingMessage, response: ServerResponse, handle: Handle): void {
+    const connection = connections.get(request.socket)
+    // The rest of what had been read when the connection was closed.
+    if (connection === undefined || request.socket.destroyed) return
+    const { socket, responses, waiting } = connection
+    if (responses.size === 0) endIdle(connection)
+    socket.setTimeout(limits.silentSocketMs)
+    if (!connection.isTrusted) announceKeepAlive(response, limits.strangerKeepAliveMs)
+    responses.add(response)
+    lifecycle.requestBegan()
+    if (lifecycle.state() === 'draining') closeAfterLast(responses)
+    // It is emitted when the response was sent, and when the caller has disconnected.
+    response.once('close', () => end(connection, response))
+    if (responses.size <= limits.maxUnanswered) handle(request, response)
+    else if (waiting.push(() => handle(request, response)) > limits.maxWaiting) socket.destroy()
+    else socket.pause()
+  }
+
+  function end(connection: Connection, response: ServerResponse): void {
+    const { socket, responses, waiting } = connection
+    responses.delete(response)
+    lifecycle.requestEnded()
+    if (socket.destroyed) return
+    waiting.shift()?.()
+    if (responses.size === 0) beginIdle(connection)
+    else if (responses.size > limits.maxUnanswered) socket.pause()
+    else socket.resume()
+  }
+
+  function beginIdle(connection: Connection): void {
+    const { socket, isTrusted } = connection
+    connection.bytesAtIdle = socket.bytesRead
+    idle[isTrusted ? 'trusted' : 'strangers'].add(connection)
+    const idleMs = isTrusted ? limits.keepAliveMs : limits.strangerKeepAliveMs
+    socket.setTimeout(idleMs + keepAliveBufferMs)
+  }
+
+  function endIdle(connection: Connection): void {
+    idle.strangers.delete(connection)
+    idle.trusted.delete(connection)
+  }
+
+  /** Sends the rest, then discards what the client sends until it closes its end, or for a limited time. */
+  function linger({ socket, waiting }: Connection): void {
+    waiting.length = 0
+    socket.end()
+    socket.removeAllListeners('data')
+    socket.on('data', () => {}).resume()
+    socket.once(
+      'close',
+      clock.schedule(() => socket.destroy(), limits.lingerMs),
+    )
+  }
+
+  return {
+    /** Creates the server of these connections. It does not listen yet. */
+    createServer: (serverOptions: ServerOptions, handle: Handle): Server =>
+      createServer(serverOptions, (request, response) => begin(request, response, handle)).on('connection', accept),
+    all: (): Iterable<Connection> => connections.values(),
+    /** A good credential was shown on the connection of this request. */
+    trust: ({ socket }: IncomingMessage): void => {
+      const connection = connections.get(socket)
+      if (connection === undefined || connection.isTrusted) return
+      connection.isTrusted = true
+      for (const response of connection.responses) announceKeepAlive(response, limits.keepAliveMs)
+    },
+  }
+}
+
+/** Node.js makes the header `Keep-Alive` of this property, which is not documented. */
+function announceKeepAlive(response: ServerResponse, keepAliveMs: number): void {
+  Object.assign(response, { _keepAliveTimeout: keepAliveMs })
+}
+
+/**
+ * Closes a connection after the last of its responses in flight. After an earlier one, those behind it would be lost
+ * (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
+ */
+export function closeAfterLast(responses: ReadonlySet<ServerResponse>): void {
+  const unsent = [...responses].filter(({ headersSent }) => !headersSent)
+  for (const response of unsent) response.removeHeader('connection')
+  unsent.at(-1)?.setHeader('connection', 'close')
+}

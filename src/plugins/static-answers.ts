@@ -1,0 +1,68 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { matchesIfNoneMatch } from '../cache/cache-status.ts'
+import { type ContentCoding, compress, worthCompressingBytes } from '../presentation/views/content-coding.ts'
+import { etagOf, ownBytes } from '../presentation/views/view.ts'
+import { codingFor, variesOn } from './negotiation.ts'
+
+/** A response that is the same for everybody while the process runs. */
+export interface StaticAnswer {
+  /** The value of `Content-Type`. */
+  readonly type: string
+  /** Called once, at the first request. */
+  readonly makeBody: () => string | Buffer | Promise<Buffer>
+  /** Further headers; none by default. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+interface Encoded {
+  readonly body: Buffer
+  readonly coding: ContentCoding
+  readonly etag: string
+}
+
+/** In seconds. After it, a cache revalidates, which costs a 304. */
+const maxAge = 300
+
+/** Serves a static answer at a path that is not part of the API. */
+export function serveStatic(app: FastifyInstance, path: string, answer: StaticAnswer): void {
+  app.get(path, { schema: { hide: true } }, createStaticHandler(answer))
+}
+
+/**
+ * Sends a static answer. All responses share one buffer per content coding, which is made at the first request for it, so
+ * that a client that asks for many and reads none takes no memory.
+ */
+export function createStaticHandler({ type, makeBody, headers = {} }: StaticAnswer) {
+  const encoded = new Map<ContentCoding, Promise<Encoded>>()
+
+  function encodedIn(coding: ContentCoding): Promise<Encoded> {
+    const known = encoded.get(coding) ?? (coding === 'identity' ? makePlain() : makeCompressed(coding))
+    encoded.set(coding, known)
+    return known
+  }
+
+  async function makePlain(): Promise<Encoded> {
+    const body = ownBytes(await makeBody())
+    return { body, coding: 'identity', etag: etagOf(body) }
+  }
+
+  async function makeCompressed(coding: Exclude<ContentCoding, 'identity'>): Promise<Encoded> {
+    const plain = await encodedIn('identity')
+    if (plain.body.length < worthCompressingBytes) return plain
+    const body = ownBytes(await compress(plain.body, coding))
+    return body.length < plain.body.length ? { body, coding, etag: etagOf(body) } : plain
+  }
+
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { body, coding, etag } = await encodedIn(codingFor(request))
+    reply.headers({
+      ...headers,
+      etag,
+      'cache-control': `public, max-age=${maxAge}`,
+      vary: variesOn(reply.getHeader('vary'), 'Accept-Encoding'),
+    })
+    if (matchesIfNoneMatch(request.headers['if-none-match'], etag)) return reply.code(304).send()
+    if (coding !== 'identity') reply.header('content-encoding', coding)
+    return reply.type(type).send(body)
+  }
+}

@@ -1,0 +1,216 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { type ConnectionLimits, createConnections } from '../../src/lifecycle/connections.ts'
+import { createLifecycle } from '../../src/lifecycle/lifecycle.ts'
+import { until } from '../harness/service.ts'
+import { createTimers } from '../harness/timers.ts'
+
+const patient: ConnectionLimits = {
+  maxConnections: 100,
+  keepAliveMs: 60_000,
+  strangerKeepAliveMs: 60_000,
+  silentSocketMs: 60_000,
+  maxUnanswered: 8,
+  maxWaiting: 56,
+  lingerMs: 60_000,
+}
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+const gets = (count: number) => Array.from({ length: count }, (_, index) => get(`/${index}`)).join('')
+
+/** A server whose responses are sent when the test says so, unless the path is `/quick`. `/trusted` shows a good credential. */
+async function start(t: Test, given: Partial<ConnectionLimits> = {}) {
+  let dropped = 0
+  const lifecycle = createLifecycle()
+  const clock = createTimers()
+  const onDrop = () => {
+    dropped += 1
+  }
+  const connections = createConnections({ ...patient, ...given }, { onDrop, lifecycle, clock })
+  const begun: { url: string; response: ServerResponse }[] = []
+  const server = connections.createServer({ keepAliveTimeout: patient.keepAliveMs }, (request, response) => {
+    const { url = '' } = request
+    if (url === '/trusted') connections.trust(request)
+    if (url === '/quick' || url === '/trusted') response.end('here')
+    else if (url === '/last') response.setHeader('connection', 'close').end('the last')
+    else begun.push({ url, response })
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  /** Opens a connection and writes to it. */
+  async function open(text = '') {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).setEncoding('latin1')
+    let heard = ''
+    socket.on('error', () => {})
+    socket.on('data', (chunk) => {
+      heard += chunk
+    })
+    const [[accepted]] = await Promise.all([once(server, 'connection'), once(socket, 'connect')])
+    socket.write(text)
+    const answers = () => heard.split('HTTP/1.1 200').length - 1
+    return {
+      socket,
+      accepted: accepted as Socket,
+      heard: () => heard,
+      answers,
+      hears: (n: number) => until(() => answers() >= n),
+    }
+  }
+  return { ...{ server, open, begun, lifecycle, clock, connections }, dropped: () => dropped }
+}
+
+t.test('a connection has a number of requests in work, and the next ones wait and are not read', async (t) => {
+  const { open, begun, lifecycle } = await start(t)
+  const { socket, accepted, heard, answers, hears } = await open(gets(60))
+  await until(() => lifecycle.requestsInFlight() === 60)
+  t.equal(begun.length, 8)
+  socket.write(gets(1))
+  const read = accepted.bytesRead
+  begun[0]?.response.end('first')
+  await hears(1)
+  t.equal(accepted.bytesRead, read, 'nothing is read while requests wait')
+  t.equal(begun.length, 9)
+  for (let index = 1; index < 61; index += 1) {
+    await until(() => begun.length > index)
+    begun[index]?.response.end(`answer ${index}`)
+  }
+  await hears(61)
+  t.strictSame(
+    heard().match(/answer \d+/g),
+    Array.from({ length: 60 }, (_, index) => `answer ${index + 1}`),
+  )
+  t.equal(answers(), 61)
+  t.equal(lifecycle.requestsInFlight(), 0)
+})
+
+t.test('a connection with too many requests that wait is closed, and none of them counts as in flight', async (t) => {
+  const { open, begun, lifecycle } = await start(t)
+  const { socket } = await open(gets(65))
+  await once(socket, 'end')
+  await until(() => lifecycle.requestsInFlight() === 0)
+  t.equal(begun.length, 8)
+  const next = await open(gets(64))
+  await until(() => begun.length === 16)
+  t.notOk(next.accepted.destroyed, 'one fewer may wait')
+})
+
+t.test('each request ends when its caller disconnects, also one that waits behind others', async (t) => {
+  const { open, begun, lifecycle } = await start(t)
+  const { socket } = await open(gets(10))
+  await until(() => lifecycle.requestsInFlight() === 10)
+  let closed = 0
+  for (const { response } of begun)
+    response.once('close', () => {
+      closed += 1
+    })
+  socket.destroy()
+  await until(() => lifecycle.requestsInFlight() === 0)
+  t.equal(closed, 8)
+  t.equal(begun.length, 8, 'no work begins for those that wait')
+})
+
+t.test('a connection that was opened in advance is closed silently, as late as any idle one', async (t) => {
+  const { open } = await start(t, { keepAliveMs: -900, strangerKeepAliveMs: -1000 })
+  const { socket, heard } = await open()
+  await once(socket, 'end')
+  t.equal(heard(), '')
+})
+
+t.test('an idle connection is kept for a shorter time while no good credential has been shown on it', async (t) => {
+  const { open } = await start(t, { strangerKeepAliveMs: -900 })
+  const stranger = await open(get('/quick'))
+  const caller = await open(get('/trusted'))
+  const later = await open(get('/quick') + get('/trusted') + get('/quick'))
+  await later.hears(3)
+  await once(stranger.socket, 'end')
+  t.notOk(caller.accepted.destroyed)
+  t.notOk(later.accepted.destroyed)
+  t.equal(caller.accepted.timeout, patient.keepAliveMs + 1000)
+  t.equal(later.accepted.timeout, patient.keepAliveMs + 1000)
+})
+
+t.test('a response says how long its connection is kept', async (t) => {
+  const { open } = await start(t, { strangerKeepAliveMs: 5000 })
+  const { heard, hears } = await open(get('/quick') + get('/trusted') + get('/quick'))
+  await hears(3)
+  t.strictSame(heard().match(/Keep-Alive: .*/g), [
+    'Keep-Alive: timeout=5',
+    'Keep-Alive: timeout=60',
+    'Keep-Alive: timeout=60',
+  ])
+})
+
+t.test('a connection with a request in flight is closed when it carries nothing', async (t) => {
+  const { open, begun } = await start(t, { silentSocketMs: 50 })
+  const { socket } = await open(get('/slow'))
+  await once(socket, 'end')
+  t.equal(begun.length, 1)
+})
+
+t.test('a new connection takes the place of the one that has been idle for longest, strangers first', async (t) => {
+  const { open, begun, dropped } = await start(t, { maxConnections: 4 })
+  const openBusy = async () => {
+    const before = begun.length
+    const busy = await open(get('/slow'))
+    await until(() => begun.length > before)
+    return busy
+  }
+  const caller = await open(get('/trusted'))
+  await caller.hears(1)
+  const first = await open(get('/quick'))
+  await first.hears(1)
+  const advance = await open()
+  const begins = await open('GET')
+  await until(() => begins.accepted.bytesRead > 0)
+  await first.hears(1)
+  first.socket.write(get('/quick'))
+  await first.hears(2)
+  const ended = (each: Awaited<ReturnType<typeof open>>) => until(() => each.accepted.destroyed)
+  const fifth = await openBusy()
+  await ended(advance)
+  const sixth = await openBusy()
+  await ended(first)
+  const seventh = await openBusy()
+  await ended(caller)
+  t.equal(dropped(), 0)
+  const eighth = await open()
+  await ended(eighth)
+  t.equal(dropped(), 1, 'none of the others is idle')
+  for (const each of [begins, fifth, sixth, seventh]) t.notOk(each.accepted.destroyed)
+})
+
+t.test('a client that still sends gets to read the last response', async (t) => {
+  const { open, clock } = await start(t)
+  const { socket, accepted, heard } = await open(`POST /last HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n`)
+  await once(socket, 'end')
+  for (let sent = 0; sent < 90; sent += 1) if (!socket.write('x'.repeat(100_000))) await once(socket, 'drain')
+  t.match(heard(), /the last$/)
+  t.notOk(accepted.destroyed)
+  socket.end(get('/quick'))
+  await once(socket, 'close')
+  t.match(heard(), /the last$/, 'nothing else is answered')
+  await until(() => clock.armed().length === 0)
+})
+
+t.test('a client that never closes its end is not read for ever', async (t) => {
+  const { open, clock } = await start(t)
+  const { socket, accepted } = await open(get('/last') + get('/quick'))
+  await once(socket, 'end')
+  t.notOk(accepted.destroyed)
+  await clock.advance(patient.lingerMs)
+  t.ok(accepted.destroyed)
+})
+
+t.test('a request that waits behind the last response is not begun', async (t) => {
+  const { open, begun } = await start(t, { maxUnanswered: 1 })
+  const { socket, heard } = await open(get('/slow') + get('/last') + get('/quick'))
+  await until(() => begun.length === 1)
+  begun[0]?.response.end('slow')
+  await once(socket, 'end')
+  t.match(heard(), /slow.*the last$/s)
+})
