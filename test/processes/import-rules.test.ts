@@ -32,7 +32,7 @@ const importsOf = {
 /** The folders that may import a package. The others may not. */
 const packages = {
   undici: 'upstream',
-  'lru-cache': 'routes presentation telemetry access cache',
+  'lru-cache': 'plugins presentation telemetry access cache',
   jose: 'access',
   'prom-client': 'telemetry',
   fastify: 'http admin routes plugins lifecycle',

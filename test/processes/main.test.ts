@@ -27,8 +27,10 @@ t.test('without settings the process says which ones it needs, and the exit stat
 
 t.test('signals are handled before the start begins, so that one during the start ends it in good order', async (t) => {
   const script = `import http from 'node:http'
+    import { syncBuiltinESMExports } from 'node:module'
     const { createServer } = http
     http.createServer = (...args) => (process.stderr.write('server '), createServer(...args))
+    syncBuiltinESMExports()
     process.on('newListener', (event) => event === 'SIGTERM' && process.stderr.write('handler '))`
   const nodeOptions = preload(script)
   const { child, ended, says, stderr } = startProcess(t, 'src/main.ts', settingsFor('http://127.0.0.1:1'), {
