@@ -68,13 +68,7 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     // Node.js calls this after the last response. Its own version resets the connection if the client still sends, and the
     // client loses the response (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
     socket.destroySoon = () => linger(connection)
-    socket.once('close', () => {
-      forget(connection)
-      // Node.js emits `close` only for the response that is being sent.
-      queueMicrotask(() => {
-        for (const response of connection.responses) response.emit('close')
-      })
-    })
+    socket.once('close', () => forget(connection))
   }
 
   function forget(connection: Connection): void {
@@ -94,9 +88,7 @@ export function createConnections(limits: ConnectionLimits, options: Connections
   }
 
   function begin(request: IncomingMessage, response: ServerResponse, handle: Handle): void {
-    const connection = connections.get(request.socket)
-    // The rest of what had been read when the connection was closed.
-    if (connection === undefined || request.socket.destroyed) return
+    const connection = connections.get(request.socket) as Connection
     const { socket, responses, waiting } = connection
     if (responses.size === 0) endIdle(connection)
     socket.setTimeout(limits.silentSocketMs)
@@ -108,7 +100,8 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     response.once('close', () => end(connection, response))
     if (responses.size <= limits.maxUnanswered) handle(request, response)
     else if (waiting.push(() => handle(request, response)) > limits.maxWaiting) socket.destroy()
-    else socket.pause()
+    // Not before Node.js has parsed what was received, because it reads on after each request.
+    else queueMicrotask(() => socket.pause())
   }
 
   function end(connection: Connection, response: ServerResponse): void {
@@ -126,8 +119,8 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     const { socket, isTrusted } = connection
     connection.bytesAtIdle = socket.bytesRead
     idle[isTrusted ? 'trusted' : 'strangers'].add(connection)
-    const idleMs = isTrusted ? limits.keepAliveMs : limits.strangerKeepAliveMs
-    socket.setTimeout(idleMs + keepAliveBufferMs)
+    // For the others, Node.js has set the usual time.
+    if (!isTrusted) socket.setTimeout(limits.strangerKeepAliveMs + keepAliveBufferMs)
   }
 
   function endIdle(connection: Connection): void {

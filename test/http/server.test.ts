@@ -16,7 +16,7 @@ const largeBody = Buffer.alloc(64 * 1024 * 1024)
 const patient = { headersTimeoutMs: 60_000, requestTimeoutMs: 60_000 }
 
 /** A server with three routes. By default a request has to arrive within a tenth of a second. */
-async function start(t: Test, given: Partial<Limits> = {}) {
+async function start(t: Test, given: Partial<Limits> = {}, corsOrigins: readonly string[] = []) {
   const lines: string[] = []
   const logger = createLogger('info', { write: (line) => void lines.push(line) })
   const quick = { headersTimeoutMs: 100, requestTimeoutMs: 100, timeoutCheckMs: 10 }
@@ -24,7 +24,7 @@ async function start(t: Test, given: Partial<Limits> = {}) {
   const onDrop = () => {
     dropped += 1
   }
-  const { app: server } = createServer({ ...limits, ...quick, ...given }, logger, { onDrop })
+  const { app: server } = createServer({ ...limits, ...quick, ...given }, logger, { onDrop, corsOrigins })
   answerWithProblems(server)
   server.get('/', (_request, reply) => reply.send('here'))
   server.get('/large', (_request, reply) => reply.send(largeBody))
@@ -63,11 +63,12 @@ async function heardBy(socket: Socket): Promise<string> {
 }
 
 t.test('headers that arrive too slowly cause a 408 problem, and the connection is closed', async (t) => {
-  const { open } = await start(t)
+  const { open } = await start(t, {}, ['https://support.example'])
   for (const start of ['GET / HTTP/1.1\r\nHost: a\r\n', 'G']) {
     const [head = '', body = ''] = (await heardBy(await open(start))).split('\r\n\r\n')
     t.match(head, /^HTTP\/1\.1 408 The request took too long to arrive\r\n/)
-    for (const header of ['connection: close', 'cache-control: no-store', 'retry-after: 1'])
+    const cors = ['access-control-allow-origin: *', 'vary: Origin']
+    for (const header of ['connection: close', 'cache-control: no-store', 'retry-after: 1', ...cors])
       t.ok(head.split('\r\n').includes(header), header)
     t.match(JSON.parse(body), { code: 'request_timeout', status: 408, retryable: true })
   }

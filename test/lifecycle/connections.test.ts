@@ -28,9 +28,11 @@ async function start(t: Test, given: Partial<ConnectionLimits> = {}) {
     dropped += 1
   }
   const connections = createConnections({ ...patient, ...given }, { onDrop, lifecycle, clock })
+  const handled: string[] = []
   const begun: { url: string; response: ServerResponse }[] = []
   const server = connections.createServer({ keepAliveTimeout: patient.keepAliveMs }, (request, response) => {
     const { url = '' } = request
+    handled.push(url)
     if (url === '/trusted') connections.trust(request)
     if (url === '/quick' || url === '/trusted') response.end('here')
     else if (url === '/last') response.setHeader('connection', 'close').end('the last')
@@ -61,7 +63,7 @@ async function start(t: Test, given: Partial<ConnectionLimits> = {}) {
       hears: (n: number) => until(() => answers() >= n),
     }
   }
-  return { ...{ server, open, begun, lifecycle, clock, connections }, dropped: () => dropped }
+  return { ...{ server, open, handled, begun, lifecycle, clock, connections }, dropped: () => dropped }
 }
 
 t.test('a connection has a number of requests in work, and the next ones wait and are not read', async (t) => {
@@ -69,8 +71,10 @@ t.test('a connection has a number of requests in work, and the next ones wait an
   const { socket, accepted, heard, answers, hears } = await open(gets(60))
   await until(() => lifecycle.requestsInFlight() === 60)
   t.equal(begun.length, 8)
-  socket.write(gets(1))
   const read = accepted.bytesRead
+  socket.write(gets(1))
+  await (await open(get('/quick'))).hears(1)
+  t.equal(accepted.bytesRead, read, 'nothing is read while requests wait')
   begun[0]?.response.end('first')
   await hears(1)
   t.equal(accepted.bytesRead, read, 'nothing is read while requests wait')
@@ -101,8 +105,8 @@ t.test('a connection with too many requests that wait is closed, and none of the
 
 t.test('each request ends when its caller disconnects, also one that waits behind others', async (t) => {
   const { open, begun, lifecycle } = await start(t)
-  const { socket } = await open(gets(10))
-  await until(() => lifecycle.requestsInFlight() === 10)
+  const { socket } = await open(gets(8))
+  await until(() => begun.length === 8)
   let closed = 0
   for (const { response } of begun)
     response.once('close', () => {
@@ -111,7 +115,14 @@ t.test('each request ends when its caller disconnects, also one that waits behin
   socket.destroy()
   await until(() => lifecycle.requestsInFlight() === 0)
   t.equal(closed, 8)
-  t.equal(begun.length, 8, 'no work begins for those that wait')
+
+  const full = await open(gets(20))
+  await until(() => lifecycle.requestsInFlight() === 20)
+  full.socket.resetAndDestroy()
+  // A connection that is not read is found to be closed when something is written to it.
+  for (const { response } of begun.slice(8)) response.end('x'.repeat(100_000))
+  await until(() => lifecycle.requestsInFlight() === 0)
+  t.ok(begun.length < 8 + 20, 'no work begins for those that wait')
 })
 
 t.test('a connection that was opened in advance is closed silently, as late as any idle one', async (t) => {
@@ -185,7 +196,7 @@ t.test('a new connection takes the place of the one that has been idle for longe
 })
 
 t.test('a client that still sends gets to read the last response', async (t) => {
-  const { open, clock } = await start(t)
+  const { open, clock, handled } = await start(t)
   const { socket, accepted, heard } = await open(`POST /last HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n`)
   await once(socket, 'end')
   for (let sent = 0; sent < 90; sent += 1) if (!socket.write('x'.repeat(100_000))) await once(socket, 'drain')
@@ -193,24 +204,31 @@ t.test('a client that still sends gets to read the last response', async (t) => 
   t.notOk(accepted.destroyed)
   socket.end(get('/quick'))
   await once(socket, 'close')
-  t.match(heard(), /the last$/, 'nothing else is answered')
+  t.strictSame(handled, ['/last'], 'no further request is read')
   await until(() => clock.armed().length === 0)
 })
 
 t.test('a client that never closes its end is not read for ever', async (t) => {
-  const { open, clock } = await start(t)
-  const { socket, accepted } = await open(get('/last') + get('/quick'))
+  const { open, clock, handled } = await start(t)
+  const { socket, accepted } = await open(get('/last'))
   await once(socket, 'end')
+  const before = accepted.bytesRead
+  socket.write(get('/quick'))
+  await until(() => accepted.bytesRead > before)
+  await open(get('/other'))
+  await until(() => handled.includes('/other'))
+  t.strictSame(handled, ['/last', '/other'], 'what is read is not a request any more')
   t.notOk(accepted.destroyed)
   await clock.advance(patient.lingerMs)
   t.ok(accepted.destroyed)
 })
 
 t.test('a request that waits behind the last response is not begun', async (t) => {
-  const { open, begun } = await start(t, { maxUnanswered: 1 })
+  const { open, begun, handled } = await start(t, { maxUnanswered: 1 })
   const { socket, heard } = await open(get('/slow') + get('/last') + get('/quick'))
   await until(() => begun.length === 1)
   begun[0]?.response.end('slow')
   await once(socket, 'end')
   t.match(heard(), /slow.*the last$/s)
+  t.strictSame(handled, ['/slow', '/last'])
 })
