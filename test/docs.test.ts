@@ -257,7 +257,7 @@ t.test('the changelog names the codes that the agreed contract does not have', a
   const changelog = textOf('CHANGELOG.md')
   const codes = [
     ...['malformed_request', 'request_timeout', 'upstream_untrusted', 'not_cached'],
-    'token_issuer_unavailable',
+    ...['token_issuer_unavailable', 'precondition_failed'],
   ]
   const check = (code: string) =>
     difference([Object.hasOwn(failureKinds, code), changelog.includes(`\`${code}\``)], [true, true])

@@ -72,7 +72,8 @@ async function startMounted(t: Test, env: Arrangement['env'] = {}) {
     untilLogged(running, () => secrets.put({ token, next }), ...messages)
   /** The status of a request that calls Hilos. */
   const statusNow = async () => {
-    running.clock.advance(3000)
+    // A reload of one contact is granted this often.
+    running.clock.advance(10_000)
     return (await running.get(path, noCache)).status
   }
   const tokenPart = async () => (await partsOf(running)).hilosToken

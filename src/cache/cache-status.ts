@@ -24,7 +24,8 @@ export function ageSeconds(entry: Entry<unknown>, now: number): number {
  * @param name the name of the cache
  */
 export function formatCacheStatus(name: string, { entry, handling }: CacheAnswer<unknown>, now: number): string {
-  const { fwd, stored, collapsed, detail } = handling
+  const { fwd, stored, collapsed, reloadDenied } = handling
+  const detail = reloadDenied ? 'reload-denied' : handling.detail
   const ttl = `ttl=${roundAwayFromZero(remainingMs(entry, now) / 1000)}`
   const fate = collapsed ? '; collapsed' : stored ? '; stored' : ''
   return `${name}; ${fwd === null ? 'hit' : `fwd=${fwd}`}; ${ttl}${fate}${detail === null ? '' : `; detail=${detail}`}`
@@ -41,7 +42,21 @@ function roundAwayFromZero(seconds: number): number {
  * @param etag a strong entity tag, with its quotes
  */
 export function matchesIfNoneMatch(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false
-  if (header.trim() === '*') return true
-  return header.match(/"[^"]*"/g)?.includes(etag) ?? false
+  return header !== undefined && matches(header, [etag, `W/${etag}`])
+}
+
+/**
+ * Whether the caller wants no representation but others (RFC 9110 section 13.1.1, strong comparison).
+ * @param header the value of `If-Match`
+ * @param etag a strong entity tag, with its quotes
+ */
+export function failsIfMatch(header: string | undefined, etag: string): boolean {
+  return header !== undefined && !matches(header, [etag])
+}
+
+/** Whether a list of entity tags contains one of these, or is the star that stands for all. */
+function matches(header: string, tags: readonly string[]): boolean {
+  // A comma between quotes belongs to a tag.
+  const listed = header.match(/(?:[^,"]|"[^"]*")+/g) ?? []
+  return header.trim() === '*' || listed.some((each) => tags.includes(each.trim()))
 }

@@ -1,7 +1,10 @@
 import { ageMs, type Entry, usabilityOf } from './entry.ts'
 import type { RequestDirectives } from './request-directives.ts'
 
-/** Why a request is forwarded to the origin: the `fwd` parameter of RFC 9211 section 2.2. */
+/**
+ * Why a request is forwarded to the origin: the `fwd` parameter of RFC 9211 section 2.2. With `request`, the stored entry is
+ * fresh, and only the wish of the caller is a reason.
+ */
 export type ForwardReason = 'uri-miss' | 'stale' | 'request'
 
 /** What to do about one request. */

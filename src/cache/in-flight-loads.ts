@@ -20,10 +20,6 @@ export type SlowOrigin = { readonly outcome: 'slow' }
 
 /** A load in progress. */
 export interface InFlightLoad<V> {
-  /** In milliseconds since 1970 UTC. */
-  readonly startedAt: number
-  /** Whether another load of the key was in flight when this one started. */
-  readonly supersedes: boolean
   /** It never rejects, because no caller may be waiting for a background refresh. */
   readonly result: Promise<LoadResult<V>>
   /** A caller waits for the result from now on. */
@@ -33,30 +29,28 @@ export interface InFlightLoad<V> {
 }
 
 export interface InFlightLoadsOptions<V> {
-  /** Called for each loaded entry, unless its key was deleted or a newer load has ended. Returns whether it was stored. */
+  /** Called for each loaded entry, unless its key was deleted meanwhile. Returns whether it was stored. */
   readonly onLoaded: (key: string, entry: Entry<V>) => boolean
-  /** Called for each failure, with the same exceptions. */
+  /** Called for each failure, with the same exception. */
   readonly onFailed: (key: string, error: unknown) => void
   /** How long after its start a load counts as slow. */
   readonly slowMs: number
-  readonly clock: Pick<Clock, 'now' | 'schedule'>
+  readonly clock: Pick<Clock, 'elapsed' | 'schedule'>
 }
 
 /**
- * Keeps one load per key in flight, and a second one only when it supersedes the first. A load that is deleted still answers
- * the callers who wait for it, but its result is not stored.
+ * Keeps one load per key in flight. A load that is deleted still answers the callers who wait for it, but its result is not
+ * stored.
  */
 export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: InFlightLoadsOptions<V>) {
-  /** All loads of each key that are in flight. Once the newest has ended, the results of the older ones no longer count. */
-  const loads = new Map<string, { newest: InFlightLoad<V> }>()
+  const loads = new Map<string, InFlightLoad<V>>()
 
-  /** Starts a load for a caller. It supersedes a load of the key that is in flight. */
+  /** Starts a load for a caller. No other load of the key may be in flight. */
   function start(key: string, load: Load<V>, firstAskedBy: string): InFlightLoad<V> {
     let isAwaited = false
     const askedBy = new Set([firstAskedBy])
     let slow: Promise<SlowOrigin> | undefined
-    const startedAt = clock.now()
-    const superseded = loads.get(key)
+    const startedAt = clock.elapsed()
 
     async function run(): Promise<LoadResult<V>> {
       const result = await load({ askedBy, isAwaited: () => isAwaited }).then(
@@ -66,16 +60,14 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: In
           return { outcome: 'failed', error } as const
         },
       )
-      if (counts() && keyLoads.newest === inFlight) loads.delete(key)
+      if (counts()) loads.delete(key)
       return result
     }
 
-    /** False when the key was deleted, or when a load that started later has ended. */
-    const counts = () => loads.get(key) === keyLoads
+    /** False when the key was deleted. */
+    const counts = () => loads.get(key) === inFlight
 
     const inFlight: InFlightLoad<V> = {
-      startedAt,
-      supersedes: superseded !== undefined,
       // Not before the load is registered, because it may fail, or ask whether it is awaited, immediately.
       result: Promise.resolve().then(run),
       markAwaited: (caller) => {
@@ -83,19 +75,17 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: In
         askedBy.add(caller)
       },
       slow: () => {
-        slow ??= sleep(clock, Math.max(0, startedAt + slowMs - clock.now())).then(() => ({ outcome: 'slow' }))
+        slow ??= sleep(clock, Math.max(0, startedAt + slowMs - clock.elapsed())).then(() => ({ outcome: 'slow' }))
         return slow
       },
     }
-    const keyLoads = superseded ?? { newest: inFlight }
-    keyLoads.newest = inFlight
-    loads.set(key, keyLoads)
+    loads.set(key, inFlight)
     return inFlight
   }
 
   return {
-    /** The newest load of the key, which further callers join. */
-    current: (key: string) => loads.get(key)?.newest,
+    /** The load of the key that is in flight, which further callers join. */
+    current: (key: string) => loads.get(key),
     start,
     delete: (key: string) => void loads.delete(key),
     keys: () => loads.keys(),

@@ -3,6 +3,7 @@ import { type Decision, decide, type ForwardReason } from './decision.ts'
 import { type Entry, freshOnly, usabilityOf } from './entry.ts'
 import { createInFlightLoads, type Load, type LoadResult, type SlowOrigin } from './in-flight-loads.ts'
 import type { RecentFailures } from './recent-failures.ts'
+import type { GrantReload } from './reloads.ts'
 import { noDirectives, type RequestDirectives } from './request-directives.ts'
 import type { Store } from './store.ts'
 
@@ -16,6 +17,8 @@ export interface Handling {
   readonly collapsed: boolean
   /** Why the answer is a stale entry; null for any other answer. */
   readonly detail: 'revalidating' | 'backing-off' | 'origin-failed' | 'origin-slow' | null
+  /** Whether the request wished for a reload, which was not granted; the answer is the fresh entry. */
+  readonly reloadDenied: boolean
 }
 
 export interface CacheAnswer<V> {
@@ -28,7 +31,7 @@ export interface ReadThrough<V> {
    * Returns the entry of the key, stored or loaded. It returns a promise only when the request has to wait, and null when
    * no stored entry is usable and the directives forbid a load. It throws, or rejects with, the error of the load, which
    * may be the error of a moment ago.
-   * @param askedBy the caller who asks, for the fair shares of the loads
+   * @param askedBy the caller who asks, for the fair shares of the loads and the limit of reloads
    */
   readonly get: (
     key: string,
@@ -53,17 +56,18 @@ export interface ReadThroughOptions<V> {
   readonly isTransient: (error: unknown) => boolean
   /** How long a request waits for the origin while a stale entry could be served. */
   readonly slowMs: number
-  readonly clock: Pick<Clock, 'now' | 'schedule'>
+  readonly grantReload: GrantReload
+  readonly clock: Pick<Clock, 'now' | 'elapsed' | 'schedule'>
 }
 
-const hit: Handling = { fwd: null, stored: false, collapsed: false, detail: null }
+const hit: Handling = { fwd: null, stored: false, collapsed: false, detail: null, reloadDenied: false }
 
 /**
- * A read-through cache. {@link decide} decides what to do about a request; this does it, with one load per key at a time,
- * and a second one only for a request that the first is too old for. A caller who stops waiting does not abort the load.
+ * A read-through cache. {@link decide} decides what to do about a request; this does it, with one load per key at a time. A
+ * load that is due, or in flight, needs no grant. A caller who stops waiting does not abort the load.
  */
 export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThrough<V> {
-  const { values, absences, failures, isTransient, clock } = options
+  const { values, absences, failures, isTransient, grantReload, clock } = options
   const loads = createInFlightLoads<V>({ ...options, onLoaded: store, onFailed: rememberFailure })
 
   function get(key: string, load: Load<V>, directives: RequestDirectives = noDirectives, askedBy = '') {
@@ -78,35 +82,34 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
         throw failure?.error
       case 'nothing':
         return null
-      case 'load':
-        return wait(key, load, directives, askedBy, decision)
+      case 'load': {
+        const isDue = decision.fwd !== 'request' || loads.current(key) !== undefined
+        if (isDue || grantReload(key, askedBy)) return wait(key, load, askedBy, decision)
+        return { entry: entry as Entry<V>, handling: { ...hit, reloadDenied: true } }
+      }
     }
   }
 
   async function wait(
     key: string,
     load: Load<V>,
-    { maxAgeMs }: RequestDirectives,
     askedBy: string,
     { fwd, staleFallback }: Decision & { reply: 'load' },
   ): Promise<CacheAnswer<V>> {
     const current = loads.current(key)
-    // The origin may have answered a load that started earlier than `maxAgeMs` ago too early for this request. Such a load
-    // is superseded, but only once, so that a slow origin does not get one load per request.
-    const isYoung = current !== undefined && current.startedAt >= clock.now() - maxAgeMs
-    const collapsed = current !== undefined && (isYoung || current.supersedes)
-    const inFlight = collapsed ? current : loads.start(key, load, askedBy)
+    const collapsed = current !== undefined
+    const inFlight = current ?? loads.start(key, load, askedBy)
     inFlight.markAwaited(askedBy)
 
     if (staleFallback) {
       const first = await Promise.race([inFlight.result, inFlight.slow()])
       const entry = staleFallbackFor(key, first)
       const detail = first.outcome === 'slow' ? 'origin-slow' : 'origin-failed'
-      if (entry !== undefined) return { entry, handling: { fwd, stored: false, collapsed, detail } }
+      if (entry !== undefined) return { entry, handling: { ...hit, fwd, collapsed, detail } }
     }
     const result = await inFlight.result
     if (result.outcome === 'failed') throw result.error
-    return { entry: result.entry, handling: { fwd, stored: result.stored && !collapsed, collapsed, detail: null } }
+    return { entry: result.entry, handling: { ...hit, fwd, stored: result.stored && !collapsed, collapsed } }
   }
 
   /** The stale entry that replaces a missing answer, if one is still stored and not expired. */

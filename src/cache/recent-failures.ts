@@ -9,11 +9,15 @@ export interface RecentFailuresOptions {
   readonly ttlMs: number
   /** Most errors at once. The least recently used one is dropped first. */
   readonly maxEntries: number
-  readonly clock: Pick<Clock, 'now' | 'random'>
+  readonly clock: Pick<Clock, 'elapsed' | 'random'>
 }
 
 export function createRecentFailures({ ttlMs, maxEntries, clock }: RecentFailuresOptions) {
-  const cache = new LRUCache<string, { readonly error: unknown }>({ max: maxEntries, perf: clock, ttlResolution: 0 })
+  const cache = new LRUCache<string, { readonly error: unknown }>({
+    max: maxEntries,
+    perf: { now: clock.elapsed },
+    ttlResolution: 0,
+  })
   return {
     get: (key: string) => cache.get(key),
     set: (key: string, error: unknown) => {

@@ -1,7 +1,9 @@
-/** The cache directives of a request (`Cache-Control`, RFC 9111 section 5.2.1). */
+import type { IncomingHttpHeaders } from 'node:http'
+
+/** What a request wishes of the cache (`Cache-Control`, RFC 9111 section 5.2.1). */
 export interface RequestDirectives {
   /**
-   * The largest acceptable age of an answer, in milliseconds. Infinity means that the request has no such directive. Any
+   * The largest age that the answer should have, in milliseconds. Infinity means that the request has no such wish. Any
    * smaller value also excludes stale answers.
    */
   readonly maxAgeMs: number
@@ -12,24 +14,26 @@ export interface RequestDirectives {
 /** The directives of a request without `Cache-Control`. */
 export const noDirectives: RequestDirectives = { maxAgeMs: Number.POSITIVE_INFINITY, onlyIfCached: false }
 
+/** `fetch` adds `Cache-Control` to a request with one of these (https://fetch.spec.whatwg.org/#http-network-or-cache-fetch). */
+const conditions = ['if-none-match', 'if-match', 'if-modified-since', 'if-unmodified-since', 'if-range'] as const
+
 /**
- * Reads `no-cache`, `max-age` and `only-if-cached`. Other directives, and those that cannot be parsed, are ignored.
- * @param header the value of `Cache-Control`
- * @param minAgeMs the smallest `maxAgeMs` that a request can demand, so that callers cannot force a load each time
+ * Reads `no-cache`, `no-store`, `max-age` and `only-if-cached`. Other directives, those that cannot be parsed, and `Pragma`
+ * are ignored. So are the first two and `max-age=0` in a conditional request: `fetch` adds them to it, and the caller only
+ * wants to know whether an answer has changed.
  */
-export function requestDirectivesOf(header: string | undefined, minAgeMs: number): RequestDirectives {
+export function requestDirectivesOf(headers: IncomingHttpHeaders): RequestDirectives {
+  const header = headers['cache-control']
   if (header === undefined) return noDirectives
   const directives = header.split(',').map((directive) => directive.trim().toLowerCase())
-  const ages = directives.flatMap((directive) => maxAgeOf(directive) ?? [])
-  return {
-    maxAgeMs: Math.max(minAgeMs, Math.min(...ages)),
-    onlyIfCached: directives.includes('only-if-cached'),
-  }
+  const leastMs = conditions.some((name) => headers[name] !== undefined) ? 1 : 0
+  const ages = directives.flatMap((directive) => maxAgeOf(directive) ?? []).filter((ms) => ms >= leastMs)
+  return { maxAgeMs: Math.min(...ages), onlyIfCached: directives.includes('only-if-cached') }
 }
 
 /** RFC 9111 section 5.2 asks recipients to accept a quoted number as well. */
 function maxAgeOf(directive: string): number | undefined {
-  if (directive === 'no-cache') return 0
+  if (directive === 'no-cache' || directive === 'no-store') return 0
   const seconds = /^max-age=(?:(\d+)|"(\d+)")$/.exec(directive)
   return seconds ? 1000 * Number(seconds[1] ?? seconds[2]) : undefined
 }

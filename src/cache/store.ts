@@ -14,11 +14,13 @@ export interface StoreUsage {
 /** A bounded set of cache entries. */
 export interface Store<V> {
   readonly get: (key: string) => Entry<V> | undefined
+  /** Returns the same as `get`, and does not count as use. */
+  readonly peek: (key: string) => Entry<V> | undefined
   /** Replaces the entry of the key. Returns false, and stores nothing, for an entry that is too large or expired. */
   readonly set: (key: string, entry: Entry<V>) => boolean
   readonly delete: (key: string) => void
   readonly clear: () => void
-  /** Removes all expired entries. */
+  /** Removes all entries that are expired, or that have been stored for as long as they may be used. */
   readonly sweep: () => void
   /** All entries, most recently used first. Reading them does not count as use. */
   readonly entries: () => Iterable<readonly [key: string, entry: Entry<V>]>

@@ -54,8 +54,11 @@ export const accessLimits = {
 }
 
 export const cacheLimits = {
-  /** The smallest age that a caller can demand, so that no caller can make every request a call to Hilos. */
-  minAgeMs: 1000,
+  /**
+   * How often a fresh contact is loaded anew because a caller wishes it: once in `perKeyMs` for all callers together, and for
+   * one caller at most `max` times in any `windowMs`.
+   */
+  reloads: { perKeyMs: 10_000, perCaller: { max: 6, windowMs: 60_000 }, maxEntries: 10_000 },
   /** How long a request waits for Hilos before a stale response is sent instead. */
   slowMs: 400,
   /** The error of a failed load is cached for 1 to 2 times this. */

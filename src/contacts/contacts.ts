@@ -1,5 +1,6 @@
 import { createLruStore } from '../cache/lru-store.ts'
 import { createRecentFailures } from '../cache/recent-failures.ts'
+import { createReloadLimit } from '../cache/reloads.ts'
 import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
 import { createIdPseudonym } from '../presentation/contact/pseudonyms.ts'
@@ -37,11 +38,12 @@ export function createContacts(config: Config, client: HilosClient, clock: Clock
     values: store,
     unlimited,
     limited,
-    load: createLoadContact(config, client, clock, store),
+    load: createLoadContact(config, client, clock),
     isTransient: (error) => error instanceof UpstreamFailure,
     absenceLifetime: () =>
       lifetimeOf(null, clock.now(), { scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }),
     slowMs: cache.slowMs,
+    grantReload: createReloadLimit({ ...cache.reloads, clock }),
     notFoundStepMs: config.access.notFoundStepMs,
     clock,
   })

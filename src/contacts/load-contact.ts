@@ -1,7 +1,6 @@
 import { createAdaptiveTtl } from '../cache/adaptive-ttl.ts'
 import type { Entry } from '../cache/entry.ts'
 import type { Demand } from '../cache/in-flight-loads.ts'
-import type { Store } from '../cache/store.ts'
 import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
 import { presentExecutionContact } from '../presentation/contact/execution-contact.ts'
@@ -15,24 +14,23 @@ import { bytesOf, type StoredContact, toStoredContact } from './stored-contact.t
 /**
  * Loads one contact from Hilos and presents it: the entry holds only fields that the presentation names.
  * @param id a UUID in lower case
+ * @param previous the stored entry that the load refreshes; undefined if there is none, or if the caller may not know of it,
+ *   because refreshes lengthen the lifetimes of all contacts
  * @throws Failure, one of the `upstream_` codes or `overloaded`
  */
-export type LoadContact = (id: string, demand: Demand) => Promise<Entry<StoredContact>>
+export type LoadContact = (
+  id: string,
+  demand: Demand,
+  previous: Entry<StoredContact> | undefined,
+) => Promise<Entry<StoredContact>>
 
-/** @param stored holds the previous revision of a contact, if there is one */
-export function createLoadContact(
-  { cache, contact, hilos }: Config,
-  client: HilosClient,
-  clock: Clock,
-  stored: Pick<Store<StoredContact>, 'get'>,
-): LoadContact {
+export function createLoadContact({ cache, contact, hilos }: Config, client: HilosClient, clock: Clock): LoadContact {
   const adaptiveTtl = createAdaptiveTtl(hilos.maxCallsPerSecond, clock)
   const presentationOptions = { refOf: createContactRef(contact.refKey), metaKeys: contact.metaKeys }
 
-  return async (id, { isAwaited }) => {
+  return async (id, { isAwaited }, previous) => {
     const document = await client.getExecutionContact(id, isAwaited)
     const presented = document && withoutUrlSecrets(presentExecutionContact(document, presentationOptions), document)
-    const previous = stored.get(id)
     const value = presented && toStoredContact(presented, identityOf(document), previous?.value ?? null)
 
     const fetchedAt = clock.now()

@@ -15,7 +15,7 @@ export interface VisibleContacts {
   /**
    * Returns a contact as far as the caller may see it. For a caller limited to flows, a run of another flow is absent, and
    * no property of the answers distinguishes it from a contact that does not exist: neither bytes, nor header fields, nor
-   * time, nor later answers. Returns and throws as `ReadThrough.get` does.
+   * time, nor later answers, also about other contacts. Returns and throws as `ReadThrough.get` does.
    */
   readonly get: (
     caller: Caller,
@@ -51,7 +51,8 @@ export interface VisibleContactsOptions extends Omit<ReadThroughOptions<StoredCo
 /**
  * Reads contacts for callers. Some callers are limited to flows. All callers share the stored contacts. A limited caller
  * who cannot see a stored contact gets a load, a failure and an absence that only callers with the same flows share:
- * those of other callers would reveal that the contact exists.
+ * those of other callers would reveal that the contact exists. Such a load changes nothing that shows elsewhere: a contact
+ * that its caller may not see is not stored, because it would evict others, is not used, and counts as no refresh.
  */
 export function createVisibleContacts(options: VisibleContactsOptions): VisibleContacts {
   const { values, load, absenceLifetime, notFoundStepMs, clock } = options
@@ -69,8 +70,6 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     },
   })
   const textOf = createFlowTexts()
-  /** How often contacts were deleted by request: a load that started before must not store its contact. */
-  let deletions = 0
 
   function get(
     caller: Caller,
@@ -78,10 +77,14 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     directives = noDirectives,
     askedBy = '',
   ): ReturnType<VisibleContacts['get']> {
-    if (caller.flows === null) return unlimited.get(id, (demand) => load(id, demand), directives, askedBy)
-    const stored = values.get(id)?.value
+    if (caller.flows === null) return getStored(id, directives, askedBy)
+    const stored = values.peek(id)?.value
     const isVisible = stored ? maySee(caller.flows, stored.flowId) : false
     return isVisible ? getVisible(caller, id, directives, askedBy) : getHidden(caller.flows, id, directives, askedBy)
+  }
+
+  function getStored(id: string, directives: RequestDirectives, askedBy: string) {
+    return unlimited.get(id, (demand) => load(id, demand, values.peek(id)), directives, askedBy)
   }
 
   function getVisible(
@@ -90,7 +93,7 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     directives: RequestDirectives,
     askedBy: string,
   ): ReturnType<VisibleContacts['get']> {
-    const answer = unlimited.get(id, (demand) => load(id, demand), directives, askedBy)
+    const answer = getStored(id, directives, askedBy)
     if (!(answer instanceof Promise)) return answer
     // The run may have moved to another flow in the meantime.
     return answer.then((loaded) =>
@@ -113,8 +116,7 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     keyBytes: number,
     demand: Demand,
   ): Promise<Entry<StoredContact>> {
-    const deletionsBefore = deletions
-    const entry = await load(id, demand)
+    const entry = await load(id, demand, undefined)
     // The absence of a hidden contact takes as much memory as a real one.
     const absence = { value: null, bytes: keyBytes, fetchedAt: entry.fetchedAt }
     if (entry.value === null) {
@@ -122,7 +124,6 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
       return { ...entry, ...absence }
     }
     if (maySee(flows, entry.value.flowId)) return entry
-    if (deletions === deletionsBefore) values.set(id, entry)
     return { ...absence, ...absenceLifetime() }
   }
 
@@ -134,12 +135,10 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
   return {
     get,
     delete: (id) => {
-      deletions += 1
       unlimited.delete(id)
       limited.deleteEach((key) => key.startsWith(keyOf(id, '')))
     },
     clear: () => {
-      deletions += 1
       unlimited.clear()
       limited.clear()
     },

@@ -80,6 +80,13 @@ export const failureKinds = {
     advice: 'Send it again, on a new connection.',
     retryAfterSeconds: 1,
   },
+  precondition_failed: {
+    status: 412,
+    title: 'The representation has another entity tag',
+    detail: 'None of the entity tags in If-Match is that of the representation that this request selects.',
+    advice:
+      'Send the ETag of the last answer with the same view, profile and Accept-Encoding, without W/, or no If-Match. To get a 304 for an unchanged run, send If-None-Match.',
+  },
   uri_too_long: {
     status: 414,
     title: 'The request target is too long',

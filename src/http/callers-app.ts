@@ -60,7 +60,6 @@ export async function createCallersApp(options: CallersAppOptions) {
     guards: [guard, countRequest],
     readContact: contacts.read,
     recordDisclosure: createDisclosureRecord(logger, config.disclosureLogLevel, config.disclosureKey),
-    minAgeMs: config.cache.minAgeMs,
   })
   problemRoutes(callers)
   if (config.docs === 'callers') {

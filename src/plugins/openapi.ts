@@ -53,8 +53,8 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
         description:
           'Status, steps, answers and messages of a Hilos flow execution contact: small, typed, and cached for seconds to an ' +
           'hour. Poll with a plain `fetch(url)`, with no header but `Authorization`: the browser revalidates by itself, and an ' +
-          'unchanged run costs a 304. Do not set `If-None-Match` by hand, because `fetch` then adds `Cache-Control: no-cache`, ' +
-          'which asks Hilos. The age of a response is in `Age` and `Cache-Status`, never in the body. Failures are problems ' +
+          'unchanged run costs a 304. `Cache-Control: no-cache` is a wish for a reload, which is granted now and ' +
+          'then. The age of a response is in `Age` and `Cache-Status`, never in the body. Failures are problems ' +
           '(RFC 9457) with a `code` for programs.',
         license: { name: 'MIT', identifier: 'MIT' },
       },

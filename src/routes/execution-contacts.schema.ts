@@ -44,7 +44,9 @@ const freshnessHeaders = {
   ETag: { type: 'string', description: 'A strong entity tag: it changes when the bytes change.' },
   'Cache-Control': {
     type: 'string',
-    description: '`private, no-cache` while the run goes on, `private, max-age=60` once it has ended.',
+    description:
+      '`private, no-cache` while the run goes on. Once it has ended, `private, max-age=N`, where N is `Age` + 60: the ' +
+      'response can be used for a minute.',
   },
   Age: { type: 'integer', minimum: 0, description: 'Seconds since Hilos answered.' },
   'Cache-Status': {
@@ -52,7 +54,8 @@ const freshnessHeaders = {
     description:
       'What the cache did (RFC 9211), for example `hilos-bff; hit; ttl=3` or `hilos-bff; fwd=uri-miss; ttl=5; stored`. ' +
       'A negative `ttl` means a stale answer. `detail` then says why it was served: `revalidating`, `backing-off`, ' +
-      '`origin-failed` or `origin-slow`. An answer to `only-if-cached` has no `detail`.',
+      '`origin-failed` or `origin-slow`. A stale answer to `only-if-cached` has no `detail`. With a positive `ttl`, ' +
+      '`detail=reload-denied` means that a wish for a reload was not granted.',
   },
   'Server-Timing': {
     type: 'string',
@@ -84,7 +87,7 @@ export const executionContactSchema = {
     'Each view contains the one before it. Every field is always there; an unknown value is null. HEAD gives the same ' +
     'headers.\n\n' +
     'To follow a run, poll with a plain `fetch(url)`. The browser revalidates by itself, and an unchanged run costs a 304. ' +
-    'Do not set `If-None-Match` by hand: `fetch` then adds `Cache-Control: no-cache`, which makes this service call Hilos.',
+    'With `If-None-Match` set by hand it costs Hilos no more, although `fetch` then adds `Cache-Control`.',
   params: Type.Object({
     id: executionContactId,
   }),
@@ -111,10 +114,20 @@ export const executionContactSchema = {
           'browsers send it by themselves.',
       }),
     ),
+    'if-match': Type.Optional(
+      Type.String({
+        description:
+          'ETags of earlier answers, or `*`. If none of them is the ETag of the answer, compared strongly, the answer is 412 ' +
+          '`precondition_failed`.',
+      }),
+    ),
     'cache-control': Type.Optional(
       Type.String({
         description:
-          '`no-cache` or `max-age=N`: return an answer that Hilos gave at most N seconds ago (at least 1), or a failure. ' +
+          '`no-cache`, `no-store` or `max-age=N`: a wish for an answer that Hilos gave at most N seconds ago (`no-cache`, ' +
+          '`no-store`: 0), and not for a stale one. For a fresh contact it is granted once in 10 seconds for all callers ' +
+          'together, and 6 times a minute per caller; otherwise the answer is the usual one, with `detail=reload-denied` in ' +
+          '`Cache-Status`. In a conditional request, `no-cache`, `no-store` and `max-age=0` are ignored. ' +
           '`only-if-cached`: return a cached answer that is fresh or in the first stale window, or 504 `not_cached`.',
       }),
     ),

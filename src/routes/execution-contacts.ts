@@ -6,7 +6,7 @@ import type {
   onRequestAsyncHookHandler,
   onRequestHookHandler,
 } from 'fastify'
-import { type CacheUse, cacheWord, matchesIfNoneMatch } from '../cache/cache-status.ts'
+import { type CacheUse, cacheWord, failsIfMatch, matchesIfNoneMatch } from '../cache/cache-status.ts'
 import { requestDirectivesOf } from '../cache/request-directives.ts'
 import type { ContactQuery, ContactReading, ReadContact } from '../contacts/read-contact.ts'
 import { Failure } from '../failures/failure.ts'
@@ -24,13 +24,11 @@ export interface ExecutionContactRoutesOptions {
   readonly readContact: ReadContact
   /** Called for each response that shows data of a contact. */
   readonly recordDisclosure: (disclosure: Disclosure) => void
-  /** The smallest age that a request can demand with `Cache-Control`, in milliseconds. */
-  readonly minAgeMs: number
 }
 
 /** `GET /execution-contacts/{id}`: one contact's run through a flow, as far as the caller may see it. */
 export function executionContactRoutes(app: FastifyInstance, options: ExecutionContactRoutesOptions): void {
-  const { guards, readContact, recordDisclosure, minAgeMs } = options
+  const { guards, readContact, recordDisclosure } = options
   app.withTypeProvider<TypeBoxTypeProvider>().get(
     '/execution-contacts/:id',
     {
@@ -48,7 +46,7 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
         view,
         profile,
         coding: codingFor(request),
-        directives: requestDirectivesOf(request.headers['cache-control'], minAgeMs),
+        directives: requestDirectivesOf(request.headers),
       }
       const reading = readContact(query)
       return reading instanceof Promise
@@ -68,11 +66,10 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
       reply.header('cache-status', cache.status).header('server-timing', serverTiming(cache.use, reply))
     }
     if (representation === null) throw new Failure('execution_contact_not_found')
-    reply.header('age', cache.age)
     const requestId = request.id
     const traceId = traceIdOf(request.headers.traceparent)
     const sendAndRecord = (each: Representation) => {
-      const status = send(each, request, reply)
+      const status = send(each, cache.age, request, reply)
       recordDisclosure({ requestId, traceId, caller, profile, view, id, status, cache: cacheWord(cache.use) })
       return reply
     }
@@ -80,11 +77,24 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
   }
 }
 
-/** Sends a representation, or a 304 if the caller has it already, and returns the status. */
-function send({ body, coding, etag, terminal }: Representation, request: FastifyRequest, reply: FastifyReply) {
-  reply.header('etag', etag)
-  // Callers revalidate a running contact each time, which costs a 304. They may keep an ended one for a minute.
-  reply.header('cache-control', terminal ? 'private, max-age=60' : 'private, no-cache')
+/** A caller may keep an ended run for this long after the response. */
+const keepSeconds = 60
+
+/**
+ * Sends a representation, or a 304 if the caller has it already, and returns the status.
+ * @throws Failure `precondition_failed`
+ */
+function send(
+  { body, coding, etag, terminal }: Representation,
+  age: number,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
+  if (failsIfMatch(request.headers['if-match'], etag)) throw new Failure('precondition_failed')
+  reply.header('etag', etag).header('age', age)
+  // Callers revalidate a running contact each time, which costs a 304. The age is added to `max-age`, because caches count
+  // it from the answer of Hilos (RFC 9111 section 4.2.3).
+  reply.header('cache-control', terminal ? `private, max-age=${age + keepSeconds}` : 'private, no-cache')
   const status = matchesIfNoneMatch(request.headers['if-none-match'], etag) ? 304 : 200
   reply.code(status)
   if (status === 304 && request.method === 'GET') {

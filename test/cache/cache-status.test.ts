@@ -1,11 +1,17 @@
 import t from 'tap'
-import { ageSeconds, cacheWord, formatCacheStatus, matchesIfNoneMatch } from '../../src/cache/cache-status.ts'
+import {
+  ageSeconds,
+  cacheWord,
+  failsIfMatch,
+  formatCacheStatus,
+  matchesIfNoneMatch,
+} from '../../src/cache/cache-status.ts'
 import type { Handling } from '../../src/cache/read-through.ts'
 import { checkRows, difference } from '../harness/table.ts'
 
 const windows = { freshMs: 5000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
 const entry = { value: 'v', bytes: 1, fetchedAt: 1_000_000, ...windows }
-const hit: Handling = { fwd: null, stored: false, collapsed: false, detail: null }
+const hit: Handling = { fwd: null, stored: false, collapsed: false, detail: null, reloadDenied: false }
 const miss: Handling = { ...hit, fwd: 'uri-miss' }
 const stale: Handling = { ...hit, fwd: 'stale' }
 
@@ -17,6 +23,7 @@ t.test('Cache-Status says in the terms of RFC 9211 how a request was handled', a
     [hit, 5000, 'hit; ttl=0'],
     [{ ...hit, detail: 'revalidating' }, 5001, 'hit; ttl=-1; detail=revalidating'],
     [{ ...hit, detail: 'backing-off' }, 7000, 'hit; ttl=-2; detail=backing-off'],
+    [{ ...hit, reloadDenied: true }, 4999, 'hit; ttl=1; detail=reload-denied'],
     [{ ...miss, stored: true }, 0, 'fwd=uri-miss; ttl=5; stored'],
     [miss, 0, 'fwd=uri-miss; ttl=5'],
     [{ ...miss, collapsed: true }, 0, 'fwd=uri-miss; ttl=5; collapsed'],
@@ -36,13 +43,23 @@ t.test('Age is in whole seconds and never below zero', async (t) => {
   t.strictSame(seconds, [0, 0, 0, 1, 59])
 })
 
-t.test('If-None-Match is compared weakly in each of its forms', async (t) => {
-  const matching = ['"abc"', 'W/"abc"', '"x", "abc"', '"x","y,z" , W/"abc"', '*', ' * ']
-  const other = [undefined, '', '"*"', '"x"', '"abcd"', '"ABC"', 'abc', '"abc', '"x"abc"']
-  const check = (header: string | undefined) =>
+/** The values of a header with entity tags, by which of them are the tag `"abc"`. */
+const tagLists = {
+  strong: ['"abc"', '"x", "abc"', '"x","y,z" , "abc"', ' ,\t"abc" ,, ', 'W/"abc", "abc"', 'x, "abc"', '*', ' * '],
+  weak: ['W/"abc"', '"x","y,z" , W/"abc"', ',W/"abc",'],
+  none: [
+    ...['', ' ', ',', '"*"', '*, "x"', '"x"', '"abcd"', '"ABC"', 'abc', '"abc', '"x"abc"', 'w/"abc"', 'W /"abc"'],
+    ...['W/W/"abc"', '"abc" "x"', '"abc"x', '"x,"abc"', '"x, "abc"', "'abc'", '"",""'],
+  ],
+}
+
+t.test('If-None-Match is compared weakly, If-Match strongly, in each of their forms', async (t) => {
+  const lists = Object.entries(tagLists).flatMap(([kind, headers]) => headers.map((header) => ({ kind, header })))
+  const check = ({ kind, header }: (typeof lists)[number]) =>
     difference(
-      matchesIfNoneMatch(header, '"abc"'),
-      matching.some((each) => each === header),
+      [matchesIfNoneMatch(header, '"abc"'), failsIfMatch(header, '"abc"')],
+      [kind !== 'none', kind !== 'strong'],
     )
-  checkRows(t, [...matching, ...other], check, 'all headers are compared')
+  checkRows(t, lists, check, 'all headers are compared')
+  t.strictSame([matchesIfNoneMatch(undefined, '"abc"'), failsIfMatch(undefined, '"abc"')], [false, false])
 })

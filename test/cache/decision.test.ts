@@ -35,6 +35,8 @@ const rows: readonly Row[] = [
   [605_000, noDirectives, load('uri-miss'), failure],
 
   [null, maxAge(1000), load('uri-miss'), failure],
+  [0, maxAge(0), hit, hit],
+  [1, maxAge(0), load('request'), failure],
   [1000, maxAge(1000), hit, hit],
   [1001, maxAge(1000), load('request'), failure],
   [4999, maxAge(1000), load('request'), failure],

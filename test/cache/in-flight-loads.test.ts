@@ -64,63 +64,24 @@ t.test('a stale entry that expires while the origin is slow or fails does not re
   }
 })
 
-t.test('a request joins a load that is young enough for it and supersedes an older one', async (t) => {
+t.test('a wish for a reload joins a load in flight, however long ago it started', async (t) => {
   const { begin, ask, clock, loads } = arrange()
   const first = await begin('k')
-  await clock.advance(1000)
+  await clock.advance(60_000)
   const joining = await begin('k', noCache)
-  t.equal(loads.length, 1)
-  await clock.advance(1)
-  const superseding = await begin('k', noCache)
-  t.equal(loads.length, 2)
-  const late = await begin('k')
-  t.equal(loads.length, 2, 'a later request joins the newer load')
-  loads[1]?.finish(updated)
-  t.equal(await superseding.answer, 'new uri-miss stored')
-  t.equal(await late.answer, 'new uri-miss collapsed')
-  loads[0]?.finish({ value: 'old' })
-  t.equal(await first.answer, 'old uri-miss')
-  t.equal(await joining.answer, 'old uri-miss collapsed')
-  t.equal(await ask('k'), 'new hit', 'the older result does not replace the newer one')
+  loads[0]?.finish(updated)
+  t.strictSame(await Promise.all([first.answer, joining.answer]), ['new uri-miss stored', 'new uri-miss collapsed'])
+  t.equal(await ask('k'), 'new hit')
 })
 
-t.test('a load is superseded once, however slow the origin is, and each result is stored as it arrives', async (t) => {
-  const { begin, ask, clock, loads } = arrange()
-  const asked = [await begin('k', noCache)]
-  for (let second = 0; second < 5; second += 1) {
-    await clock.advance(1001)
-    asked.push(await begin('k', noCache))
-  }
-  t.equal(loads.length, 2)
-  loads[0]?.finish({ value: 'first' })
-  t.equal(await asked[0]?.answer, 'first uri-miss stored')
-  t.equal(await ask('k'), 'first hit')
-  loads[1]?.finish({ value: 'second' })
-  t.equal(await asked[5]?.answer, 'second uri-miss collapsed')
-  t.equal(await ask('k'), 'second hit')
-  await clock.advance(5000)
-  await begin('k', noCache)
-  t.equal(loads.length, 3, 'the next request starts a load again')
-})
-
-t.test('the failure of a superseded load is not kept once the newer one has ended', async (t) => {
-  for (const order of [
-    [0, 1],
-    [1, 0],
-  ]) {
-    const { begin, ask, clock, loads } = arrange()
-    const first = await begin('k')
-    await clock.advance(1001)
-    const second = await begin('k', noCache)
-    const outcomes = [new Unavailable(), { value: 'new', freshMs: 100 }]
-    for (const index of order) {
-      loads[index]?.finish(outcomes[index] ?? {})
-      await settled()
-    }
-    t.equal(await first.answer, 'Unavailable')
-    t.equal(await second.answer, 'new uri-miss stored')
-    await clock.advance(100)
-    t.equal(await ask('k'), 'new hit revalidating')
+t.test('a load is slow 400 ms after its start, whatever the wall clock does', async (t) => {
+  for (const wallMs of [-300_000, 0, 100_000]) {
+    const { begin, clock } = await arrangeStored(400_000)
+    await begin('k', noCache)
+    await clock.advance(300)
+    clock.shiftWall(wallMs)
+    await begin('k')
+    t.strictSame(clock.armed(), [slowMs - 300], `${wallMs}`)
   }
 })
 

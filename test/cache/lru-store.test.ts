@@ -46,6 +46,8 @@ t.test('an entry that is too large or expired is not stored, and removes the one
     [{ freshMs: Number.NaN }, false],
     [{ fetchedAt: clock.now() - 4999 }, true],
     [{ fetchedAt: clock.now() - 5000 }, false],
+    // The wall clock was set back during the load.
+    [{ fetchedAt: clock.now() + 3_600_000 }, true],
   ] as const
   const check = ([given, isStored]: (typeof rows)[number]) => {
     set('a', { value: 'old' })
@@ -79,13 +81,40 @@ t.test('a sweep removes expired entries and no others', async (t) => {
   set('a')
   set('b', { staleIfErrorMs: 10_000 })
   news()
-  clock.advance(5000)
+  clock.advance(4999)
   store.sweep()
   t.equal(keys(), 'ba')
   clock.advance(1)
   store.sweep()
   t.equal(keys(), 'b')
   t.strictSame(news(), ['a'])
+})
+
+t.test('a sweep removes entries in time, whatever the wall clock does', async (t) => {
+  const hour = 3_600_000
+  const cases = [
+    { title: 'set back, so that entries are from the future', wallMs: -hour, passMs: 0 },
+    { title: 'set back by less than the age of an entry', ageMs: 4000, wallMs: -3000, passMs: 1001 },
+    { title: 'set back before an entry was stored', ageMs: -hour, wallMs: hour, passMs: 5001 },
+    { title: 'ahead, as after a sleep of the machine', wallMs: 5000, passMs: 0 },
+  ]
+  for (const { title, ageMs = 0, wallMs, passMs } of cases) {
+    const { clock, store, set, keys } = arrange(3)
+    for (const key of ['a', 'b', 'c']) set(key, { fetchedAt: clock.now() - ageMs })
+    clock.shiftWall(wallMs)
+    clock.advance(passMs)
+    store.sweep()
+    t.equal(keys(), '', title)
+  }
+})
+
+t.test('a peek at an entry is no use of it', async (t) => {
+  const { clock, store, set, keys } = arrange(2)
+  for (const key of ['a', 'b']) set(key)
+  t.equal(store.peek('a')?.value, 'a')
+  t.equal(keys(), 'ba')
+  clock.advance(5001)
+  t.equal(store.peek('a'), undefined)
 })
 
 t.test('a store reports what it keeps and what it drops', async (t) => {

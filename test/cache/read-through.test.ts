@@ -53,6 +53,50 @@ t.test('age, directives and the outcome of the load decide the answer and the ne
   await checkRowsInTurn(t, rows, check, 'all requests are answered as they should be')
 })
 
+t.test('a reload is asked for only if nothing else is a reason for the load', async (t) => {
+  const asked: string[] = []
+  const grant = (key: string, caller: string) => {
+    asked.push(`${key} ${caller}`)
+    return false
+  }
+  const { begin, ask, clock, loads } = await arrangeStored(0, grant)
+  t.equal(await ask('k', updated, noCache, 'a'), 'old hit')
+  await clock.advance(4999)
+  t.equal(await ask('k', updated, { ...noDirectives, maxAgeMs: 4999 }, 'a'), 'old hit')
+  t.equal(await ask('k', updated, { ...noCache, onlyIfCached: true }, 'a'), 'nothing')
+  t.strictSame(asked, [])
+  t.equal(await ask('k', updated, noCache, 'a'), 'old hit denied')
+  t.equal(await ask('k', updated, { ...noDirectives, maxAgeMs: 4998 }, 'b'), 'old hit denied')
+  t.strictSame(asked, ['k a', 'k b'])
+  t.equal(await ask('none', absent, noCache, 'a'), 'absent uri-miss stored')
+  await clock.advance(1)
+  t.equal(await ask('none', updated, noCache, 'a'), 'absent hit denied')
+  t.equal(await ask('k', updated, noCache, 'a'), 'new stale stored', 'a load that is due anyway is awaited')
+  await clock.advance(1)
+  t.equal(await ask('k', unavailable, noCache, 'a'), 'new hit denied')
+  t.equal(loads.length, 3)
+  t.equal(asked.length, 4)
+  await clock.advance(700_000)
+  const [first, second] = [await begin('k', noCache, 'a'), await begin('k', noCache, 'b')]
+  loads.at(-1)?.finish(updated)
+  t.strictSame(await Promise.all([first.answer, second.answer]), ['new uri-miss stored', 'new uri-miss collapsed'])
+  t.equal(asked.length, 4)
+})
+
+t.test('a reload in flight is joined without a grant', async (t) => {
+  let grants = 0
+  const { begin, loads } = await arrangeStored(1000, () => {
+    grants += 1
+    return grants === 1
+  })
+  const asked = [await begin('k', noCache), await begin('k', noCache)]
+  t.equal(await (await begin('k')).answer, 'old hit')
+  loads.at(-1)?.finish(updated)
+  const answers = await Promise.all(asked.map(({ answer }) => answer))
+  t.strictSame(answers, ['new request stored', 'new request collapsed'])
+  t.strictSame([grants, loads.length], [1, 2])
+})
+
 t.test('a failed load is tried again after a second', async (t) => {
   for (const [ageMs, answer] of [
     [6000, 'old hit revalidating'],

@@ -10,9 +10,16 @@ function arrange(ttlMs: number, random: number) {
   return { clock, failures, errors }
 }
 
+const hour = 3_600_000
+
 t.test('an error is kept for one to two times the given time, and not at all for a time of 0', async (t) => {
-  for (const random of [0, 0.5, 0.999]) {
+  for (const [random, wallMs] of [
+    [0, 0],
+    [0.5, -hour],
+    [0.999, hour],
+  ] as const) {
     const { clock, errors } = arrange(1000, random)
+    clock.shiftWall(wallMs)
     clock.advance(1000 + 1000 * random)
     t.equal(errors()[2], 'error of c', `random ${random}`)
     clock.advance(1)

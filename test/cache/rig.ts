@@ -3,11 +3,12 @@ import type { Load } from '../../src/cache/in-flight-loads.ts'
 import { createLruStore } from '../../src/cache/lru-store.ts'
 import { type CacheAnswer, createReadThrough } from '../../src/cache/read-through.ts'
 import { createRecentFailures } from '../../src/cache/recent-failures.ts'
+import type { GrantReload } from '../../src/cache/reloads.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
 export const slowMs = 400
-export const noCache: RequestDirectives = { ...noDirectives, maxAgeMs: 1000 }
+export const noCache: RequestDirectives = { ...noDirectives, maxAgeMs: 0 }
 export const onlyIfCached: RequestDirectives = { ...noDirectives, onlyIfCached: true }
 
 /** The error of an origin that fails for a while. A stale entry may replace it. */
@@ -24,9 +25,9 @@ export type Outcome = Partial<Entry<string>> | Error
 
 /**
  * A read-through cache. The test decides when its loads and timers end. By default an entry is fresh for 5 s, with stale
- * windows of 30 s and 600 s after that. A failure is kept for 1 s.
+ * windows of 30 s and 600 s after that. A failure is kept for 1 s. Every reload is granted.
  */
-export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}) {
+export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}, grantReload: GrantReload = () => true) {
   const clock = createTimers()
   const values = createLruStore<string>({ maxBytes: valueBytes, clock })
   const absences = createLruStore<string>({ maxBytes: absenceBytes, clock })
@@ -37,6 +38,7 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}) {
     failures: createRecentFailures({ ttlMs: 1000, maxEntries: 100, clock: { ...clock, random: () => 0 } }),
     isTransient: (error) => error instanceof Unavailable,
     slowMs,
+    grantReload,
     clock,
   })
 
@@ -52,17 +54,26 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}) {
   }
 
   /** Begins a request. The load that it starts, if any, is the last of `loads`. */
-  async function begin(key: string, directives?: RequestDirectives): Promise<{ readonly answer: Promise<string> }> {
-    const answer = (async () => textOf(await cache.get(key, loadOf(key), directives)))()
+  async function begin(
+    key: string,
+    directives?: RequestDirectives,
+    askedBy?: string,
+  ): Promise<{ readonly answer: Promise<string> }> {
+    const answer = (async () => textOf(await cache.get(key, loadOf(key), directives, askedBy)))()
     const caught = answer.catch((error: Error) => error.name)
     await settled()
     return { answer: caught }
   }
 
   /** Makes a request, and ends the load that it starts, if any. */
-  async function ask(key: string, outcome: Outcome = {}, directives?: RequestDirectives): Promise<string> {
+  async function ask(
+    key: string,
+    outcome: Outcome = {},
+    directives?: RequestDirectives,
+    askedBy?: string,
+  ): Promise<string> {
     const before = loads.length
-    const { answer } = await begin(key, directives)
+    const { answer } = await begin(key, directives, askedBy)
     if (loads.length > before) loads.at(-1)?.finish(outcome)
     const given = await answer
     await settled()
@@ -73,8 +84,8 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}) {
 }
 
 /** The rig with an entry of this age. */
-export async function arrangeStored(ageMs: number) {
-  const rig = arrange()
+export async function arrangeStored(ageMs: number, grantReload?: GrantReload) {
+  const rig = arrange({}, grantReload)
   await rig.ask('k', { value: 'old' })
   await rig.clock.advance(ageMs)
   return rig
@@ -83,7 +94,14 @@ export async function arrangeStored(ageMs: number) {
 /** The value and all that the cache says about it, such as `v uri-miss stored`. */
 function textOf(answer: CacheAnswer<string> | null): string {
   if (answer === null) return 'nothing'
-  const { fwd, stored, collapsed, detail } = answer.handling
-  const words = [answer.entry.value ?? 'absent', fwd ?? 'hit', stored && 'stored', collapsed && 'collapsed', detail]
+  const { fwd, stored, collapsed, detail, reloadDenied } = answer.handling
+  const words = [
+    answer.entry.value ?? 'absent',
+    fwd ?? 'hit',
+    stored && 'stored',
+    collapsed && 'collapsed',
+    detail,
+    reloadDenied && 'denied',
+  ]
   return words.filter(Boolean).join(' ')
 }

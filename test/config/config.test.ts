@@ -86,7 +86,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
       absencesMaxBytes: 2 * 1024 * 1024,
       ownAbsencesMaxBytes: 2 * 1024 * 1024,
       lifetimeScale: 1,
-      minAgeMs: 1000,
+      reloads: { perKeyMs: 10_000, perCaller: { max: 6, windowMs: 60_000 }, maxEntries: 10_000 },
       slowMs: 400,
       failureTtlMs: 1000,
       maxRecentFailures: 1000,

@@ -15,9 +15,9 @@ function arrange(env: Readonly<Record<string, string>> = {}) {
   const { hilos, client } = createFakeHilos()
   const store = createLruStore<StoredContact>({ maxBytes: 1_000_000, clock })
   const config = loadConfig({ HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true', ...env })
-  const loadContact = createLoadContact(config, client, clock, store)
-  const load = async (isAwaited = true) => {
-    const entry = await loadContact(id, { askedBy: new Set(), isAwaited: () => isAwaited })
+  const loadContact = createLoadContact(config, client, clock)
+  const load = async (isAwaited = true, previous = store.get(id)) => {
+    const entry = await loadContact(id, { askedBy: new Set(), isAwaited: () => isAwaited }, previous)
     if (entry.value !== null) store.set(id, entry)
     return entry
   }

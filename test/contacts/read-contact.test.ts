@@ -19,8 +19,8 @@ const query: ContactQuery = {
   ...{ id, caller: anonymous, askedBy: 'anyone', directives: noDirectives },
   ...{ view: 'summary', profile: 'agent', coding: 'identity' },
 }
-const hit = { fwd: null, stored: false, collapsed: false, detail: null } as const
-const miss = { fwd: 'uri-miss', stored: true, collapsed: false, detail: null } as const
+const hit = { fwd: null, stored: false, collapsed: false, detail: null, reloadDenied: false } as const
+const miss = { ...hit, fwd: 'uri-miss', stored: true } as const
 const hitReport = { status: 'hilos-bff; hit; ttl=4', age: 1, use: { ...hit, ageMs: 1500, waitedMs: 0 } }
 const missReport = {
   status: 'hilos-bff; fwd=uri-miss; ttl=4; stored',

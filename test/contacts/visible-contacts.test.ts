@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { anonymous, type Caller } from '../../src/access/caller.ts'
+import { createAdaptiveTtl } from '../../src/cache/adaptive-ttl.ts'
 import { formatCacheStatus } from '../../src/cache/cache-status.ts'
 import type { Lifetime } from '../../src/cache/entry.ts'
 import { createLruStore, overheadBytes } from '../../src/cache/lru-store.ts'
 import { createRecentFailures } from '../../src/cache/recent-failures.ts'
+import { createReloadLimit } from '../../src/cache/reloads.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
 import type { StoredContact } from '../../src/contacts/stored-contact.ts'
 import { createVisibleContacts } from '../../src/contacts/visible-contacts.ts'
@@ -20,7 +22,10 @@ const callerOf = (...flows: string[]): Caller => ({ ...anonymous, name: flows.jo
 const everyFlow = anonymous
 const [flowA, flowB, flowC] = [callerOf('a'), callerOf('b'), callerOf('c')]
 
-/** Visible contacts of a Hilos that has runs of these flows, by id. A test may change `hilos` at any time. */
+/**
+ * Visible contacts of a Hilos that has runs of these flows, by id. A test may change `hilos` at any time. Each refresh that
+ * counts doubles the lifetimes of contacts for a while.
+ */
 function arrange(
   flows: Record<string, string | null>,
   { maxBytes = 100_000, lifetime = absent, absenceLifetime = () => lifetime } = {},
@@ -44,21 +49,24 @@ function arrange(
     failures: createRecentFailures({ ttlMs: 1000, maxEntries: 100, clock }),
   })
   const values = storeOf()
+  const adaptiveTtl = createAdaptiveTtl(1 / 30, clock)
   const visible = createVisibleContacts({
     values,
-    load: async (id) => {
+    load: async (id, _demand, previous) => {
       hilos.asked.push(id)
       clock.advance(hilos.callMs)
       hilos.during()
       if (hilos.failure) throw hilos.failure
       const flowId = hilos.flows[id]
       const fetchedAt = clock.now()
+      if (previous) adaptiveTtl.recordRefresh(0, present.freshMs)
       if (flowId === undefined) return { value: null, bytes: 0, fetchedAt, ...lifetime }
       return {
         value: { id, serialized: Buffer.alloc(0), identity: noIdentity, flowId },
         bytes: 100,
         fetchedAt,
         ...present,
+        freshMs: present.freshMs * adaptiveTtl.factor(),
       }
     },
     unlimited: negativeCacheOf(),
@@ -66,6 +74,12 @@ function arrange(
     absenceLifetime,
     isTransient: (error) => error instanceof Unavailable,
     slowMs: 400,
+    grantReload: createReloadLimit({
+      perKeyMs: 10_000,
+      perCaller: { max: 3, windowMs: 60_000 },
+      maxEntries: 100,
+      clock,
+    }),
     notFoundStepMs: stepMs,
     clock,
   })
@@ -73,7 +87,7 @@ function arrange(
   /** All that a caller can see of an answer, except how long it took. */
   async function ask(caller: Caller, id: string, directives: RequestDirectives = noDirectives): Promise<string> {
     try {
-      const answer = await visible.get(caller, id, directives)
+      const answer = await visible.get(caller, id, directives, caller.name)
       if (answer === null) return 'nothing'
       const { value } = answer.entry
       return `${value ? value.flowId : 'absent'}${formatCacheStatus('', answer, clock.now())}`
@@ -100,7 +114,7 @@ t.test('a caller of every flow and a caller of the flow of a run get the same an
 t.test('a run without a flow is absent for a limited caller', async (t) => {
   const { ask } = arrange({ k: null })
   t.match(await ask(flowA, 'k'), /^absent/)
-  t.match(await ask(everyFlow, 'k'), /^null; hit/)
+  t.match(await ask(everyFlow, 'k'), /^null; fwd=uri-miss/)
 })
 
 t.test('a run of another flow is loaded although it is stored, and is absent for as long as an absence', async (t) => {
@@ -114,8 +128,12 @@ t.test('a run of another flow is loaded although it is stored, and is absent for
   t.equal(hilos.asked.length, 2)
   clock.advance(1)
   t.equal(await ask(flowB, 'k'), 'absent; fwd=uri-miss; ttl=10; stored')
-  t.match(await ask(callerOf('a', 'b'), 'k'), /^a; hit/, 'a caller with wider rights sees it at once')
-  t.equal(hilos.asked.length, 3)
+  t.match(
+    await ask(callerOf('a', 'b'), 'k'),
+    /^a; hit; ttl=-6/,
+    'a caller with wider rights sees what is stored at once',
+  )
+  t.equal(hilos.asked.length, 4)
 })
 
 t.test('callers share an absence only if they have the same flows', async (t) => {
@@ -154,6 +172,40 @@ t.test('a run that moves to another flow or is erased during its load is absent'
   }
 })
 
+t.test('the load of a hidden run changes nothing for the runs that its caller sees', async (t) => {
+  // The store has room for two runs, and the rarely read one is the next to be evicted.
+  const { ask, clock, hilos } = arrange({ k: 'a', rare: 'b', new: 'b' }, { maxBytes: 2 * (overheadBytes + 100) })
+  await ask(everyFlow, 'k')
+  await ask(flowB, 'rare')
+  for (let times = 0; times < 3; times += 1) {
+    clock.advance(10_001)
+    t.match(await ask(flowB, 'k'), /^absent/)
+  }
+  t.equal(await ask(flowB, 'new'), 'b; fwd=uri-miss; ttl=5; stored', 'no lifetime is lengthened')
+  t.match(await ask(flowB, 'rare'), /^b; hit/, 'the hidden run was evicted, because nobody who may see it has read it')
+  t.equal(hilos.asked.filter((id) => id === 'k').length, 4)
+})
+
+t.test('reloads of a hidden run are limited for callers with the same flows, and for no others', async (t) => {
+  const { ask, clock, hilos } = arrange({ k: 'a', l: 'a', m: 'a', own: 'b' })
+  const loads = async (caller: Caller, id: string) => {
+    const before = hilos.asked.length
+    await ask(caller, id, noCache)
+    return hilos.asked.length - before
+  }
+  for (const caller of [everyFlow, flowB, flowC]) await ask(caller, 'k')
+  await ask(flowB, 'own')
+  clock.advance(1)
+  t.strictSame([await loads(everyFlow, 'k'), await loads(flowA, 'k')], [1, 0])
+  t.strictSame([await loads(flowB, 'k'), await loads(flowB, 'k'), await loads(flowC, 'k')], [1, 0, 1])
+  clock.advance(9999)
+  t.equal(await loads({ ...flowB, name: 'another' }, 'k'), 0)
+  for (const id of ['own', 'l', 'm']) await ask(flowB, id)
+  clock.advance(1)
+  const [own, l, m] = [await loads(flowB, 'own'), await loads(flowB, 'l'), await loads(flowB, 'm')]
+  t.strictSame([own, l, m], [1, 1, 0], 'a caller has one budget for all runs')
+})
+
 t.test('a hidden run that is too large for the store is absent like any other', async (t) => {
   const { ask, hilos } = arrange({ k: 'a' }, { maxBytes: overheadBytes + 50 })
   t.equal(await ask(flowB, 'k'), 'absent; fwd=uri-miss; ttl=10; stored')
@@ -188,6 +240,7 @@ t.test('a run that a limited caller finds erased is deleted for all callers', as
 })
 
 const requests = fc.record({
+  id: fc.constantFrom('k', 'k', 'own'),
   directives: fc.constantFrom(noDirectives, noDirectives, noCache, onlyIfCached, { ...noDirectives, maxAgeMs: 3000 }),
 })
 const events = fc.array(
@@ -204,19 +257,23 @@ t.test('no history of requests distinguishes a run of another flow from one that
   // The second budget is enough for two contacts, so that those that others read are evicted now and then.
   const budgets = [{}, { maxBytes: 2 * (overheadBytes + 100) }, { lifetime: { ...absent, freshMs: 0 } }]
   const property = fc.asyncProperty(events, fc.constantFrom(...budgets), async (history, budget) => {
-    const outside = arrange({ k: 'a', x: 'a', y: 'a' }, budget)
-    const nowhere = arrange({}, budget)
+    // Others have as much to read in both cases: where `k` does not exist, they read `l`.
+    const flows = { x: 'a', y: 'a', own: 'b' }
+    const outside = { ...arrange({ ...flows, k: 'a' }, budget), read: ['k', 'x', 'y'] }
+    const nowhere = { ...arrange({ ...flows, l: 'a' }, budget), read: ['l', 'x', 'y'] }
     const both = [outside, nowhere]
     for (const event of history) {
       if (event === 'others ask') {
-        // Callers of every flow read what exists. Callers with other flows ask in both cases.
-        for (const id of ['k', 'x', 'y']) await outside.ask(everyFlow, id)
-        for (const { ask } of both) await ask(flowC, 'k')
+        for (const { ask, read } of both) {
+          for (const id of read) await ask(everyFlow, id)
+          await ask(flowA, read[0] ?? '', noCache)
+          await ask(flowC, 'k')
+        }
       } else if ('passMs' in event) for (const { clock } of both) clock.advance(event.passMs)
       else if ('failure' in event) for (const { hilos } of both) hilos.failure = event.failure
       else {
         for (const { hilos } of both) hilos.asked.length = 0
-        const [answer, other] = await Promise.all(both.map(({ ask }) => ask(flowB, 'k', event.directives)))
+        const [answer, other] = await Promise.all(both.map(({ ask }) => ask(flowB, event.id, event.directives)))
         if (answer !== other || outside.hilos.asked.length !== nowhere.hilos.asked.length) return false
       }
     }

@@ -3,6 +3,8 @@ import { type Clock, systemClock } from '../../src/common/clock.ts'
 /** A clock that moves only when a test moves it. Its timers are real ones, and its random number is 0.5. */
 export interface TestClock extends Clock {
   readonly advance: (ms: number) => void
+  /** Moves only the wall clock, as an administrator does, or the sleep of the machine. */
+  readonly shiftWall: (ms: number) => void
 }
 
 /**
@@ -11,13 +13,17 @@ export interface TestClock extends Clock {
  */
 export function createClock(start = '2026-11-22T10:05:00Z', parts: Partial<Clock> = {}): TestClock {
   let ms = Date.parse(start)
+  let wallShift = 0
   return {
-    now: () => ms,
+    now: () => ms + wallShift,
     elapsed: () => ms,
     random: () => 0.5,
     schedule: systemClock.schedule,
     advance: (by) => {
       ms += by
+    },
+    shiftWall: (by) => {
+      wallShift += by
     },
     ...parts,
   }

@@ -6,6 +6,8 @@ export interface TestTimers extends Clock {
   readonly armed: () => number[]
   /** Moves the clock and runs everything that is due on the way, each at its own time. */
   readonly advance: (ms: number) => Promise<void>
+  /** Moves only the wall clock. */
+  readonly shiftWall: (ms: number) => void
 }
 
 /** Resolves when everything has run that needs no timer and no socket. */
@@ -14,12 +16,13 @@ export const settled = () => new Promise<void>((resolve) => setImmediate(resolve
 /** @param startMs the time at first; by default that of a process that has run for a while */
 export function createTimers(startMs = 1_000_000): TestTimers {
   let ms = startMs
+  let wallShift = 0
   const timers = new Set<{ readonly at: number; readonly run: () => void }>()
   const nextUntil = (end: number) =>
     [...timers].filter(({ at }) => at <= end).sort((one, other) => one.at - other.at)[0]
 
   return {
-    now: () => ms,
+    now: () => ms + wallShift,
     elapsed: () => ms,
     random: () => 0.5,
     schedule: (run, delayMs) => {
@@ -28,6 +31,9 @@ export function createTimers(startMs = 1_000_000): TestTimers {
       return () => timers.delete(timer)
     },
     armed: () => [...timers].map(({ at }) => at - ms),
+    shiftWall: (by) => {
+      wallShift += by
+    },
     advance: async (by) => {
       await settled()
       const end = ms + by

@@ -77,7 +77,8 @@ t.test('a request has no status when the caller disconnects during the response'
 t.test('times are logged in milliseconds with one decimal', async (t) => {
   const { app, records, logLines } = start(t)
   app.get('/', (request, reply) => {
-    request.cacheUse = { fwd: 'stale', stored: true, collapsed: false, detail: null, ageMs: 0, waitedMs: 1234.56 }
+    const handling = { fwd: 'stale', stored: true, collapsed: false, detail: null, reloadDenied: false } as const
+    request.cacheUse = { ...handling, ageMs: 0, waitedMs: 1234.56 }
     return reply.send('here')
   })
   await app.inject('/')

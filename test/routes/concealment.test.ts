@@ -62,7 +62,10 @@ t.test('no sequence of requests distinguishes a hidden run from one that does no
     [{ 'if-none-match': '*' }],
     [{ 'cache-control': 'only-if-cached' }],
     [{ 'cache-control': 'no-cache' }],
+    [{ 'cache-control': 'no-store' }],
     [{ 'cache-control': 'max-age=5' }],
+    [{ 'if-match': etag }],
+    [{ 'if-match': '"x"', 'cache-control': 'max-age=0' }],
     [{ 'accept-encoding': 'br' }],
   ]
   const before = callsFor(hidden)
@@ -91,6 +94,27 @@ t.test('no sequence of requests distinguishes a hidden run from one that does no
     }
   }
   t.ok(callsFor(unknown) > 5 && callsFor(hidden) - before >= callsFor(unknown), 'Hilos is asked about both')
+})
+
+t.test('requests for a hidden run leave the same traces in other responses as those for an absent one', async (t) => {
+  const shown: string[][] = []
+  for (const id of [hidden, unknown]) {
+    // With so few calls, each refresh that counts lengthens lifetimes. Each step is long enough for the next call.
+    const { ask, seen, clock } = await start(t, { env: { HILOS_MAX_RPS: '0.1' } })
+    await ask('everything', hidden)
+    const steps: string[] = []
+    for (let step = 0; step < 8; step += 1) {
+      clock.advance(10_500)
+      t.equal((await ask('limited', id, { 'cache-control': 'no-cache' })).status, 404)
+    }
+    for (const waitMs of [10_500, 1000, 40_000]) {
+      clock.advance(waitMs)
+      steps.push((await seen(visible)).replace(/dur=[^"]*/, ''))
+    }
+    t.match(steps[0], /ttl=12; stored/)
+    shown.push(steps)
+  }
+  t.strictSame(shown[0], shown[1])
 })
 
 t.test('a hidden run is absent for as long as one that does not exist, at any lifetime scale', async (t) => {

@@ -83,6 +83,57 @@ t.test('a caller can keep a run that is over for a minute, and must ask about an
   }
 })
 
+t.test('a run that is over is kept for a minute after the response, however old the answer of Hilos is', async (t) => {
+  const { get, clock } = await startService(t)
+  for (const [passMs, age] of [
+    [0, 0],
+    [20_000, 20],
+    [80_000, 100],
+  ] as const) {
+    clock.advance(passMs)
+    const reply = await get(pathOf(documentIds.completed))
+    const found = ['age', 'cache-control', 'cache-status'].map((name) => reply.headers.get(name))
+    t.match(found, [String(age), `private, max-age=${age + 60}`, /hit|stored/])
+    const etag = reply.headers.get('etag') ?? ''
+    const unchanged = await get(pathOf(documentIds.completed), { 'if-none-match': etag })
+    t.match([unchanged.status, unchanged.headers.get('cache-control')], [304, /^private, max-age=\d+$/])
+  }
+})
+
+t.test('If-Match without the current ETag is a 412, before If-None-Match and after the rights', async (t) => {
+  const { get, clock } = await startService(t)
+  for (const coding of ['identity', 'br']) {
+    const etag = (await get(path, { 'accept-encoding': coding })).headers.get('etag') ?? ''
+    const statusOf = async (headers: Record<string, string>, method = 'GET', asked = path) =>
+      (await get(asked, { 'accept-encoding': coding, ...headers }, method)).status
+    for (const [ifMatch, status] of [
+      [etag, 200],
+      [`"other",\t${etag} ,`, 200],
+      ['*', 200],
+      ['"other"', 412],
+      [`W/${etag}`, 412],
+      ['', 412],
+    ] as const) {
+      const headers = { 'if-match': ifMatch }
+      const wanted = [status, status, status === 200 ? 304 : 412, status === 200 ? 304 : 412, 404, 400]
+      const found = [
+        await statusOf(headers),
+        await statusOf(headers, 'HEAD'),
+        await statusOf({ ...headers, 'if-none-match': etag }),
+        await statusOf({ ...headers, 'if-none-match': '*' }),
+        await statusOf(headers, 'GET', pathOf(unknownId)),
+        await statusOf(headers, 'GET', pathOf('x')),
+      ]
+      t.strictSame(found, wanted, `${coding} ${ifMatch}`)
+    }
+  }
+  clock.advance(1000)
+  const { headers, json } = await get(path, { 'if-match': '"other"' })
+  t.match(json(), { code: 'precondition_failed', status: 412, retryable: false, retryAfterSeconds: null })
+  t.match(Object.fromEntries(headers), { 'cache-control': 'no-store', 'cache-status': 'hilos-bff; hit; ttl=2' })
+  for (const name of ['etag', 'age', 'content-encoding']) t.equal(headers.get(name), null, name)
+})
+
 t.test('the current ETag gives a 304 without a body, with the same freshness', async (t) => {
   const { get, clock } = await startService(t)
   const etag = (await get(path)).headers.get('etag') ?? ''

@@ -19,7 +19,10 @@ const hit: RequestRecord = {
   status: 200,
   caller: { name: 'canary', profile: 'agent' },
   traceId: undefined,
-  cache: { fwd: null, stored: false, collapsed: false, detail: null, ageMs: 30_000, waitedMs: 0 },
+  cache: {
+    ...{ fwd: null, stored: false, collapsed: false, detail: null, reloadDenied: true },
+    ...{ ageMs: 30_000, waitedMs: 0 },
+  },
   durationMs: 2.5,
   failure: null,
 }
@@ -59,7 +62,7 @@ t.test('a stale response is counted by its reason, and its age only if no load w
     [null, 'backing-off'],
     ['stale', 'origin-slow'],
   ] as const) {
-    const cache = { fwd, detail, stored: false, collapsed: false, ageMs: 1000, waitedMs: 1 }
+    const cache = { fwd, detail, stored: false, collapsed: false, reloadDenied: false, ageMs: 1000, waitedMs: 1 }
     const changed = await changedBy(({ requestOver }) => requestOver({ ...hit, cache }))
     t.equal(changed[`hilos_bff_cache_stale_answers_total{detail="${detail}"}`], 1)
     t.equal('hilos_bff_cache_age_at_hit_seconds_count' in changed, fwd === null, detail)
