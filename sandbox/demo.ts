@@ -3,6 +3,7 @@ import pinoPretty from 'pino-pretty'
 import { createService } from '../src/app.ts'
 import { systemClock } from '../src/common/clock.ts'
 import { loadConfig } from '../src/config/config.ts'
+import { readSettingsFiles } from '../src/config/settings.ts'
 import { createLifecycle } from '../src/lifecycle/lifecycle.ts'
 import { shutDownOnSignals } from '../src/lifecycle/shutdown.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
@@ -20,7 +21,7 @@ const sandbox = createSandbox({ token })
 const baseUrl = await sandbox.listen()
 const callers = createDemoCallers()
 process.once('exit', callers.remove)
-const config = loadConfig({
+const settings = {
   HILOS_TOKEN: token,
   HILOS_BASE_URL: baseUrl,
   CONTACT_REF_KEY: 'sandbox contact ref key',
@@ -29,7 +30,8 @@ const config = loadConfig({
   DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
   PORT,
   ADMIN_PORT,
-})
+}
+const config = loadConfig(settings, 0, await readSettingsFiles(settings))
 const logger = createLogger(config.logLevel, pinoPretty({ sync: true, singleLine: true, ignore: 'requestId' }))
 const lifecycle = createLifecycle()
 const service = await createService(config, logger, systemClock, lifecycle)

@@ -3,6 +3,7 @@ import { createServiceStatus } from './admin/service-status.ts'
 import { type Clock, systemClock } from './common/clock.ts'
 import { version } from './common/version.ts'
 import type { Config } from './config/config.ts'
+import { logLimits } from './config/limits.ts'
 import { createContacts } from './contacts/contacts.ts'
 import { createCallersApp } from './http/callers-app.ts'
 import { createOperatorsApp } from './http/operators-app.ts'
@@ -11,6 +12,7 @@ import { createLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { createReloadedCallers } from './rotation/reloaded-callers.ts'
 import { createReloadedTokens } from './rotation/reloaded-tokens.ts'
 import { createHilosObserver } from './telemetry/hilos-observer.ts'
+import { createLogOutput, type LogState } from './telemetry/log-output.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createDriftTally } from './upstream/document/drift.ts'
 import { createHilos } from './upstream/hilos.ts'
@@ -20,12 +22,14 @@ export type Service = Readonly<Awaited<ReturnType<typeof createService>>>
 /**
  * Puts the parts together. Nothing listens yet.
  * @param lifecycle the one of the process, which can start to drain before the service exists
+ * @param logState that of the output of the logger
  */
 export async function createService(
   config: Config,
   logger: Logger,
   clock: Clock = systemClock,
   lifecycle: Lifecycle = createLifecycle(),
+  logState: LogState = createLogOutput(logLimits),
 ) {
   const metrics = createMetrics()
   const drift = createDriftTally((kind, path) => logger.warn({ kind, path }, 'document deviates from the contract'))
@@ -40,7 +44,8 @@ export async function createService(
   const contacts = createContacts(config, hilos, clock)
   const reloadedCallers = createReloadedCallers(config.access, logger, metrics, clock)
 
-  const parts = { config, logger, metrics, lifecycle, contacts, hilos, drift, reloadedTokens, reloadedCallers, clock }
+  const watched = { reloadedTokens, reloadedCallers }
+  const parts = { config, logger, logState, metrics, lifecycle, contacts, hilos, drift, clock, ...watched }
   const { authenticate } = reloadedCallers
   const { callers, drain } = await createCallersApp({ ...parts, authenticate })
   const status = createServiceStatus({ ...parts, callers })

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
 import { executionContact, uuid } from '../sandbox/parts.ts'
 import { loadConfig } from '../src/config/config.ts'
-import { type Environment, fileNames, SettingsSchema } from '../src/config/settings.ts'
+import { type Environment, fileNames, readSettingsFiles, SettingsSchema } from '../src/config/settings.ts'
 import { examine } from '../src/doctor/examine.ts'
 import { textOf } from '../src/doctor/findings.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
@@ -165,9 +165,10 @@ t.test('no field of a document and no response of Hilos writes a line into the l
 const required = { HILOS_TOKEN: 'x', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' }
 
 /** The message on stderr about these settings, and the warnings in the log. */
-function messagesAbout(env: Environment): { readonly message: string; readonly warnings: readonly string[] } {
+async function messagesAbout(env: Environment) {
+  const files = await readSettingsFiles(env)
   try {
-    return { message: '', warnings: loadConfig({ ...required, ...env }).warnings }
+    return { message: '', warnings: loadConfig({ ...required, ...env }, 0, files).warnings }
   } catch (error) {
     return { message: (error as Error).message, warnings: [] }
   }
@@ -189,7 +190,7 @@ t.test('no callers file writes a line into the log or to stderr', async (t) => {
     )
     for (const text of [...files, attack, `{"${attack}":1,"${attack}":2}`]) {
       writeFileSync(callersFile, text)
-      const { message } = messagesAbout({ DANGEROUSLY_ALLOW_ANONYMOUS: 'false', CALLERS_FILE: callersFile })
+      const { message } = await messagesAbout({ DANGEROUSLY_ALLOW_ANONYMOUS: 'false', CALLERS_FILE: callersFile })
       checkMessage(t, message, name)
     }
   }
@@ -210,7 +211,7 @@ t.test('no setting writes a line into the log, to stderr or into the output of t
     ]
     const written: string[] = []
     const logger = createLogger('info', { write: (line) => void written.push(line) })
-    for (const { message, warnings } of environments.map(messagesAbout)) {
+    for (const { message, warnings } of await Promise.all(environments.map(messagesAbout))) {
       checkMessage(t, message, name)
       for (const warning of warnings) logger.warn(warning)
     }

@@ -5,8 +5,10 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
 import { faultIds } from '../sandbox/faults.ts'
 import { createKey } from '../src/access/keys.ts'
+import { readBoundedFile } from '../src/common/bounded-file.ts'
 import { systemClock } from '../src/common/clock.ts'
 import { loadConfig } from '../src/config/config.ts'
+import { readSettingsFiles } from '../src/config/settings.ts'
 import { createReloadedCallers } from '../src/rotation/reloaded-callers.ts'
 import { createReloadedTokens } from '../src/rotation/reloaded-tokens.ts'
 import { watchFile } from '../src/rotation/watched-file.ts'
@@ -193,7 +195,7 @@ t.test('the callers are those in their file, and stay while the file is invalid'
 })
 
 /** All files that are watched. They can change between the reading of the settings and the start. */
-function watchAll(t: Test, { changedBefore }: { changedBefore: boolean }) {
+async function watchAll(t: Test, { changedBefore }: { changedBefore: boolean }) {
   const folder = t.testdir()
   const pathOf = (name: string) => join(folder, name)
   const write = (version: number) => {
@@ -203,11 +205,12 @@ function watchAll(t: Test, { changedBefore }: { changedBefore: boolean }) {
     writeFileSync(pathOf('callers'), '{"callers":[]}'.padEnd(10_000 + version))
   }
   write(1)
-  const config = loadConfig({
+  const env = {
     HILOS_TOKEN_FILE: pathOf('token'),
     HILOS_TOKEN_NEXT_FILE: pathOf('next'),
     CALLERS_FILE: pathOf('callers'),
-  })
+  }
+  const config = loadConfig(env, 0, await readSettingsFiles(env))
   if (changedBefore) write(2)
   const lines: string[] = []
   const logger = createLogger('info', { write: (line) => void lines.push(line) })
@@ -222,34 +225,55 @@ function watchAll(t: Test, { changedBefore }: { changedBefore: boolean }) {
     close()
     mock.timers.reset()
   })
-  /** What is logged during this time. */
-  const linesAfter = (ms: number) => {
+  /** Lets time pass, and a file be read. */
+  const pass = async (ms: number) => {
     mock.timers.tick(ms)
+    await readBoundedFile(pathOf('token'), 100)
+  }
+  /** Lets time pass until so many lines are logged, and returns them. */
+  const untilLines = async (count: number) => {
+    while (lines.length < count) await pass(100)
     return lines.splice(0).map((line) => JSON.parse(line))
   }
-  return { tokens, write, close, linesAfter }
+  return { tokens, write, close, pass, untilLines }
 }
 
 t.test('files that changed since the settings were read are reloaded at the start', async (t) => {
-  const { tokens, linesAfter } = watchAll(t, { changedBefore: true })
-  const lines = linesAfter(100)
+  const { tokens, untilLines } = await watchAll(t, { changedBefore: true })
+  const lines = await untilLines(3)
   const [inUse, other] = tokens.all()
   t.strictSame([inUse?.reveal(), other?.reveal()], ['token-2', 'next-2'])
-  t.match(lines, [
-    { level: 30, setting: 'HILOS_TOKEN_FILE', tokenFingerprint: inUse?.fingerprint() },
+  const inOrder = lines.sort((one, another) => String(another.setting).localeCompare(one.setting))
+  t.match(inOrder, [
     { level: 30, setting: 'HILOS_TOKEN_NEXT_FILE', tokenFingerprint: other?.fingerprint() },
+    { level: 30, setting: 'HILOS_TOKEN_FILE', tokenFingerprint: inUse?.fingerprint() },
     { level: 30, setting: 'CALLERS_FILE', keys: 0 },
   ])
 })
 
 t.test('files that have not changed are not reloaded, and none is after the end', async (t) => {
-  const { write, close, linesAfter } = watchAll(t, { changedBefore: false })
-  t.strictSame(linesAfter(20_000), [])
+  const { write, close, pass, untilLines } = await watchAll(t, { changedBefore: false })
+  for (let count = 0; count < 20; count += 1) await pass(1000)
   write(2)
-  t.equal(linesAfter(20_000).length, 3)
+  t.equal((await untilLines(3)).length, 3, 'only the change is reported')
   close()
   write(3)
-  t.strictSame(linesAfter(60_000), [])
+  for (let count = 0; count < 20; count += 1) await pass(1000)
+  t.strictSame(await untilLines(0), [])
+})
+
+t.test('a callers file that is a pipe has a status and is not watched', async (t) => {
+  const callersFile = { path: null, text: '', entries: [] }
+  const config = loadConfig({ HILOS_TOKEN: 'x', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' })
+  const logger = createLogger('silent', { write: () => {} })
+  const { status, close } = createReloadedCallers(
+    { ...config.access, callersFile },
+    logger,
+    createMetrics(),
+    systemClock,
+  )
+  t.strictSame(status(), { ok: true, keys: 0, problems: [] })
+  close()
 })
 
 t.test('no file is reloaded when the service is closed', async (t) => {
@@ -261,7 +285,7 @@ t.test('no file is reloaded when the service is closed', async (t) => {
   await service.close()
   // This watch reports later than one of the service would.
   const { promise: reported, resolve } = Promise.withResolvers<unknown>()
-  const { close } = watchFile(secrets.path('token'), resolve, { maxBytes: 100 })
+  const { close } = watchFile(secrets.path('token'), resolve, { maxBytes: 100, known: sandboxToken })
   secrets.put({ token: newToken, callers: '{}' })
   await reported
   close()

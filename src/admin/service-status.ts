@@ -6,12 +6,14 @@ import type { Contacts } from '../contacts/contacts.ts'
 import type { Lifecycle } from '../lifecycle/lifecycle.ts'
 import type { ReloadedCallers } from '../rotation/reloaded-callers.ts'
 import type { ReloadedTokens } from '../rotation/reloaded-tokens.ts'
+import type { LogState } from '../telemetry/log-output.ts'
 import type { DriftTally } from '../upstream/document/drift.ts'
 import type { Hilos } from '../upstream/hilos.ts'
 
 /** The parts of the service that report their status. */
 export interface ServiceParts {
   readonly config: Config
+  readonly logState: LogState
   readonly lifecycle: Lifecycle
   readonly callers: FastifyInstance
   readonly hilos: Hilos
@@ -24,13 +26,15 @@ export interface ServiceParts {
 
 /** The status of the service, for the routes for operators and for the metrics. */
 export function createServiceStatus(service: ServiceParts) {
-  const { config, lifecycle, callers, hilos, contacts, drift, reloadedTokens, reloadedCallers, clock } = service
+  const { config, logState, lifecycle, callers, hilos, contacts, drift, reloadedTokens, reloadedCallers, clock } =
+    service
   const { state, requestsInFlight } = lifecycle
   const build = { version, commit: config.sourceCommit, node: nodeVersion }
   const parts = () => ({
     hilosToken: reloadedTokens.status(),
     callersFile: reloadedCallers.status(),
     hilos: statusOf(hilos),
+    log: logState.status(),
   })
   return {
     state,
@@ -49,6 +53,7 @@ export function createServiceStatus(service: ServiceParts) {
       drift: drift.counts,
       tokenAgeMs: () => clock.now() - reloadedTokens.tokens.inUseSince(),
       parts,
+      logLinesLost: logState.linesLost,
     },
   }
 }

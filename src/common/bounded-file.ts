@@ -1,29 +1,100 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { constants } from 'node:fs'
+import { type FileHandle, lstat, open } from 'node:fs/promises'
+import { type Clock, systemClock } from './clock.ts'
 
 /** The text of a file, or the problem with it as part of a sentence, without the path and the content. */
 export type FileContent = { readonly text: string } | { readonly problem: string }
 
+/** The attributes of a file, after links are followed. */
+export interface SeenFile {
+  /** Permission bits. */
+  readonly mode: number
+  /** The number of the user that owns it; 0 is root. */
+  readonly owner: number
+  /** Whether the path itself is a link, as in a secret mounted by Kubernetes. */
+  readonly isLink: boolean
+  /** Whether it is a pipe, which can be read only once. */
+  readonly isPipe: boolean
+}
+
+export interface FileReading {
+  readonly content: FileContent
+  /** Null when the file cannot be opened. */
+  readonly seen: SeenFile | null
+}
+
+const longestMs = 5000
+/** A reading that has taken this long when the process ends is one that hangs. */
+const longestAtExitMs = 500
+/** What `inTime` resolves with for a reading that does not end. */
+export const tooLate: FileReading = {
+  content: { problem: `the file cannot be read within ${longestMs / 1000} seconds` },
+  seen: null,
+}
+
+const notRegular = { problem: 'the file is not a regular file' }
+
+/** The readings that have not ended, each with the time of its beginning. */
+const running = new Set<{ readonly beganMs: number }>()
+
+/** For the last handler of `exit`: the end of a process waits for its readings, and with one that hangs it never ends. */
+export function killIfReadingHangs(
+  process: Pick<NodeJS.Process, 'pid' | 'kill'>,
+  { elapsed }: Pick<Clock, 'elapsed'> = systemClock,
+): void {
+  const isHanging = [...running].some(({ beganMs }) => elapsed() - beganMs > longestAtExitMs)
+  if (isHanging) process.kill(process.pid, 'SIGKILL')
+}
+
 /**
- * Reads a file. Line breaks at its end, which editors add, are left out. An empty file is a problem.
- * @param maxBytes a larger file is a problem; no more than this and one byte is read
+ * Resolves with the reading, or with `tooLate` after five seconds. On a mount that does not answer the reading goes on then,
+ * and takes one of the four threads for files and names.
  */
-export function readBoundedFile(path: string, maxBytes: number): FileContent {
+export async function inTime(reading: Promise<FileReading>, clock: Pick<Clock, 'schedule'> = systemClock) {
+  const { promise, resolve } = Promise.withResolvers<FileReading>()
+  const cancel = clock.schedule(() => resolve(tooLate), longestMs)
+  void reading.then(resolve)
+  const first = await promise
+  cancel()
+  return first
+}
+
+/**
+ * Reads a file to its end without blocking the event loop. Line breaks at its end, which editors add, are left out. An empty
+ * file is a problem, and so is one that is neither regular nor an accepted pipe.
+ * @param maxBytes a larger file is a problem; no more than this and one byte is read
+ * @param acceptsPipe whether a pipe is read as well, which waits for its writer; false by default
+ */
+export async function readBoundedFile(path: string, maxBytes: number, acceptsPipe = false): Promise<FileReading> {
+  const reading = { beganMs: systemClock.elapsed() }
+  running.add(reading)
+  let file: FileHandle | null = null
+  let seen: SeenFile | null = null
   try {
-    const bytes = firstBytes(path, maxBytes + 1)
-    if (bytes.length > maxBytes) return { problem: `the file is larger than ${maxBytes} bytes` }
-    const text = bytes.toString('utf8').replace(/[\r\n]+$/, '')
-    return text === '' ? { problem: 'the file is empty' } : { text }
+    file = await open(path, acceptsPipe ? constants.O_RDONLY : constants.O_RDONLY | constants.O_NONBLOCK)
+    const [stats, link] = [await file.stat(), await lstat(path)]
+    const isPipe = stats.isFIFO()
+    seen = { mode: stats.mode & 0o777, owner: stats.uid, isLink: link.isSymbolicLink(), isPipe }
+    const isAccepted = stats.isFile() || (isPipe && acceptsPipe)
+    return { content: isAccepted ? contentOf(await firstBytes(file, maxBytes + 1), maxBytes) : notRegular, seen }
   } catch (error) {
-    return { problem: `the file cannot be read (${(error as NodeJS.ErrnoException).code})` }
+    return { content: { problem: `the file cannot be read (${(error as NodeJS.ErrnoException).code})` }, seen }
+  } finally {
+    await file?.close()
+    running.delete(reading)
   }
 }
 
-function firstBytes(path: string, count: number): Buffer {
+async function firstBytes(file: FileHandle, count: number): Promise<Buffer> {
   const buffer = Buffer.alloc(count)
-  const file = openSync(path, 'r')
-  try {
-    return buffer.subarray(0, readSync(file, buffer))
-  } finally {
-    closeSync(file)
-  }
+  let length = 0
+  for (let bytesRead = 1; bytesRead > 0 && length < count; length += bytesRead)
+    bytesRead = (await file.read(buffer, length)).bytesRead
+  return buffer.subarray(0, length)
+}
+
+function contentOf(bytes: Buffer, maxBytes: number): FileContent {
+  if (bytes.length > maxBytes) return { problem: `the file is larger than ${maxBytes} bytes` }
+  const text = bytes.toString('utf8').replace(/[\r\n]+$/, '')
+  return text === '' ? { problem: 'the file is empty' } : { text }
 }

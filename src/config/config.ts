@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { parseCallers } from '../access/callers-file.ts'
-import { readBoundedFile } from '../common/bounded-file.ts'
 import { Secret } from '../common/secret.ts'
 import { checkSettings, warningsFor } from './checks.ts'
 import {
@@ -12,7 +11,7 @@ import {
   serverLimits,
   sheddingLimits,
 } from './limits.ts'
-import { type Environment, listed, readSettings, type Settings } from './settings.ts'
+import { contentOf, type Environment, listed, readSettings, type Settings, type SettingsFiles } from './settings.ts'
 
 /** The configuration of the service, checked and frozen. */
 export type Config = Readonly<ReturnType<typeof configOf>>
@@ -32,35 +31,40 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the settings. An empty value counts as unset.
+ * Checks the settings. An empty value counts as unset.
  * @param env the environment of the process
+ * @param files the files that it names
  * @param constrainedMemoryBytes the value of `process.constrainedMemory()`: 0, or an impossibly large one, for no limit
  * @throws ConfigError with all problems at once
  */
-export function loadConfig(env: Environment, constrainedMemoryBytes = 0): Config {
+export function loadConfig(env: Environment, constrainedMemoryBytes = 0, files: SettingsFiles = {}): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()))
   const problems: string[] = []
   const warnings: string[] = []
-  const settings = readSettings(given, problems, warnings)
-  const callersFile = given.CALLERS_FILE === undefined ? null : readCallersFile(given.CALLERS_FILE, problems)
+  const settings = readSettings(given, files, problems, warnings)
+  // A pipe can be read only once, so it is not watched.
+  const watched = Object.fromEntries(Object.entries(given).filter(([name]) => !files[name]?.seen?.isPipe))
+  const callersFile = given.CALLERS_FILE === undefined ? null : readCallersFile(watched.CALLERS_FILE, files, problems)
   problems.push(...checkSettings(given))
   if (settings === null || problems.length > 0) throw new ConfigError(problems)
   const memoryLimitBytes = memoryLimitOf(constrainedMemoryBytes)
   warnings.push(...warningsFor(given, memoryLimitBytes))
-  return frozen(configOf(settings, given, callersFile, memoryLimitBytes, warnings))
+  return frozen(configOf(settings, watched, callersFile, memoryLimitBytes, warnings))
 }
 
 /** Returns the callers file with its text and its entries at the start. Problems are added to `problems`. */
-function readCallersFile(path: string, problems: string[]) {
-  const content = readBoundedFile(path, accessLimits.maxCallersFileBytes)
+function readCallersFile(path: string | undefined, files: SettingsFiles, problems: string[]) {
+  const content = contentOf(files, 'CALLERS_FILE')
   const file = 'text' in content ? parseCallers(content.text) : { problems: [content.problem] }
   if ('problems' in file) problems.push(...file.problems.map((problem) => `CALLERS_FILE: ${problem}`))
-  return 'text' in content && 'callers' in file ? { path, text: content.text, entries: file.callers } : null
+  return 'text' in content && 'callers' in file
+    ? { path: path ?? null, text: content.text, entries: file.callers }
+    : null
 }
 
 function configOf(
   settings: Settings,
-  given: Environment,
+  watched: Environment,
   callersFile: ReturnType<typeof readCallersFile>,
   memoryLimitBytes: number | null,
   warnings: readonly string[],
@@ -73,11 +77,11 @@ function configOf(
   return {
     hilos: {
       token: new Secret(settings.HILOS_TOKEN),
-      /** The file that holds the token, to be watched; null when the token itself was given. */
-      tokenFile: given.HILOS_TOKEN_FILE ?? null,
+      /** The file that holds the token, to be watched; null when the token itself was given, or a pipe. */
+      tokenFile: watched.HILOS_TOKEN_FILE ?? null,
       /** The token to try when Hilos refuses the first. */
       nextToken: settings.HILOS_TOKEN_NEXT === undefined ? null : new Secret(settings.HILOS_TOKEN_NEXT),
-      nextTokenFile: given.HILOS_TOKEN_NEXT_FILE ?? null,
+      nextTokenFile: watched.HILOS_TOKEN_NEXT_FILE ?? null,
       baseUrl: new URL(settings.HILOS_BASE_URL).href.replace(/\/+$/, ''),
       timeoutMs: settings.HILOS_TIMEOUT_MS,
       maxCallsPerSecond: settings.HILOS_MAX_RPS,
@@ -91,7 +95,7 @@ function configOf(
     /** The operators' listener; null when it is turned off. */
     operators: settings.ADMIN_PORT === 0 ? null : { host: settings.ADMIN_HOST, port: settings.ADMIN_PORT },
     access: {
-      /** Null without a callers file. */
+      /** Null without a callers file. Its path is null when it is a pipe. */
       callersFile,
       /** The issuer of the access tokens that are accepted; null for none. */
       tokens: tokensOf(settings),

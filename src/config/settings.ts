@@ -1,6 +1,7 @@
 import { envSchema } from 'env-schema'
 import { type Static, Type } from 'typebox'
-import { readBoundedFile } from '../common/bounded-file.ts'
+import { type FileContent, type FileReading, inTime, readBoundedFile } from '../common/bounded-file.ts'
+import { accessLimits } from './limits.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -77,6 +78,27 @@ export const secretNames = ['HILOS_TOKEN', 'HILOS_TOKEN_NEXT', 'CONTACT_REF_KEY'
 export const fileNames = secretNames.map((name) => `${name}_FILE`)
 export const largestSecretBytes = 8192
 
+/** The files that settings name, by the name of the setting. */
+export type SettingsFiles = Readonly<Record<string, FileReading>>
+
+const fileLimits: readonly (readonly [name: string, maxBytes: number])[] = [
+  ...fileNames.map((name) => [name, largestSecretBytes] as const),
+  ['CALLERS_FILE', accessLimits.maxCallersFileBytes],
+]
+
+/** Reads the files that settings name. Of a pipe, as `<(…)` makes it, it waits for the writer, for some seconds at most. */
+export async function readSettingsFiles(env: Environment): Promise<SettingsFiles> {
+  const readings = fileLimits
+    .filter(([name]) => env[name]?.trim())
+    .map(async ([name, maxBytes]) => [name, await inTime(readBoundedFile(String(env[name]), maxBytes, true))] as const)
+  return Object.fromEntries(await Promise.all(readings))
+}
+
+/** The content of a file that is set. */
+export function contentOf(files: SettingsFiles, name: string): FileContent {
+  return files[name]?.content ?? { problem: 'the file was not read' }
+}
+
 /** A copy, since env-schema writes into it. It is compiled at the first reading and kept, so it must stay the same object. */
 const ownSchema = structuredClone(SettingsSchema)
 
@@ -84,8 +106,13 @@ const ownSchema = structuredClone(SettingsSchema)
  * Reads typed settings from the environment. It adds a sentence without a value to `problems` for each error, and to
  * `warnings` for each optional value that is missing. Returns null when a setting is missing or malformed.
  */
-export function readSettings(env: Environment, problems: string[], warnings: string[]): Settings | null {
-  const given = withSecretsFromFiles(env, problems, warnings)
+export function readSettings(
+  env: Environment,
+  files: SettingsFiles,
+  problems: string[],
+  warnings: string[],
+): Settings | null {
+  const given = withSecretsFromFiles(env, files, problems, warnings)
   try {
     return envSchema<Settings>({ env: false, schema: ownSchema, data: given })
   } catch (error) {
@@ -94,18 +121,17 @@ export function readSettings(env: Environment, problems: string[], warnings: str
   }
 }
 
-function withSecretsFromFiles(env: Environment, problems: string[], warnings: string[]) {
+function withSecretsFromFiles(env: Environment, files: SettingsFiles, problems: string[], warnings: string[]) {
   const given: Record<string, string | undefined> = { ...env }
   for (const name of secretNames) {
     // Between two rotations there is no next token, and its file may be empty or missing.
     const report = name === 'HILOS_TOKEN_NEXT' ? warnings : problems
-    const path = env[`${name}_FILE`]
-    if (path === undefined) continue
+    if (env[`${name}_FILE`] === undefined) continue
     if (given[name] !== undefined) {
       problems.push(`${name}: must not be set together with ${name}_FILE`)
       continue
     }
-    const content = readBoundedFile(path, largestSecretBytes)
+    const content = contentOf(files, `${name}_FILE`)
     if ('text' in content) given[name] = content.text
     else report.push(`${name}_FILE: ${content.problem}`)
   }

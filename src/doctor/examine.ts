@@ -1,11 +1,11 @@
 import { type CountedKeys, countIssuerKeys } from '../access/issuer-check.ts'
 import { version } from '../common/version.ts'
 import { type Config, ConfigError, loadConfig } from '../config/config.ts'
-import { type Environment, fileNames, secretNames } from '../config/settings.ts'
+import { type Environment, readSettingsFiles, type SettingsFiles, secretNames } from '../config/settings.ts'
 import type { Failure } from '../failures/failure.ts'
 import { probeHilos } from '../upstream/probe.ts'
 import { accessFindings, issuerFinding } from './access-findings.ts'
-import { fileFinding, seenFile } from './file-findings.ts'
+import { fileFindings } from './file-findings.ts'
 import { type Finding, findingOf, note, ok } from './findings.ts'
 import { hilosFindings } from './hilos-findings.ts'
 import { type Outcome, type ProbeHilos, probeTokens } from './probes.ts'
@@ -18,7 +18,8 @@ import { settingsFindings } from './settings-findings.ts'
  * @param constrainedMemoryBytes as for `loadConfig`
  */
 export async function examine(env: Environment, constrainedMemoryBytes = 0): Promise<Finding[]> {
-  const config = configFrom(env, constrainedMemoryBytes)
+  const files = await readSettingsFiles(env)
+  const config = configFrom(env, constrainedMemoryBytes, files)
   if (config instanceof ConfigError)
     return [
       ...config.problems.map((problem) => findingOf('fail', problem)),
@@ -30,30 +31,24 @@ export async function examine(env: Environment, constrainedMemoryBytes = 0): Pro
     ...accessFindings(access),
     ...settingsFindings(config),
     ...secretFindings(env),
+    ...fileFindings(files),
     ...(access.tokens === null ? [] : [issuerFinding(await issuerKeys(access.tokens.jwksUrl))]),
     ...hilosFindings(hilos, await probeTokens(hilos, probeWith(hilos))),
   ]
 }
 
-function configFrom(env: Environment, constrainedMemoryBytes: number): Config | ConfigError {
+function configFrom(env: Environment, constrainedMemoryBytes: number, files: SettingsFiles): Config | ConfigError {
   try {
-    return loadConfig(env, constrainedMemoryBytes)
+    return loadConfig(env, constrainedMemoryBytes, files)
   } catch (error) {
     return error as ConfigError
   }
 }
 
 function secretFindings(env: Environment): Finding[] {
-  const isSet = (name: string) => Boolean(env[name]?.trim())
-  return [
-    ...secretNames
-      .filter(isSet)
-      .map((name) => note(name, `Other processes may read the environment of this one: ${name}_FILE is better.`)),
-    ...[...fileNames, 'CALLERS_FILE'].filter(isSet).flatMap((name) => {
-      const file = seenFile(String(env[name]))
-      return file === null ? [] : [fileFinding(name, file)]
-    }),
-  ]
+  return secretNames
+    .filter((name) => env[name]?.trim())
+    .map((name) => note(name, `Other processes may read the environment of this one: ${name}_FILE is better.`))
 }
 
 function issuerKeys(jwksUrl: string): Promise<CountedKeys | Failure> {

@@ -1,28 +1,22 @@
-import { lstatSync, statSync } from 'node:fs'
+import type { SeenFile } from '../common/bounded-file.ts'
+import type { SettingsFiles } from '../config/settings.ts'
 import { type Finding, note, ok, warn } from './findings.ts'
 
-/** The attributes of a file, after links are followed. */
-export interface SeenFile {
-  /** Permission bits. */
-  readonly mode: number
-  /** The number of the user that owns it; 0 is root. */
-  readonly owner: number
-  /** Whether the path itself is a link, as in a secret mounted by Kubernetes. */
-  readonly isLink: boolean
+/** Whether users besides the owner can read or write the files that settings name. A pipe is gone when it was read. */
+export function fileFindings(files: SettingsFiles): Finding[] {
+  return Object.entries(files).flatMap(([setting, { seen }]) =>
+    seen === null || seen.isPipe ? [] : [fileFinding(setting, seen)],
+  )
 }
 
-/** Returns null when the file does not exist or is not accessible. */
-export function seenFile(path: string): SeenFile | null {
-  try {
-    const { mode, uid } = statSync(path)
-    return { mode: mode & 0o777, owner: uid, isLink: lstatSync(path).isSymbolicLink() }
-  } catch {
-    return null
-  }
+/** Sentences for the log about those that are not safe. */
+export function fileWarnings(files: SettingsFiles): string[] {
+  return fileFindings(files)
+    .filter(({ level }) => level === 'warn')
+    .map(({ subject, message }) => `${subject}: ${message}`)
 }
 
-/** Whether users besides the owner can read or write a file that a setting names. */
-export function fileFinding(setting: string, file: SeenFile): Finding {
+function fileFinding(setting: string, file: SeenFile): Finding {
   const mode = `mode ${file.mode.toString(8).padStart(4, '0')}`
   const cure = 'chmod 600, and make the user that runs the service its owner'
   if ((file.mode & 0o022) > 0)

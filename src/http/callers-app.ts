@@ -20,12 +20,14 @@ import { executionContactRoutes } from '../routes/execution-contacts.ts'
 import { problemRoutes } from '../routes/problems.ts'
 import { createBurstLog } from '../telemetry/bursts.ts'
 import { createDisclosureRecord } from '../telemetry/disclosures.ts'
+import type { LogState } from '../telemetry/log-output.ts'
 import type { Metrics, ShedReason } from '../telemetry/metrics.ts'
 import { createServer } from './server.ts'
 
 export interface CallersAppOptions {
   readonly config: Config
   readonly logger: Logger
+  readonly logState: LogState
   readonly metrics: Metrics
   readonly lifecycle: Lifecycle
   readonly contacts: Pick<Contacts, 'read'>
@@ -35,7 +37,7 @@ export interface CallersAppOptions {
 
 /** Creates the callers' app. A request passes the plugins in the order of the lines. */
 export async function createCallersApp(options: CallersAppOptions) {
-  const { config, logger, metrics, lifecycle, contacts, authenticate, clock } = options
+  const { config, logger, logState, metrics, lifecycle, contacts, authenticate, clock } = options
   const { onDrop, onShed } = createRejectionLog(options)
 
   const { app: callers, connections } = createServer(config.limits, logger, {
@@ -47,7 +49,7 @@ export async function createCallersApp(options: CallersAppOptions) {
   answerWithProblems(callers)
   useBaseHeaders(callers)
   await allowOrigins(callers, config.corsOrigins)
-  shedLoad(callers, { ...config.shedding, clock, onShed })
+  shedLoad(callers, { ...config.shedding, clock, isLogFull: logState.isFull, onShed })
   const { countRequest, countRefused } = limitCallers(callers, { ...config.access, clock })
   checkRequests(callers, config.limits)
   await describeRoutes(callers)

@@ -8,6 +8,8 @@ import type { ShedReason } from '../telemetry/metrics.ts'
 
 export interface LoadSheddingOptions extends SheddingSettings {
   readonly clock: Pick<Clock, 'elapsed'>
+  /** Whether the log can take no further record of a disclosure. */
+  readonly isLogFull: () => boolean
   /** Called for each request that is rejected. */
   readonly onShed: (reason: ShedReason) => void
 }
@@ -16,16 +18,16 @@ export interface LoadSheddingOptions extends SheddingSettings {
 const resolution = 10
 
 /**
- * Rejects requests with `overloaded`, before any work is done for them, while the event loop is late or memory is short.
- * Both are sampled from the moment the server listens, and a sample holds until the next one. The event loop of the first
- * sample does not count, because a start keeps it busy. Register it after the
- * plugins that make a rejection readable, and not where probes ask: a busy process must not be restarted.
+ * Rejects requests with `overloaded`, before any work is done for them, while the event loop is late, memory is short or the
+ * log is full. The first two are sampled from the moment the server listens, and a sample holds until the next one. The event
+ * loop of the first sample does not count, because a start keeps it busy. Register it after the plugins that make a
+ * rejection readable, and not where probes ask: a busy process must not be restarted.
  */
 export function shedLoad(app: FastifyInstance, options: LoadSheddingOptions): void {
-  const { sampleMs, maxEventLoopDelayMs, memoryLimitBytes, onShed } = options
+  const { sampleMs, maxEventLoopDelayMs, memoryLimitBytes, isLogFull, onShed } = options
   const delays = monitorEventLoopDelay({ resolution })
   const isMemoryShort = memoryLimitBytes === null ? () => false : createMemoryBrake({ ...options, memoryLimitBytes })
-  let reason: ShedReason | null = null
+  let sampled: ShedReason | null = null
   let isFirstSample = true
 
   function sample(): void {
@@ -35,7 +37,7 @@ export function shedLoad(app: FastifyInstance, options: LoadSheddingOptions): vo
     const isLate = !isFirstSample && maxEventLoopDelayMs > 0 && !(delayMs <= maxEventLoopDelayMs)
     isFirstSample = false
     const isShort = isMemoryShort(residentBytes())
-    reason = isLate ? 'event-loop-delay' : isShort ? 'memory' : null
+    sampled = isLate ? 'event-loop-delay' : isShort ? 'memory' : null
   }
 
   app.addHook('onListen', (done) => {
@@ -48,6 +50,7 @@ export function shedLoad(app: FastifyInstance, options: LoadSheddingOptions): vo
     done()
   })
   app.addHook('onRequest', (_request, _reply, done) => {
+    const reason = isLogFull() ? 'log' : sampled
     if (reason === null) return done()
     onShed(reason)
     done(new Failure('overloaded', { facts: { reason } }))

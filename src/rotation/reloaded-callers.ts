@@ -19,22 +19,23 @@ export function createReloadedCallers(
 ) {
   let entries = callersFile?.entries ?? []
   let keys = createCallerKeys(entries)
-  const reloaded =
-    callersFile &&
-    reloadFile({
-      setting: 'CALLERS_FILE',
-      path: callersFile.path,
-      known: callersFile.text,
-      maxBytes: maxCallersFileBytes,
-      parse: parseEntries,
-      use: (value) => {
-        entries = value
-        keys = createCallerKeys(value)
-        return { keys: value.length }
-      },
-      logger,
-      metrics,
-    })
+  const reloaded = callersFile?.path
+    ? reloadFile({
+        setting: 'CALLERS_FILE',
+        path: callersFile.path,
+        known: callersFile.text,
+        maxBytes: maxCallersFileBytes,
+        parse: parseEntries,
+        use: (value) => {
+          entries = value
+          keys = createCallerKeys(value)
+          return { keys: value.length }
+        },
+        logger,
+        metrics,
+      })
+    : null
+  const problems = () => reloaded?.problems() ?? []
   const onOutage = (failure: Error) => logger.warn({ err: failure }, 'token issuer is unavailable')
 
   return {
@@ -44,8 +45,7 @@ export function createReloadedCallers(
       allowAnonymous,
     }),
     /** The state of the callers file, with the number of keys in use; null without a callers file. */
-    status: () =>
-      reloaded && { ok: reloaded.problems().length === 0, keys: entries.length, problems: reloaded.problems() },
+    status: () => callersFile && { ok: problems().length === 0, keys: entries.length, problems: problems() },
     close: () => reloaded?.close(),
   }
 }

@@ -42,7 +42,7 @@ export function reloadFile<T>(options: ReloadedFileOptions<T>) {
     else logger.error({ setting, problems }, 'watched file is invalid, keeping the previous content')
   }
 
-  const { close } = watchFile(path, reload, { maxBytes, ...(known !== undefined && { known: { text: known } }) })
+  const { close } = watchFile(path, reload, { maxBytes, known })
   return {
     setting,
     /** What is wrong with the present content; empty when it is in use. */

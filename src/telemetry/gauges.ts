@@ -19,6 +19,8 @@ export interface Readings {
   readonly tokenAgeMs: () => number
   /** Whether each part works as the settings say; null for a part that is not configured. */
   readonly parts: () => Readonly<Record<string, { readonly ok: boolean } | null>>
+  /** Since the start, by kind. */
+  readonly logLinesLost: () => Readonly<Record<string, number>>
 }
 
 const circuitStates: readonly HilosHealth['circuitBreaker'][] = ['closed', 'open', 'half-open']
@@ -84,5 +86,12 @@ export function registerGauges(registry: Registry, readings: Readings): void {
     Object.entries(readings.parts()).flatMap(([part, status]) =>
       status ? [[{ part }, Number(status.ok)] as const] : [],
     ),
+  )
+  register(
+    Counter,
+    'log_lines_lost_total',
+    'Lines of the log that were lost before they could be written.',
+    ['kind'],
+    () => Object.entries(readings.logLinesLost()).map(([kind, count]) => [{ kind }, count]),
   )
 }

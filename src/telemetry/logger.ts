@@ -18,41 +18,6 @@ export interface LogOutput extends DestinationStream {
   readonly flush?: () => void
 }
 
-/** `process.stdout`. The function exists when it is a pipe, and is not documented. */
-export interface StandardOutput {
-  readonly _handle?: { readonly setBlocking?: (blocking: boolean) => void } | null
-}
-
-/** In bytes. Lines wait in memory while they cannot be written; beyond this limit they are lost. */
-const maxLength = 1024 * 1024
-
-/**
- * Writes lines to standard output, in order and with few system calls: when 4 KiB have collected, and after 200 ms at the
- * latest. `flushAtExit` must be called before the process ends. When lines cannot be written, for example to a full disk,
- * the service continues, and the lines wait and are then lost.
- * @param stdout is set to blocking. As soon as any stream is piped, Node.js opens it and makes its descriptor non-blocking;
- *   then a pipe that is full for a moment would stop the process for 100 ms.
- * @param onLost called once, with the code of Node.js, when writing begins to fail
- */
-export function createLogOutput(stdout?: StandardOutput, onLost?: (code: string | undefined) => void) {
-  stdout?._handle?.setBlocking?.(true)
-  const output = pino.destination({ dest: 1, sync: true, minLength: 4096, periodicFlush: 200, maxLength })
-  let isBroken = false
-  output.on('write', () => {
-    isBroken = false
-  })
-  output.on('error', ({ code }: NodeJS.ErrnoException) => {
-    if (!isBroken) onLost?.(code)
-    isBroken = true
-  })
-  const flushAtExit = () => {
-    output.flush()
-    // With a broken output it would never return.
-    if (!isBroken) output.flushSync()
-  }
-  return Object.assign(output, { flushAtExit })
-}
-
 /**
  * Creates the log: one JSON object per line, by pino.
  * @param level a level of pino, from `fatal` to `trace`, or `silent`

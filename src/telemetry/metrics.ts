@@ -8,7 +8,7 @@ import type { RequestRecord } from './request-record.ts'
 /** The metrics, with one function per event. Durations are given in milliseconds and exported in seconds. */
 export type Metrics = Readonly<ReturnType<typeof createMetrics>>
 
-const shedReasons = ['event-loop-delay', 'memory'] as const
+const shedReasons = ['event-loop-delay', 'memory', 'log'] as const
 export type ShedReason = (typeof shedReasons)[number]
 
 /** The status that nginx logs when the caller disconnected before the response. */

@@ -22,13 +22,15 @@ function start(t: Test) {
   const config = loadConfig(env)
   const logger = createLogger('silent', { write: () => {} })
   const metrics = createMetrics()
+  const linesLost = { info: 1, warning: 2 }
+  const logState = { status: () => ({ ok: false, linesLost: 3 }), linesLost: () => linesLost, isFull: () => false }
   let health: HilosHealth = { circuitBreaker: 'closed', pausedFor: null, callsInFlight: 0, callsQueued: 0 }
   const hilos = { getExecutionContact: async () => null, health: () => health, close: async () => {} }
   const lifecycle = createLifecycle()
   const callers = Fastify()
   const contacts = createContacts(config, hilos, clock)
   const status = createServiceStatus({
-    ...{ config, lifecycle, callers, hilos, contacts, clock },
+    ...{ config, logState, lifecycle, callers, hilos, contacts, clock },
     drift: createDriftTally(() => {}),
     reloadedTokens: createReloadedTokens(config.hilos, logger, metrics, clock),
     reloadedCallers: createReloadedCallers(config.access, logger, metrics, clock),
@@ -96,5 +98,7 @@ t.test('the build, the start and the token are reported, and a part without a se
   t.match(status.parts(), {
     hilosToken: { ok: true, fingerprint: /^[\da-f]+$/, inUseSince: startedAt, problems: [] },
     callersFile: null,
+    log: { ok: false, linesLost: 3 },
   })
+  t.strictSame(status.readings.logLinesLost(), { info: 1, warning: 2 })
 })

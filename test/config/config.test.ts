@@ -5,20 +5,31 @@ import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
 import { Secret } from '../../src/common/secret.ts'
 import { type Config, ConfigError, loadConfig } from '../../src/config/config.ts'
+import { readSettingsFiles, type SettingsFiles } from '../../src/config/settings.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { checkRows, difference } from '../harness/table.ts'
 
 const minimum = { HILOS_TOKEN: 'token-canary', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' }
 
 /** The problems of these settings, which are added to the minimum. */
-function problemsOf(env: Record<string, string>): readonly string[] {
+function problemsOf(env: Record<string, string>, files?: SettingsFiles): readonly string[] {
   try {
-    loadConfig({ ...minimum, ...env })
+    loadConfig({ ...minimum, ...env }, 0, files)
     return []
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error
   }
+}
+
+/** The problems of these settings and the files that they name. */
+async function fileProblemsOf(env: Record<string, string>): Promise<readonly string[]> {
+  return problemsOf(env, await readSettingsFiles(env))
+}
+
+/** The configuration from these settings and the files that they name. */
+async function loadWithFiles(env: Record<string, string>): Promise<Config> {
+  return loadConfig(env, 0, await readSettingsFiles(env))
 }
 
 /** The bytes of each store. */
@@ -288,7 +299,7 @@ t.test('a callers file or access tokens authenticate callers', async (t) => {
     { CALLERS_FILE, ...tokens },
     { CALLERS_FILE, DANGEROUSLY_ALLOW_ANONYMOUS: 'false' },
   ]) {
-    const { access, warnings } = loadConfig({ HILOS_TOKEN: 'x', ...env })
+    const { access, warnings } = await loadWithFiles({ HILOS_TOKEN: 'x', ...env })
     t.equal(access.allowAnonymous, false)
     t.match(warnings, [/^CONTACT_REF_KEY is not set/])
     t.equal(warnings.length, 1)
@@ -321,7 +332,7 @@ t.test('each problem of the callers file is named, without a value', async (t) =
     [file('cut', '{"callers": [canary'), /^CALLERS_FILE: the file: is not JSON/],
     [file('wrong', wrong), /^CALLERS_FILE: callers\[0\].keySha256: .*\nCALLERS_FILE: callers\[0\].profile: [^\n]*$/],
   ] as const) {
-    const problems = problemsOf({ CALLERS_FILE: path }).join('\n')
+    const problems = (await fileProblemsOf({ CALLERS_FILE: path })).join('\n')
     t.match(problems, expected)
     t.notMatch(problems, /canary/)
   }
@@ -357,7 +368,7 @@ t.test('the two ports differ, unless the system chooses them', async (t) => {
 t.test('a secret can be read from a file', async (t) => {
   const file = fileIn(t)
   const good = file('good', 'from-a-file\r\n\n')
-  const { hilos, contact, warnings } = loadConfig({
+  const { hilos, contact, warnings } = await loadWithFiles({
     DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
     HILOS_TOKEN_FILE: good,
     CONTACT_REF_KEY_FILE: file('key', 'a key of sixteen letters and more'),
@@ -373,12 +384,12 @@ t.test('a secret can be read from a file', async (t) => {
     [file('large', 'x'.repeat(8193)), /^HILOS_TOKEN_FILE: the file is larger than 8192 bytes$/],
     [file('two-lines', 'canary\ncanary\n'), /^HILOS_TOKEN: must be the Hilos API key/],
   ] as const) {
-    const problems = problemsOf({ HILOS_TOKEN: '', HILOS_TOKEN_FILE: path })
+    const problems = await fileProblemsOf({ HILOS_TOKEN: '', HILOS_TOKEN_FILE: path })
     t.match(problems[0], problem)
     t.notMatch(problems.join('\n'), /canary|testdir|\.tap/)
   }
   for (const path of [good, missing]) {
-    const problems = problemsOf({ HILOS_TOKEN_FILE: path })
+    const problems = await fileProblemsOf({ HILOS_TOKEN_FILE: path })
     t.match(problems, [/^HILOS_TOKEN: must not be set together with/])
     t.equal(problems.length, 1)
   }
@@ -387,13 +398,32 @@ t.test('a secret can be read from a file', async (t) => {
 t.test('the file of the next token may be empty or missing', async (t) => {
   const file = fileIn(t)
   for (const path of [file('empty', ''), missing]) {
-    const { hilos, warnings } = loadConfig({ ...minimum, HILOS_TOKEN_NEXT_FILE: path })
+    const { hilos, warnings } = await loadWithFiles({ ...minimum, HILOS_TOKEN_NEXT_FILE: path })
     t.match(hilos, { nextToken: null, nextTokenFile: path })
     t.match(warnings.join('\n'), /^HILOS_TOKEN_NEXT_FILE: the file (is empty|cannot be read \(ENOENT\))$/m)
   }
-  const { hilos } = loadConfig({ ...minimum, HILOS_TOKEN_NEXT_FILE: file('next', 'next-token\n') })
+  const { hilos } = await loadWithFiles({ ...minimum, HILOS_TOKEN_NEXT_FILE: file('next', 'next-token\n') })
   t.equal(hilos.nextToken?.reveal(), 'next-token')
-  t.match(problemsOf({ HILOS_TOKEN_NEXT_FILE: file('bad', 'two words') }), [/^HILOS_TOKEN_NEXT: must be/])
+  t.match(await fileProblemsOf({ HILOS_TOKEN_NEXT_FILE: file('bad', 'two words') }), [/^HILOS_TOKEN_NEXT: must be/])
+})
+
+t.test('a file that is a pipe is read and not watched, and one that was not read is a problem', async (t) => {
+  const text = JSON.stringify({ callers: [] })
+  const readingOf = (text: string, isPipe: boolean) => ({
+    content: { text },
+    seen: { mode: 0o600, owner: 0, isLink: false, isPipe },
+  })
+  const env = { HILOS_TOKEN_FILE: '/dev/fd/62', HILOS_TOKEN_NEXT_FILE: '/next', CALLERS_FILE: '/dev/fd/63' }
+  const files = {
+    HILOS_TOKEN_FILE: readingOf('piped', true),
+    HILOS_TOKEN_NEXT_FILE: readingOf('next', false),
+    CALLERS_FILE: readingOf(text, true),
+  }
+  const { hilos, access } = loadConfig(env, 0, files)
+  t.equal(hilos.token.reveal(), 'piped')
+  t.match(hilos, { tokenFile: null, nextTokenFile: '/next' })
+  t.match(access.callersFile, { path: null, text })
+  t.match(problemsOf({ CALLERS_FILE: '/callers' }), ['CALLERS_FILE: the file was not read'])
 })
 
 t.test('no secret is shown when the settings are logged or inspected', async (t) => {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { parse } from 'yaml'
 import { type Config, loadConfig } from '../../src/config/config.ts'
-import { fileNames, SettingsSchema } from '../../src/config/settings.ts'
+import { fileNames, readSettingsFiles, SettingsSchema } from '../../src/config/settings.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -51,14 +51,15 @@ export function filesIn(settings: Settings): string[] {
 }
 
 /** The configuration of the service in the image, with valid files where `folder` is mounted. */
-export function configIn(t: Test, settings: Settings, folder: string): Config {
+export async function configIn(t: Test, settings: Settings, folder: string): Promise<Config> {
   const secrets = join(t.testdir(), 'secrets')
   mkdirSync(secrets)
   writeFileSync(join(secrets, 'hilos-token'), 'not-a-token')
   writeFileSync(join(secrets, 'callers.json'), '{ "callers": [] }')
   writeFileSync(join(secrets, 'contact-ref-key'), 'sixteen letters!')
   const moved = Object.entries(settings).map(([name, value]) => [name, value.replace(`${folder}/`, `${secrets}/`)])
-  return loadConfig({ ...imageSettings(), ...Object.fromEntries(moved) })
+  const env = { ...imageSettings(), ...Object.fromEntries(moved) }
+  return loadConfig(env, 0, await readSettingsFiles(env))
 }
 
 /** The settings in the Dockerfile. */

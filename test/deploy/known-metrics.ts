@@ -22,7 +22,7 @@ export const labelValues: Readonly<Record<string, Readonly<Record<string, Values
   },
   hilos_bff_request_duration_seconds: { route: ['/execution-contacts/:id'], cache: cacheWords },
   hilos_bff_problems_total: { code: codes },
-  hilos_bff_requests_shed_total: { reason: ['event-loop-delay', 'memory'] },
+  hilos_bff_requests_shed_total: { reason: ['event-loop-delay', 'memory', 'log'] },
   hilos_bff_upstream_calls_total: { outcome: ['found', 'absent', ...codes] },
   hilos_bff_circuit_breaker_state: { state: ['closed', 'open', 'half-open'] },
   hilos_bff_circuit_breaker_openings_total: { code: codes },
@@ -34,7 +34,8 @@ export const labelValues: Readonly<Record<string, Readonly<Record<string, Values
   hilos_bff_contract_drift_total: { kind: ['unknown_field', 'wrong_type', 'unknown_value'], path: null },
   hilos_bff_token_refusals_total: { code: codes },
   hilos_bff_file_changes_total: { setting: null, outcome: ['used', 'refused'] },
-  hilos_bff_part_ok: { part: ['hilosToken', 'callersFile', 'hilos'] },
+  hilos_bff_part_ok: { part: ['hilosToken', 'callersFile', 'hilos', 'log'] },
+  hilos_bff_log_lines_lost_total: { kind: ['info', 'warning'] },
   nodejs_gc_duration_seconds: { kind: null },
 }
 

@@ -4,7 +4,7 @@ import { configIn } from './deployment.ts'
 import { base, container, deployment, folder, monitoring, settings, template } from './kubernetes.ts'
 
 t.test('the ports have the same names and numbers everywhere', async (t) => {
-  const { callers, operators } = configIn(t, settings, folder)
+  const { callers, operators } = await configIn(t, settings, folder)
   t.strictSame(container.ports, [
     { name: 'callers', containerPort: callers.port },
     { name: 'admin', containerPort: operators?.port },

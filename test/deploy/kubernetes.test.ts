@@ -40,7 +40,7 @@ t.test('the settings are known, and the only warning is about the next token', a
   t.notOk('env' in container)
   t.match(overlay.configMapGenerator[0], { name, behavior: 'merge' })
   const all = { ...settings, ...overlaid }
-  checkSettings(t, all, configIn(t, all, folder))
+  checkSettings(t, all, await configIn(t, all, folder))
 })
 
 t.test('the secrets are those that the guide creates', async (t) => {
@@ -73,7 +73,7 @@ t.test('the pod is limited', async (t) => {
   t.equal(template.spec.containers.length, 1)
   t.match(textOf('Dockerfile'), /^USER 1000:1000$/m)
   t.equal(container.resources.requests.memory, container.resources.limits.memory)
-  checkMemory(t, configIn(t, settings, folder), settings, memoryLimits().kubernetes)
+  checkMemory(t, await configIn(t, settings, folder), settings, memoryLimits().kubernetes)
 })
 
 t.test('the pod has enough time to stop', async (t) => {
@@ -85,7 +85,7 @@ t.test('the pod has enough time to stop', async (t) => {
 t.test('all replicas together call Hilos no more often than the account may', async (t) => {
   const { maxReplicas, minReplicas } = base('horizontal-pod-autoscaler').spec
   const { maxSurge, maxUnavailable } = deployment.spec.strategy.rollingUpdate
-  const { maxCallsPerSecond } = configIn(t, settings, folder).hilos
+  const { maxCallsPerSecond } = (await configIn(t, settings, folder)).hilos
   t.ok((maxReplicas + maxSurge) * maxCallsPerSecond <= accountCallsPerSecond)
   t.ok(maxCallsPerSecond > 0, '0 is no limit')
   t.ok(minReplicas > base('pod-disruption-budget').spec.maxUnavailable, 'one is left when a node is drained')

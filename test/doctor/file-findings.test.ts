@@ -1,8 +1,7 @@
-import { chmodSync, symlinkSync, writeFileSync } from 'node:fs'
-import { userInfo } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
-import { fileFinding, seenFile } from '../../src/doctor/file-findings.ts'
+import { fileFindings, fileWarnings } from '../../src/doctor/file-findings.ts'
+
+const content = { text: 'x' }
 
 t.test('the mode, the owner and a link decide whether a file is safe', async (t) => {
   for (const [mode, owner, isLink, level, message] of [
@@ -19,18 +18,14 @@ t.test('the mode, the owner and a link decide whether a file is safe', async (t)
     [0o620, 1000, false, 'warn', /can write.*mode 0620\): chmod 600/],
     [0o602, 0, true, 'warn', /can write.*mode 0602/],
     [0o666, 0, true, 'warn', /can write.*mode 0666/],
-  ] as const)
-    t.match(fileFinding('X_FILE', { mode, owner, isLink }), { level, subject: 'X_FILE', message })
+  ] as const) {
+    const files = { X_FILE: { content, seen: { mode, owner, isLink, isPipe: false } } }
+    t.match(fileFindings(files), [{ level, subject: 'X_FILE', message }])
+    t.match(fileWarnings(files), level === 'warn' ? [/^X_FILE: Group or others can /] : [])
+  }
 })
 
-t.test('a link has the mode of its target', async (t) => {
-  const folder = t.testdir()
-  const [path, link] = [join(folder, 'secret'), join(folder, 'link')]
-  writeFileSync(path, 'x')
-  chmodSync(path, 0o640)
-  symlinkSync(path, link)
-  const owner = userInfo().uid
-  t.strictSame(seenFile(path), { mode: 0o640, owner, isLink: false })
-  t.strictSame(seenFile(link), { mode: 0o640, owner, isLink: true })
-  t.equal(seenFile(join(folder, 'none')), null)
+t.test('a pipe, and a file that cannot be opened, have no finding', async (t) => {
+  const seen = { mode: 0o666, owner: 0, isLink: false, isPipe: true }
+  t.strictSame(fileFindings({ X_FILE: { content, seen }, Y_FILE: { content: { problem: 'none' }, seen: null } }), [])
 })

@@ -61,7 +61,7 @@ t.test('each setting has one finding, by its value', async (t) => {
     [{ HILOS_BASE_URL: 'http://localhost:1/x' }, 'HILOS_BASE_URL', 'warn', /unencrypted/],
     [{ CONTACT_REF_KEY: '' }, 'CONTACT_REF_KEY', 'warn', /is not set/],
     [{ REDIS_URL: 'redis://canary' }, 'REDIS_URL', 'warn', /ignores it/],
-    [{ HILOS_TOKEN_NEXT_FILE: '/nowhere' }, 'HILOS_TOKEN_NEXT_FILE', 'warn', /cannot be read/],
+    [{ HILOS_TOKEN_NEXT_FILE: '/nowhere' }, 'HILOS_TOKEN_NEXT_FILE', 'warn', /was not read/],
   ]
   for (const [env, subject, level, message] of table) {
     const found = findingsOf(env).filter((finding) => finding.subject === subject)

@@ -9,6 +9,7 @@ import { createService, type Service } from '../../src/app.ts'
 import type { Entry } from '../../src/cache/entry.ts'
 import type { Store } from '../../src/cache/store.ts'
 import { type Config, loadConfig } from '../../src/config/config.ts'
+import { readSettingsFiles } from '../../src/config/settings.ts'
 import type { StoredContact } from '../../src/contacts/stored-contact.ts'
 import { createLifecycle, type Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
@@ -81,7 +82,7 @@ export async function startService(t: Test, arrangement: Arrangement = {}): Prom
   if (callers) writeFileSync(callersFile, callersJson(callers, keys))
   const sandbox = createSandbox({ token, now: clock.now, faultText })
   const baseUrl = await sandbox.listen()
-  const usual = loadConfig({
+  const settings = {
     HILOS_TOKEN: token,
     HILOS_BASE_URL: baseUrl,
     ...(callers ? { CALLERS_FILE: callersFile } : { DANGEROUSLY_ALLOW_ANONYMOUS: 'true' }),
@@ -92,7 +93,8 @@ export async function startService(t: Test, arrangement: Arrangement = {}): Prom
     // Tests send more requests than people do. Tests of the limit set it.
     CALLER_MAX_RPS: '0',
     ...env,
-  })
+  }
+  const usual = loadConfig(settings, 0, await readSettingsFiles(settings))
   const config = {
     ...usual,
     access: { ...usual.access, notFoundStepMs },

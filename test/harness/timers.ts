@@ -13,8 +13,11 @@ export interface TestTimers extends Clock {
 /** Resolves when everything has run that needs no timer and no socket. */
 export const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-/** @param startMs the time at first; by default that of a process that has run for a while */
-export function createTimers(startMs = 1_000_000): TestTimers {
+/**
+ * @param startMs the time at first; by default that of a process that has run for a while
+ * @param untilSettled waits until everything has run that a timer has started
+ */
+export function createTimers(startMs = 1_000_000, untilSettled = settled): TestTimers {
   let ms = startMs
   let wallShift = 0
   const timers = new Set<{ readonly at: number; readonly run: () => void }>()
@@ -35,13 +38,13 @@ export function createTimers(startMs = 1_000_000): TestTimers {
       wallShift += by
     },
     advance: async (by) => {
-      await settled()
+      await untilSettled()
       const end = ms + by
       for (let timer = nextUntil(end); timer !== undefined; timer = nextUntil(end)) {
         ms = timer.at
         timers.delete(timer)
         timer.run()
-        await settled()
+        await untilSettled()
       }
       ms = end
     },

@@ -101,7 +101,7 @@ async function start(t: Test, options: Partial<LoadSheddingOptions> = {}) {
   const shed: string[] = []
   shedLoad(app, {
     ...{ sampleMs: 1000, maxEventLoopDelayMs: 0, memoryLimitBytes: null, memoryShare: 0.8, longestMemoryBurstMs: 1 },
-    ...{ quietMs: 1, clock: createClock(), onShed: (reason) => shed.push(reason), ...options },
+    ...{ quietMs: 1, clock: createClock(), isLogFull: () => false, onShed: (reason) => shed.push(reason), ...options },
   })
   app.get('/', (_request, reply) => reply.send('here'))
   await app.ready()
@@ -231,4 +231,12 @@ t.test('memory that was freed is short again beyond the same size, for as long',
 t.test('memory beyond the limit is short once for each growth', async (t) => {
   const after = createBrake()
   t.strictSame([after(0, 2000), after(5000, 2000), after(0, 2000), after(0, 2001)], [true, false, false, true])
+})
+
+t.test('requests are shed from the moment when the log is full until it has room again', async (t) => {
+  let isLogFull = true
+  const { reason } = await start(t, { isLogFull: () => isLogFull })
+  t.equal(await reason(), 'log')
+  isLogFull = false
+  t.equal(await reason(), undefined)
 })

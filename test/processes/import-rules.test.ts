@@ -61,7 +61,7 @@ function plantsOf(areAllowed: boolean): Plant[] {
     const others = folders.filter((other) => other !== folder && isIn(other, allowed))
     const modules = others.flatMap((other) => subfoldersOf(other).map((subfolder) => join(other, subfolder, 'x.ts')))
     const packageNames = Object.entries(packages).flatMap(([name, users]) => (isIn(folder, users) ? [name] : []))
-    const aboveAll = areAllowed ? [] : ['app.ts', 'main.ts', 'cli.ts']
+    const aboveAll = areAllowed ? [] : ['app.ts', 'main.ts', 'serve.ts', 'cli.ts']
     return subfoldersOf(folder).flatMap((subfolder) => {
       const up = subfolder === '' ? '..' : '../..'
       const imports = [...[...modules, ...aboveAll].map((module) => `${up}/${module}`), ...packageNames]
@@ -95,7 +95,17 @@ t.test('the linter reports an import exactly when the rules forbid it', async (t
     ...at('presentation/contact/*.ts', '../../upstream/document/shape.ts', '../../upstream/hilos.ts'),
     ...at('presentation/*.ts', '../upstream/hilos.ts', '../routes/problems.ts'),
     ...at('doctor/*.ts', 'pino'),
-    ...at('*.ts', 'undici', 'lru-cache', 'process', 'node:process', './main.ts', './cli.ts', './doctor/examine.ts'),
+    ...at(
+      '*.ts',
+      'undici',
+      'lru-cache',
+      'process',
+      'node:process',
+      './main.ts',
+      './serve.ts',
+      './cli.ts',
+      './doctor/x.ts',
+    ),
     ...folders
       .filter((folder) => !['common', 'config', 'doctor', 'lifecycle', 'telemetry'].includes(folder))
       .flatMap((folder) => at('main.ts', `./${folder}/x.ts`)),
@@ -108,7 +118,8 @@ t.test('the linter reports an import exactly when the rules forbid it', async (t
     ...at('upstream/calls/*.ts', '../transport/x.ts', '../failures.ts', './x.ts'),
     ...at('telemetry/*.ts', 'pino', './metrics.ts'),
     ...at('*.ts', 'fastify', ...folders.filter((folder) => folder !== 'doctor').map((folder) => `./${folder}/x.ts`)),
-    ...at('main.ts', './app.ts', './cli.ts', './doctor/examine.ts', './lifecycle/shutdown.ts', 'process'),
+    ...at('serve.ts', './app.ts', './doctor/x.ts', 'process'),
+    ...at('main.ts', './app.ts', './serve.ts', './cli.ts', './doctor/examine.ts', './lifecycle/shutdown.ts', 'process'),
     ...at('healthcheck.ts', 'process', 'node:http'),
   ]
   const reported = reportedOf(t, [...forbidden, ...allowed])

@@ -6,19 +6,21 @@ import { checkRows, difference } from '../harness/table.ts'
 
 t.test('lines are written in order: a warning at once with those before it, the others at a flush', async (t) => {
   const script = `${t.testdir()}/logs.ts`
-  const logger = new URL('../../src/telemetry/logger.ts', import.meta.url)
+  const moduleOf = (path: string) => new URL(`../../src/${path}`, import.meta.url)
   const endings = [
     [`logger.warn('warning'); process.kill(process.pid, 'SIGKILL')`, ['meanwhile', 'first', 'warning']],
     // The timer keeps the process alive until the log flushes without a call.
-    [`setInterval(() => {}, 1000); output.on('write', () => process.exit())`, ['meanwhile', 'first']],
-    ['output.flushSync()', ['meanwhile', 'first']],
+    ['setInterval(() => process.exit(), 1000)', ['meanwhile', 'first']],
+    ['output.flushAtExit()', ['meanwhile', 'first']],
     // This is why main.ts flushes at the exit.
     ['process.exit()', ['meanwhile']],
   ] as const
   const checkEnding = ([ending, wanted]: (typeof endings)[number]) => {
     const code = `import { writeSync } from 'node:fs'
-      import { createLogger, createLogOutput } from '${logger}'
-      const output = createLogOutput()
+      import { logLimits } from '${moduleOf('config/limits.ts')}'
+      import { createLogOutput } from '${moduleOf('telemetry/log-output.ts')}'
+      import { createLogger } from '${moduleOf('telemetry/logger.ts')}'
+      const output = createLogOutput(logLimits)
       const logger = createLogger('info', output)
       logger.info('first')
       writeSync(1, '{"msg":"meanwhile"}\\n')

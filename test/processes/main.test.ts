@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { constants, readFileSync } from 'node:fs'
+import { chmodSync, constants, readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
 import { platform } from 'node:process'
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
@@ -38,7 +39,18 @@ t.test('signals are handled before the start begins, so that one during the star
   })
   await says(/"msg":"serving"/)
   child.kill('SIGTERM')
-  t.strictSame([await ended, stderr()], [0, 'handler server '])
+  t.strictSame([await ended, stderr()], [0, 'handler handler server '], 'before the modules load, and before the start')
+})
+
+t.test('a signal while the modules load ends the process with 0', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    const script = `process.on('newListener', (event) => {
+      if (event === '${signal}') queueMicrotask(() => process.emit(event, event))
+    })`
+    const options = { nodeOptions: preload(script), isCovered: true }
+    const { ended, stdout, stderr } = startProcess(t, 'src/main.ts', settingsFor('http://127.0.0.1:1'), options)
+    t.strictSame([await ended, stdout(), stderr()], [0, '', ''])
+  }
 })
 
 t.test('when the port is in use the process logs that, and the exit status is 1', async (t) => {
@@ -51,21 +63,23 @@ t.test('when the port is in use the process logs that, and the exit status is 1'
 t.test(
   'the process warns about unsafe settings, serves both listeners, and logs only JSON without the token',
   async (t) => {
+    const callersFile = join(t.testdir({ callers: '{"callers":[]}' }), 'callers')
+    chmodSync(callersFile, 0o640)
     const { origin, operators, child, ended, lines, stdout, stderr } = await startServiceProcess(
       t,
-      { LOG_LEVEL: 'trace', ADMIN_PORT: String(await freePort()) },
+      { LOG_LEVEL: 'trace', ADMIN_PORT: String(await freePort()), CALLERS_FILE: callersFile },
       { isCovered: true, nodeOptions: preload('process.constrainedMemory = () => 128 * 1024 ** 2') },
     )
     t.equal((await fetch(`${origin}/execution-contacts/${documentIds.completed}`)).status, 200)
     t.equal((await fetch(`${operators}/livez`)).status, 200)
-    // This response is a piped stream, so Node.js opens process.stdout. A full pipe must still block the process.
     t.ok((await (await fetch(`${origin}/docs/static/swagger-ui.css`)).text()).length > 1000)
-    if (platform === 'linux') t.notOk(isNonBlocking(child.pid), 'standard output blocks')
+    if (platform === 'linux') t.ok(isNonBlocking(child.pid), 'standard output does not block')
     child.kill('SIGTERM')
     t.equal(await ended, 0)
     const messages = lines().map(({ level, msg }) => `${level} ${msg}`)
     for (const wanted of [
       ...[/^40 DANGEROUSLY_ALLOW_ANONYMOUS: /, /^40 HILOS_BASE_URL is plain http/, /^40 CACHE_MAX_BYTES /],
+      /^40 CALLERS_FILE: Group or others can read this file \(mode 0640\)/,
       ...[/^30 answered$/, /^30 stopping$/, /^30 stopped$/],
     ])
       t.ok(

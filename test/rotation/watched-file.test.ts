@@ -10,11 +10,11 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { FileContent } from '../../src/common/bounded-file.ts'
+import { type FileContent, type FileReading, readBoundedFile } from '../../src/common/bounded-file.ts'
 import { type WatchedFileOptions, watchFile } from '../../src/rotation/watched-file.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
-const settleMs = 100
+const settleMs = 300
 const pollMs = 10_000
 const gone = { problem: 'the file cannot be read (ENOENT)' }
 
@@ -23,21 +23,31 @@ async function start(t: Test, options: Partial<WatchedFileOptions> = {}, path = 
   const folder = dirname(path)
   mkdirSync(folder, { recursive: true })
   writeFileSync(path, 'one')
-  const clock = createTimers()
+  const readings = new Set<Promise<FileReading>>()
+  const clock = createTimers(0, async () => {
+    await settled()
+    while (readings.size > 0) await Promise.all(readings).then(settled)
+  })
   const changes: FileContent[] = []
   let events = 0
   const { close } = watchFile(path, (content) => changes.push(content), {
     maxBytes: 64,
+    known: 'one',
     clock,
     watch: (folder, options, onEvent) =>
       watchWithNode(folder, options, () => {
         events += 1
         onEvent()
       }),
+    read: (path, maxBytes) => {
+      const reading = readBoundedFile(path, maxBytes)
+      readings.add(reading)
+      return reading.finally(() => readings.delete(reading))
+    },
     ...options,
   })
   t.teardown(close)
-  await clock.advance(settleMs)
+  await clock.advance(2 * settleMs)
   /** Makes a change, and waits for the event that it causes. */
   const untilEvent = async (change: () => void) => {
     const before = events
@@ -51,9 +61,9 @@ async function start(t: Test, options: Partial<WatchedFileOptions> = {}, path = 
   /** The changes that are reported because of an event. */
   const changesBy = async (change: () => void): Promise<FileContent[]> => {
     await untilEvent(change)
-    return changesAfter(settleMs)
+    return changesAfter(2 * settleMs)
   }
-  const changesByPoll = () => changesAfter(pollMs + settleMs)
+  const changesByPoll = () => changesAfter(pollMs + 2 * settleMs)
   return { ...clock, folder, path, changes, close, untilEvent, changesAfter, changesBy, changesByPoll }
 }
 
@@ -103,7 +113,7 @@ t.test('an unusable file is reported as a problem once, and its text when it is 
   t.strictSame(await write('x'.repeat(65)), [{ problem: 'the file is larger than 64 bytes' }])
   t.strictSame(await write('x'.repeat(64)), [{ text: 'x'.repeat(64) }])
   rmSync(path)
-  t.strictSame(await changesBy(() => mkdirSync(path)), [{ problem: 'the file cannot be read (EISDIR)' }])
+  t.strictSame(await changesBy(() => mkdirSync(path)), [{ problem: 'the file is not a regular file' }])
 })
 
 t.test('several writes are one change, which later events do not delay', async (t) => {
@@ -112,10 +122,69 @@ t.test('several writes are one change, which later events do not delay', async (
     await untilEvent(() => writeFileSync(path, text))
     t.strictSame(await changesAfter(10), [])
   }
-  t.strictSame(armed().sort(), [50, pollMs - settleMs - 50])
-  t.strictSame(await changesAfter(49), [])
+  t.strictSame(armed().sort(), [settleMs - 50, pollMs - 2 * settleMs - 50])
+  t.strictSame(await changesAfter(2 * settleMs - 51), [])
   t.strictSame(await changesAfter(1), [{ text: 'three' }])
 })
+
+t.test('a content is reported only when two readings agree, so no half of one is', async (t) => {
+  const { path, untilEvent, changesAfter } = await start(t)
+  await untilEvent(() => writeFileSync(path, ''))
+  for (const text of ['h', 'ha', 'hal', 'half', 'half and the rest']) {
+    t.strictSame(await changesAfter(settleMs), [], text)
+    writeFileSync(path, text)
+  }
+  t.strictSame(await changesAfter(settleMs), [])
+  t.strictSame(await changesAfter(settleMs), [{ text: 'half and the rest' }])
+  await untilEvent(() => writeFileSync(path, 'two'))
+  await changesAfter(settleMs)
+  await untilEvent(() => writeFileSync(path, 'half and the rest'))
+  t.strictSame(await changesAfter(2 * settleMs), [], 'it is as before again')
+  await untilEvent(() => writeFileSync(path, 'two'))
+  t.strictSame(await changesAfter(settleMs), [], 'the reading of before does not count')
+  t.strictSame(await changesAfter(settleMs), [{ text: 'two' }])
+})
+
+t.test(
+  'while a reading hangs no other begins and no folder is watched, and it is a problem after a while',
+  async (t) => {
+    const folder = t.testdir()
+    const path = join(folder, 'file')
+    writeFileSync(path, 'one')
+    const clock = createTimers()
+    const changes: FileContent[] = []
+    let [hanging, watches]: [PromiseWithResolvers<FileReading>[], number] = [[], 0]
+    let isStalled = true
+    const read = (): Promise<FileReading> => {
+      const reading = Promise.withResolvers<FileReading>()
+      if (isStalled) hanging.push(reading)
+      else reading.resolve({ content: { text: 'two' }, seen: null })
+      return reading.promise
+    }
+    const watch = () => {
+      watches += 1
+      return createWatcher()
+    }
+    const { close } = watchFile(path, (content) => changes.push(content), {
+      maxBytes: 64,
+      known: 'one',
+      clock,
+      read,
+      watch,
+    })
+    t.teardown(close)
+    await clock.advance(4999)
+    t.strictSame([changes, watches, hanging.length], [[], 0, 1])
+    await clock.advance(2 * pollMs)
+    t.strictSame(changes, [{ problem: 'the file cannot be read within 5 seconds' }])
+    t.strictSame([watches, hanging.length], [0, 1])
+    isStalled = false
+    hanging[0]?.resolve({ content: { text: 'one' }, seen: null })
+    await clock.advance(2 * pollMs)
+    t.strictSame(changes.slice(1), [{ text: 'two' }])
+    t.ok(watches > 0)
+  },
+)
 
 t.test('a folder that is removed or replaced is watched again from the next poll on', async (t) => {
   for (const [remove, reported] of [
@@ -151,7 +220,7 @@ t.test('without events, or without a watch, the file is read every ten seconds, 
     const { path, changesAfter, close } = await start(t, { watch })
     writeFileSync(path, 'two')
     if (name === 'an error later') failing.emit('error', new Error('ENOSPC'))
-    t.strictSame(await changesAfter(pollMs - 1), [], name)
+    t.strictSame(await changesAfter(pollMs - settleMs - 1), [], name)
     t.strictSame(await changesAfter(1), [{ text: 'two' }], name)
     writeFileSync(path, 'three')
     t.strictSame(await changesAfter(pollMs), [{ text: 'three' }], name)
@@ -161,16 +230,17 @@ t.test('without events, or without a watch, the file is read every ten seconds, 
   }
 })
 
-t.test('a content that differs from the known one is reported soon', async (t) => {
-  const change = [{ text: 'one' }]
-  for (const [known, expected] of [
-    [{ text: 'one' }, []],
-    [{ text: 'zero' }, change],
-    [{ problem: 'the file is empty' }, change],
-    [{ problem: 'one' }, change],
-  ] as const)
-    t.strictSame((await start(t, { known })).changes, expected)
-})
+t.test(
+  'a content that differs from the known one is reported soon, and without one a text is and no problem',
+  async (t) => {
+    t.strictSame((await start(t, { known: 'one' })).changes, [])
+    t.strictSame((await start(t, { known: 'zero' })).changes, [{ text: 'one' }])
+    const watched = await start(t, { known: undefined })
+    t.strictSame(watched.changes, [{ text: 'one' }])
+    const absent = await start(t, { known: undefined, read: async () => ({ content: gone, seen: null }) })
+    t.strictSame(absent.changes, [])
+  },
+)
 
 t.test('nothing is reported after the end', async (t) => {
   const { path, untilEvent, changesAfter, close, armed } = await start(t)
@@ -187,7 +257,7 @@ t.test('a file is watched with the clock of the machine by default', async (t) =
   // The watch does not keep the test alive.
   const alive = setInterval(() => {}, 1000)
   const { promise, resolve } = Promise.withResolvers<FileContent>()
-  const { close } = watchFile(path, resolve, { maxBytes: 64 })
+  const { close } = watchFile(path, resolve, { maxBytes: 64, known: 'one' })
   writeFileSync(path, 'two')
   t.strictSame(await promise, { text: 'two' })
   close()

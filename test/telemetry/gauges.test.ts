@@ -15,6 +15,7 @@ const first: Readings = {
   drift: () => [{ kind: 'unknown_field', path: 'contact."x"', count: 13 }],
   tokenAgeMs: () => 14_500,
   parts: () => ({ hilosToken: { ok: true }, callersFile: null, hilos: { ok: false } }),
+  logLinesLost: () => ({ info: 15, warning: 16 }),
 }
 
 /** The metrics of this service that `registerGauges` adds. */
@@ -50,6 +51,8 @@ t.test('each reading is exported under its name', async (t) => {
     token_age_seconds: 14.5,
     'part_ok{part="hilosToken"}': 1,
     'part_ok{part="hilos"}': 0,
+    'log_lines_lost_total{kind="info"}': 15,
+    'log_lines_lost_total{kind="warning"}': 16,
   })
 })
 

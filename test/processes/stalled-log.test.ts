@@ -1,0 +1,60 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import t from 'tap'
+import { documentIds } from '../../sandbox/documents.ts'
+import { freePort } from '../harness/free-port.ts'
+import { startServiceProcess } from '../harness/service-process.ts'
+
+const contact = `/execution-contacts/${documentIds.completed}`
+
+/** Sends so many GET requests on one connection, fifty at a time, and waits for their responses. */
+async function requestMany(origin: string, path: string, count: number): Promise<void> {
+  const { hostname, port } = new URL(origin)
+  const socket = connect(Number(port), hostname).setEncoding('latin1')
+  const batch = `GET ${path} HTTP/1.1\r\nhost: a\r\nx-request-id: ${'x'.repeat(64)}\r\n\r\n`.repeat(50)
+  let answered = 0
+  for (let sent = 0; sent < count; sent += 50) {
+    socket.write(batch)
+    while (answered < sent + 50) {
+      const [chunk] = await once(socket, 'data')
+      answered += chunk.split('HTTP/1.1 ').length - 1
+    }
+  }
+  socket.destroy()
+}
+
+t.test(
+  'a reader of the log that stalls stops neither responses nor probes nor the end, and loses no disclosure',
+  async (t) => {
+    const settings = { CALLER_MAX_RPS: '0', ADMIN_PORT: String(await freePort()), SHUTDOWN_TIMEOUT_MS: '600000' }
+    const service = await startServiceProcess(t, settings, { isCovered: true })
+    const { origin, operators, child, ended, says, lines, stderr } = service
+    const logPart = async () => {
+      const reply = await fetch(`${operators}/readyz`)
+      t.equal(reply.status, 200)
+      return ((await reply.json()) as { parts: { log: { ok: boolean; linesLost: number } } }).parts.log
+    }
+    t.strictSame(await logPart(), { ok: true, linesLost: 0 })
+    child.stdout?.pause()
+    // Each makes two lines, of half a kibibyte together.
+    await requestMany(origin, contact, 10_000)
+    const { ok, linesLost } = await logPart()
+    t.ok(!ok && linesLost > 0 && linesLost < 10_000, `${linesLost} lines are lost`)
+    t.match(await (await fetch(`${operators}/metrics`)).text(), /^hilos_bff_log_lines_lost_total\{kind="info"\} [1-9]/m)
+    t.equal((await fetch(origin + contact)).status, 200)
+
+    child.stdout?.resume()
+    const [, lost] = await says(/"lines":(\d+),"msg":"lines of the log were lost"/)
+    t.match(await logPart(), { ok: true, linesLost: Number(lost) })
+    t.equal(lines().filter(({ record }) => record === 'disclosure').length, 10_001, 'no disclosure is lost')
+
+    child.stdout?.pause()
+    await requestMany(origin, contact, 1500)
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    child.stdout?.resume()
+    t.equal(await ended, 0)
+    const message = 'hilos-bff: the log cannot be written (EAGAIN), its lines are lost until it can\n'
+    t.equal(stderr(), message.repeat(2))
+  },
+)
