@@ -52,7 +52,8 @@ export async function createService(
   metrics.read(status.readings)
   const described = config.docs === 'operators' ? callers : null
   const operators =
-    config.operators && (await createOperatorsApp(config.limits, logger, { ...status, metrics, described }))
+    config.operators &&
+    (await createOperatorsApp(config.limits, logger, { ...status, metrics, described, ...config.operators }))
 
   return {
     callers,

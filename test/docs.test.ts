@@ -256,7 +256,7 @@ t.test('every test title that a page quotes is in the file that the page names',
 t.test('the changelog names the codes that the agreed contract does not have', async (t) => {
   const changelog = textOf('CHANGELOG.md')
   const codes = [
-    ...['malformed_request', 'request_timeout', 'upstream_untrusted', 'not_cached'],
+    ...['malformed_request', 'request_timeout', 'upstream_untrusted', 'not_cached', 'foreign_request'],
     ...['token_issuer_unavailable', 'precondition_failed'],
   ]
   const check = (code: string) =>

@@ -73,7 +73,7 @@ t.test('each status has a schema, and each schema a name', async (t) => {
   const documented = responses.flatMap(([, { content }]) =>
     Object.keys(content?.['application/problem+json']?.examples ?? {}),
   )
-  const elsewhere = ['route_not_found', 'method_not_allowed', 'request_timeout']
+  const elsewhere = ['route_not_found', 'method_not_allowed', 'request_timeout', 'foreign_request']
   t.strictSame([...documented, ...elsewhere].sort(), Object.keys(failureKinds).sort())
 })
 

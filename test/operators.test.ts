@@ -186,6 +186,29 @@ t.test('the operators’ listener follows the lifecycle, has the pages about pro
   t.notOk(service.operators?.server.listening)
 })
 
+t.test('the settings say whether a token is needed to delete, and whether anyone can', async (t) => {
+  const folder = t.testdir({ token: 'token-of-sixteen-letters\n' })
+  const given = { ADMIN_TOKEN: 'token-of-sixteen-letters' }
+  for (const [env, without, withToken] of [
+    [{}, 204, 204],
+    [given, 401, 204],
+    [{ ADMIN_HOST: '0.0.0.0' }, 401, 401],
+    [{ ADMIN_HOST: '0.0.0.0', ...given }, 401, 204],
+    [{ ADMIN_TOKEN_FILE: `${folder}/token` }, 401, 204],
+    [{ ADMIN_TOKEN_FILE: `${folder}/missing` }, 401, 401],
+  ] as const) {
+    const { operators } = (await startService(t, { env })).service
+    const remove = { method: 'DELETE', url: '/cache' } as const
+    const headers = { authorization: `Bearer ${given.ADMIN_TOKEN}` }
+    const replies = [await operators?.inject(remove), await operators?.inject({ ...remove, headers })]
+    t.strictSame(
+      replies.map((reply) => reply?.statusCode),
+      [without, withToken],
+      JSON.stringify(env),
+    )
+  }
+})
+
 t.test('the operators’ listener is where the settings say, and nowhere else', async (t) => {
   const port = await freePort()
   const config = loadConfig({
@@ -196,6 +219,6 @@ t.test('the operators’ listener is where the settings say, and nowhere else', 
   t.teardown(service.close)
   const { operators } = await service.listen()
   t.equal(operators, `http://127.0.0.2:${port}`)
-  t.equal((await fetch(`${operators}/livez`)).status, 200)
+  t.equal((await fetch(`${operators}/livez`)).status, 200, 'the address at which it listens is an allowed host')
   await t.rejects(fetch(`http://127.0.0.1:${port}/livez`))
 })

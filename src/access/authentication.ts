@@ -45,7 +45,11 @@ export function createAuthentication({ keys, tokens, allowAnonymous }: Authentic
 /** RFC 6750 section 2.1. The scheme may be written in any case (RFC 9110 section 11.1). */
 const bearer = /^Bearer +([\w.~+/-]+=*)$/i
 
-function bearerOf(authorization: string): string {
+/**
+ * Returns the credential in the value of `Authorization`.
+ * @throws AccessFailure `unauthenticated`
+ */
+export function bearerOf(authorization: string): string {
   const credential = bearer.exec(authorization)?.[1]
   if (credential !== undefined) return credential
   throw /^Bearer(?:\s|$)/i.test(authorization) ? invalidCredential('malformed') : withoutCredential('another scheme')

@@ -1,12 +1,14 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import { Type } from 'typebox'
 import { count, executionContactId } from '../common/schema.ts'
 import type { Contacts } from '../contacts/contacts.ts'
 import { Failure } from '../failures/failure.ts'
-import { failuresOf, jsonResponse } from './openapi.ts'
+import { failuresOf, jsonResponse, withAdminToken } from './openapi.ts'
 
 export interface CacheRoutesOptions {
+  /** Rejects requests to delete that have no right to it. */
+  readonly guard: onRequestAsyncHookHandler
   readonly cache: Pick<Contacts, 'usage' | 'delete' | 'clear'>
 }
 
@@ -44,6 +46,7 @@ const usageSchema = {
 
 const deleteSchema = {
   ...common,
+  ...withAdminToken,
   operationId: 'deleteCachedExecutionContact',
   summary: 'Delete one contact from the cache',
   description:
@@ -51,31 +54,36 @@ const deleteSchema = {
     'answers the requests that wait for it, but its result is not stored. The next request calls Hilos.',
   params: Type.Object({ id: executionContactId }),
   querystring: noQuery,
-  response: { ...deleted, ...failuresOf('/cache/execution-contacts/x', 'invalid_id', 'invalid_query') },
+  response: {
+    ...deleted,
+    ...failuresOf('/cache/execution-contacts/x', 'invalid_id', 'invalid_query', 'unauthenticated'),
+  },
 }
 
 const clearSchema = {
   ...common,
+  ...withAdminToken,
   operationId: 'clearCache',
   summary: 'Delete everything from the cache',
   description:
     'Deletes all contacts in the same way. Until the cache has filled again, the first request for each contact needs a call ' +
     'to Hilos, and `HILOS_MAX_RPS` limits these calls.',
   querystring: noQuery,
-  response: { ...deleted, ...failuresOf('/cache', 'invalid_query') },
+  response: { ...deleted, ...failuresOf('/cache', 'invalid_query', 'unauthenticated') },
 }
 
 /** `GET /cache`, and `DELETE` for the whole cache or for one contact. */
-export function cacheRoutes(app: FastifyInstance, { cache }: CacheRoutesOptions): void {
+export function cacheRoutes(app: FastifyInstance, { cache, guard }: CacheRoutesOptions): void {
+  const guards = { onRequest: guard, preHandler: refuseBody }
   app.get('/cache', { schema: usageSchema }, (_request, reply) => reply.send(cache.usage()))
-  app.delete('/cache', { schema: clearSchema, preHandler: refuseBody }, (request, reply) => {
+  app.delete('/cache', { schema: clearSchema, ...guards }, (request, reply) => {
     cache.clear()
     request.log.warn('an operator has emptied the cache')
     return reply.code(204).send()
   })
   app
     .withTypeProvider<TypeBoxTypeProvider>()
-    .delete('/cache/execution-contacts/:id', { schema: deleteSchema, preHandler: refuseBody }, (request, reply) => {
+    .delete('/cache/execution-contacts/:id', { schema: deleteSchema, ...guards }, (request, reply) => {
       cache.delete(request.params.id.toLowerCase())
       request.log.info('an operator has removed a contact from the cache')
       return reply.code(204).send()

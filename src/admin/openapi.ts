@@ -14,8 +14,11 @@ export function jsonResponse(description: string, schema: TSchema) {
  * @param path the path in the examples
  */
 export function failuresOf(path: string, ...codes: readonly FailureCode[]) {
-  return problemResponses([...codes, 'malformed_request', 'internal_error'], path)
+  return problemResponses([...codes, 'malformed_request', 'foreign_request', 'internal_error'], path)
 }
+
+/** For routes that need `ADMIN_TOKEN`, except on loopback without one. */
+export const withAdminToken = { security: [{ adminToken: [] }, {}] }
 
 /** Describes the routes declared after it as OpenAPI 3.1. */
 export async function describeOperatorsRoutes(app: FastifyInstance): Promise<void> {
@@ -29,8 +32,19 @@ export async function describeOperatorsRoutes(app: FastifyInstance): Promise<voi
         version,
         summary: 'Health, metrics and the cache.',
         description:
-          'Served at `ADMIN_HOST:ADMIN_PORT` without authentication: keep it on a network that callers cannot reach.',
+          'Served at `ADMIN_HOST:ADMIN_PORT`, and read without authentication: keep it on a network that callers cannot ' +
+          'reach. The `Host` of a request must be localhost, the address of the listener, or a name in `ADMIN_ALLOWED_HOSTS`.',
         license: { name: 'MIT', identifier: 'MIT' },
+      },
+      components: {
+        securitySchemes: {
+          adminToken: {
+            type: 'http',
+            scheme: 'bearer',
+            description:
+              '`ADMIN_TOKEN`. On loopback nothing is needed unless it is set; elsewhere nothing can be deleted without it.',
+          },
+        },
       },
       servers: [{ url: '/', description: 'The operators’ listener' }],
       tags: [

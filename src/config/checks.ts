@@ -1,3 +1,5 @@
+import { isIPv6 } from 'node:net'
+import { canonicalHost } from '../common/host.ts'
 import { type Environment, fileNames, listed, mustBe, type Settings, SettingsSchema } from './settings.ts'
 
 /** Settings of the public contract that this version ignores. */
@@ -17,6 +19,7 @@ export function checkSettings(given: Environment): string[] {
     ...callerProblems(given),
     ...applicable({
       [mustBe('CORS_ORIGINS')]: !listed(given.CORS_ORIGINS ?? '').every(isOrigin),
+      [mustBe('ADMIN_ALLOWED_HOSTS')]: !listed(given.ADMIN_ALLOWED_HOSTS ?? '').every(isHost),
       'ADMIN_PORT: must differ from PORT (0 turns the operators’ listener off)':
         port !== 0 && port === numberIn(given, 'ADMIN_PORT'),
       'DRAIN_DELAY_MS: must be less than SHUTDOWN_TIMEOUT_MS, which includes it':
@@ -31,7 +34,7 @@ function applicable(sentences: Readonly<Record<string, boolean>>): string[] {
 }
 
 /** If one of these names is misspelt, the service may be less safe than intended, or use the old token. */
-const guardedNames = /^(HILOS|CALLER|JWT|CORS)/
+const guardedNames = /^(HILOS|CALLER|JWT|CORS|ADMIN)/
 /** In each container, Kubernetes and Docker links set variables with such names for other services. */
 const serviceLink = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
 
@@ -94,6 +97,12 @@ function isOrigin(origin: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.origin === origin && !origin.includes('*')
 }
 
+/** Whether it is a host name or an IP address and nothing else. An IPv6 address may have brackets. */
+function isHost(host: string): boolean {
+  const isName = /^[\w-]+(\.[\w-]+)*\.?$/.test(host) && canonicalHost(host) !== null
+  return isName || isIPv6(host.replace(/^\[(.*)\]$/, '$1'))
+}
+
 /** The largest safe share of the memory limit. Under load, the process takes about 300 MiB besides the cache. */
 const cacheShare = 1 / 4
 
@@ -110,6 +119,10 @@ export function warningsFor(given: Environment, memoryLimitBytes: number | null)
         given.DANGEROUSLY_ALLOW_ANONYMOUS === 'true',
       'CONTACT_REF_KEY is not set: contact.ref changes with every start and differs between replicas':
         (given.CONTACT_REF_KEY ?? given.CONTACT_REF_KEY_FILE) === undefined,
+      'ADMIN_TOKEN is not set: operators cannot delete from the cache, because not only this machine can reach ADMIN_HOST':
+        numberIn(given, 'ADMIN_PORT') !== 0 &&
+        !isLoopback(given.ADMIN_HOST ?? 'localhost') &&
+        (given.ADMIN_TOKEN ?? given.ADMIN_TOKEN_FILE) === undefined,
       'HILOS_BASE_URL is plain http: the Hilos token travels unencrypted on this machine':
         given.HILOS_BASE_URL?.toLowerCase().startsWith('http:') === true,
       'SHUTDOWN_TIMEOUT_MS minus DRAIN_DELAY_MS is not more than HILOS_TIMEOUT_MS: a shutdown can cut waiting requests':

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { isIP } from 'node:net'
 import { parseCallers } from '../access/callers-file.ts'
 import { Secret } from '../common/secret.ts'
-import { checkSettings, warningsFor } from './checks.ts'
+import { checkSettings, isLoopback, warningsFor } from './checks.ts'
 import {
   accessLimits,
   cacheLimits,
@@ -49,7 +50,7 @@ export function loadConfig(env: Environment, constrainedMemoryBytes = 0, files: 
   if (settings === null || problems.length > 0) throw new ConfigError(problems)
   const memoryLimitBytes = memoryLimitOf(constrainedMemoryBytes)
   warnings.push(...warningsFor(given, memoryLimitBytes))
-  return frozen(configOf(settings, watched, callersFile, memoryLimitBytes, warnings))
+  return frozen(configOf(settings, given, watched, callersFile, memoryLimitBytes, warnings))
 }
 
 /** Returns the callers file with its text and its entries at the start. Problems are added to `problems`. */
@@ -64,6 +65,7 @@ function readCallersFile(path: string | undefined, files: SettingsFiles, problem
 
 function configOf(
   settings: Settings,
+  given: Environment,
   watched: Environment,
   callersFile: ReturnType<typeof readCallersFile>,
   memoryLimitBytes: number | null,
@@ -73,7 +75,7 @@ function configOf(
   const absencesMaxBytes = cacheBytes(cacheShares.absences)
   const ownAbsencesMaxBytes = cacheBytes(cacheShares.ownAbsences)
   const renderingsMaxBytes = cacheBytes(cacheShares.renderings)
-  const pseudonymKey = new Secret(settings.CONTACT_REF_KEY ?? randomBytes(32).toString('base64url'))
+  const pseudonymKey = new Secret(settings.CONTACT_REF_KEY ?? unknownSecret())
   return {
     hilos: {
       token: new Secret(settings.HILOS_TOKEN),
@@ -93,7 +95,7 @@ function configOf(
     /** The callers' listener. With port 0 the system chooses one. */
     callers: { host: oneAddress(settings.HOST), port: settings.PORT },
     /** The operators' listener; null when it is turned off. */
-    operators: settings.ADMIN_PORT === 0 ? null : { host: settings.ADMIN_HOST, port: settings.ADMIN_PORT },
+    operators: settings.ADMIN_PORT === 0 ? null : operatorsOf(settings, given),
     access: {
       /** Null without a callers file. Its path is null when it is a pipe. */
       callersFile,
@@ -168,6 +170,23 @@ function memoryLimitOf(constrainedMemoryBytes: number): number | null {
 /** For `localhost` Fastify would open a second server, for IPv6, without the listeners of the first. */
 function oneAddress(host: string): string {
   return host === 'localhost' ? '127.0.0.1' : host
+}
+
+function operatorsOf(settings: Settings, given: Environment) {
+  const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token } = settings
+  const needsToken = !isLoopback(host) || (token ?? given.ADMIN_TOKEN_FILE) !== undefined
+  return {
+    host,
+    port,
+    /** Names and addresses of this listener, besides those of this machine for itself. */
+    allowedHosts: [...(isIP(host) === 0 ? [host] : []), ...listed(settings.ADMIN_ALLOWED_HOSTS)],
+    /** For deleting from the cache; null if it is not needed. If it is needed and not given, nobody knows it. */
+    deletionToken: needsToken ? new Secret(token ?? unknownSecret()) : null,
+  }
+}
+
+function unknownSecret(): string {
+  return randomBytes(32).toString('base64url')
 }
 
 /** Either all three settings are given or none. */

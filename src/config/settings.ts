@@ -48,6 +48,14 @@ export const SettingsSchema = Type.Object({
   KEEP_ALIVE_TIMEOUT_MS: wholeNumber(1000, 3_600_000, 72_000),
   ADMIN_HOST: host('127.0.0.1'),
   ADMIN_PORT: wholeNumber(0, 65_535, 3001),
+  ADMIN_ALLOWED_HOSTS: Type.String({
+    default: '',
+    description: 'host names or IP addresses, separated by commas, without scheme, port and wildcard',
+  }),
+  // The form of a bearer credential (RFC 6750 section 2.1), so that it can be sent.
+  ADMIN_TOKEN: optional('a secret of at least 16 letters, digits and characters of -._~+/', {
+    pattern: '^[\\w.~+/-]{16,4096}=*$',
+  }),
   CALLERS_FILE: optional('the path of a file'),
   JWT_ISSUER: visibleText('the token issuer as in the claim `iss`'),
   JWT_AUDIENCE: visibleText('the audience as in the claim `aud`'),
@@ -74,7 +82,9 @@ export const SettingsSchema = Type.Object({
 export type Settings = Static<typeof SettingsSchema>
 
 /** Each of these may be set as `NAME_FILE` instead, to the path of a file with the value. */
-export const secretNames = ['HILOS_TOKEN', 'HILOS_TOKEN_NEXT', 'CONTACT_REF_KEY'] as const
+export const secretNames = ['HILOS_TOKEN', 'HILOS_TOKEN_NEXT', 'CONTACT_REF_KEY', 'ADMIN_TOKEN'] as const
+/** The files of these may be empty or missing: there is no next token between two rotations. */
+const optionalNames: readonly string[] = ['HILOS_TOKEN_NEXT', 'ADMIN_TOKEN']
 export const fileNames = secretNames.map((name) => `${name}_FILE`)
 export const largestSecretBytes = 8192
 
@@ -124,8 +134,7 @@ export function readSettings(
 function withSecretsFromFiles(env: Environment, files: SettingsFiles, problems: string[], warnings: string[]) {
   const given: Record<string, string | undefined> = { ...env }
   for (const name of secretNames) {
-    // Between two rotations there is no next token, and its file may be empty or missing.
-    const report = name === 'HILOS_TOKEN_NEXT' ? warnings : problems
+    const report = optionalNames.includes(name) ? warnings : problems
     if (env[`${name}_FILE`] === undefined) continue
     if (given[name] !== undefined) {
       problems.push(`${name}: must not be set together with ${name}_FILE`)

@@ -8,6 +8,7 @@ export function settingsFindings(config: Config): Finding[] {
   return [
     callersListenerFinding(config.callers),
     operatorsListenerFinding(config.operators),
+    ...deletionFindings(config),
     ...originFindings(config.corsOrigins),
     access.maxRequestsPerSecond === 0
       ? warn('CALLER_MAX_RPS', 'Callers are not limited, so one of them can use the whole capacity.')
@@ -39,6 +40,17 @@ function operatorsListenerFinding(listener: Config['operators']): Finding {
         subject,
         `Operators are served at ${address} without authentication: let only probes and Prometheus reach it.`,
       )
+}
+
+/** Empty when a warning is about it already. */
+function deletionFindings({ operators, warnings }: Config): Finding[] {
+  const subject = 'ADMIN_TOKEN'
+  if (operators === null || warnings.some((warning) => warning.startsWith(subject))) return []
+  return [
+    operators.deletionToken === null
+      ? note(subject, 'It is not set, so every program on this machine can delete from the cache.')
+      : ok(subject, 'Nobody deletes from the cache without this token.'),
+  ]
 }
 
 function originFindings(origins: readonly string[]): Finding[] {

@@ -39,7 +39,7 @@ export const failureKinds = {
     title: 'No valid credential',
     detail: 'The request carries no credential, or one that is unknown, expired or not meant for this service.',
     advice:
-      'Send Authorization: Bearer with a caller’s key or with an access token of the issuer that this service trusts. The WWW-Authenticate header says more.',
+      'Send Authorization: Bearer with a caller’s key or with an access token of the issuer that this service trusts. Operators who delete from the cache send ADMIN_TOKEN instead. The WWW-Authenticate header says more.',
   },
   forbidden: {
     status: 403,
@@ -47,6 +47,13 @@ export const failureKinds = {
     detail: 'The credential is valid, but it does not allow this request.',
     advice:
       'Do not ask for a wider profile than your own. An access token needs one of the scopes that the WWW-Authenticate header names.',
+  },
+  foreign_request: {
+    status: 403,
+    title: 'The request may come from another site',
+    detail: 'The request names a host that is not one of this listener, or a page of another site has sent it.',
+    advice:
+      'For operators: call localhost, the address of the listener itself, or a name in ADMIN_ALLOWED_HOSTS, from a program. In a browser, type the address instead of following a link.',
   },
   execution_contact_not_found: {
     status: 404,

@@ -78,7 +78,7 @@ function responseOf(codes: readonly FailureCode[], instance: string) {
     description: codes.map((code) => `\`${code}\`: ${failureKinds[code].detail}`).join('\n\n'),
     headers: {
       ...requestIdHeader,
-      ...(codes.some((code) => [401, 403].includes(failureKinds[code].status)) && {
+      ...(codes.some((code) => code === 'unauthenticated' || code === 'forbidden') && {
         'WWW-Authenticate': {
           type: 'string',
           description: 'The credential to send, and the problem with the one that was sent (RFC 6750).',

@@ -73,8 +73,16 @@ const freshnessHeaders = {
   ...requestIdHeader,
 }
 
-/** A known path with a known method has neither of the first two; a request that does not arrive reaches no route. */
-const codesOfOthers: readonly FailureCode[] = ['route_not_found', 'method_not_allowed', 'request_timeout']
+/**
+ * A known path with a known method has neither of the first two; a request that does not arrive reaches no route; the last is
+ * for operators.
+ */
+const codesOfOthers: readonly FailureCode[] = [
+  'route_not_found',
+  'method_not_allowed',
+  'request_timeout',
+  'foreign_request',
+]
 const codes = failureCodes.filter((code) => !codesOfOthers.includes(code))
 
 /** The contract of `GET /execution-contacts/{id}`. */

@@ -76,7 +76,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
   t.equal(hilos.token.reveal(), 'token-canary')
   t.strictSame(rest, {
     callers: { host: '127.0.0.1', port: 3000 },
-    operators: { host: '127.0.0.1', port: 3001 },
+    operators: { host: '127.0.0.1', port: 3001, allowedHosts: [], deletionToken: null },
     access: {
       callersFile: null,
       tokens: null,
@@ -204,6 +204,9 @@ t.test('all problems are named in one message, without a value', async (t) => {
     PORT: '65536',
     KEEP_ALIVE_TIMEOUT_MS: '999',
     ADMIN_PORT: '-1',
+    ADMIN_ALLOWED_HOSTS: 'https://canary.example',
+    ADMIN_TOKEN: 'canary',
+    ADMIN_TOKN: 'canary',
     CACHE_MAX_BYTES: '0',
     CACHE_LIFETIME_SCALE: 'canary',
     CONTACT_REF_KEY: 'canary',
@@ -225,7 +228,7 @@ t.test('all problems are named in one message, without a value', async (t) => {
   const problems = problemsOf(wrong)
   t.strictSame([...new Set(wrongOf(wrong))].sort(), Object.keys(wrong).sort())
   const { message } = new ConfigError(problems)
-  t.match(message, /^hilos-bff cannot start, 27 problems in its settings:\n {2}\w+: /)
+  t.match(message, /^hilos-bff cannot start, 30 problems in its settings:\n {2}\w+: /)
   t.notMatch(message, /canar(y[^:]|ies)/)
   t.notMatch(message, /65536|\b999?\b/)
   const [one, problem] = new ConfigError(problemsOf({ PORT: 'x' })).message.split('\n')
@@ -257,6 +260,19 @@ t.test('each setting has these limits', async (t) => {
     ['CORS_ORIGINS', ['https://a.example:8443,http://localhost:5173'], ['https://a.example https://b.example']],
     ['CORS_ORIGINS', [], ['https://a.example:443', 'file:///index.html', 'ftp://a.example', 'wss://a.example']],
     ['CORS_ORIGINS', [], ['https://münchen.example']],
+    [
+      'ADMIN_ALLOWED_HOSTS',
+      ['hilos-bff', ' a.example., B_1.example ,', '10.0.0.1,fd00::1,[::1]'],
+      ['*', '*.a.example'],
+    ],
+    ['ADMIN_ALLOWED_HOSTS', [], ['http://a.example', 'a.example:3001', '10.0.0.1:3001', '[::1]:3001', 'a.example/x']],
+    ['ADMIN_ALLOWED_HOSTS', [], ['a b', 'a..example', '.example', 'user@a.example', 'münchen.example', '1.2.3.4.5']],
+    [
+      'ADMIN_TOKEN',
+      ['x'.repeat(16), 'x'.repeat(4096), `${'aZ09_.~+/-'.repeat(2)}==`],
+      ['x'.repeat(15), 'x'.repeat(4097)],
+    ],
+    ['ADMIN_TOKEN', [], [`${'x'.repeat(16)} x`, `${'x'.repeat(16)}!`, `=${'x'.repeat(16)}`, `${'x'.repeat(15)}=`]],
   ]
   const values = table.flatMap(([name, good, bad]) => [
     ...good.map((value) => ({ name, value, wrong: [] })),
@@ -340,7 +356,16 @@ t.test('each problem of the callers file is named, without a value', async (t) =
 
 t.test('an unknown name that begins like a setting is a problem, unless it is a link of Kubernetes', async (t) => {
   const slips = ['HILOS_TIMEOUT', 'HILOS_TOKEN_FLIE', 'HILOS_', 'HILOS_SERVICE', 'HILOS_BFF_PORTS', 'HILOSPORT']
-  const others = ['CALLERSERVICE_HOST', 'CALLER_FILE', 'CALLERS_FILES', 'CALLERS', 'JWT_JWKS', 'JWT_SECRET']
+  const others = [
+    'ADMIN_HOSTS',
+    'ADMIN_TOKEN_FLIE',
+    'CALLERSERVICE_HOST',
+    'CALLER_FILE',
+    'CALLERS_FILES',
+    'CALLERS',
+    'JWT_JWKS',
+    'JWT_SECRET',
+  ]
   const exact = [...slips, ...others, 'CORS_ORIGIN', 'HILOS_TOKEN_NEXT_FLIE', 'HILOS'.padEnd(64, 'S')]
   for (const [name, shown] of [
     ...exact.map((name) => [name, name] as const),
@@ -358,6 +383,44 @@ t.test('an unknown name that begins like a setting is a problem, unless it is a 
   const links = ['HILOS_SERVICE_HOST', 'HILOS_PORT', 'JWT_ISSUER_SERVICE_HOST', ...ports, ...services]
   t.strictSame(problemsOf(Object.fromEntries(links.map((name) => [name, 'tcp://10.0.0.1:3000']))), [])
 })
+
+t.test(
+  'the operators’ listener has the names in two settings, and needs a token unless only this machine can reach it',
+  async (t) => {
+    const configOf = (env: Record<string, string>) => loadWithFiles({ ...minimum, ...env })
+    const names = { ADMIN_HOST: 'ops.example', ADMIN_ALLOWED_HOSTS: ' a.example, ::1,' }
+    t.strictSame((await configOf(names)).operators?.allowedHosts, ['ops.example', 'a.example', '::1'])
+    const notSet = /^ADMIN_TOKEN is not set: operators cannot delete from the cache/m
+    const cannotRead = /^ADMIN_TOKEN_FILE: the file cannot be read \(ENOENT\)$/m
+    const token = 'sixteen-letters-and-more'
+    for (const [env, needed, warning] of [
+      [{ ADMIN_HOST: 'localhost' }, false, null],
+      [{ ADMIN_HOST: '::1' }, false, null],
+      [{ ADMIN_HOST: '0.0.0.0' }, true, notSet],
+      [{ ADMIN_HOST: '::' }, true, notSet],
+      [{ ADMIN_HOST: 'ops.example' }, true, notSet],
+      [{ ADMIN_TOKEN_FILE: missing }, true, cannotRead],
+      [{ ADMIN_HOST: '0.0.0.0', ADMIN_TOKEN_FILE: missing }, true, cannotRead],
+    ] as const) {
+      const { operators, warnings } = await configOf(env)
+      t.equal(operators?.deletionToken !== null, needed, JSON.stringify(env))
+      const about = warnings.filter((each) => each.startsWith('ADMIN'))
+      t.match(about, warning ? [warning] : [], JSON.stringify(env))
+      t.equal(about.length, warning ? 1 : 0)
+      t.not(
+        operators?.deletionToken?.reveal(),
+        (await configOf(env)).operators?.deletionToken?.reveal() ?? token,
+        'unknown',
+      )
+    }
+    for (const env of [{ ADMIN_TOKEN: token }, { ADMIN_TOKEN_FILE: fileIn(t)('token', `${token}\n`) }]) {
+      const { operators, warnings } = await configOf({ ...env, ADMIN_HOST: '0.0.0.0' })
+      t.equal(operators?.deletionToken?.reveal(), token)
+      t.notMatch(warnings.join(), 'ADMIN')
+    }
+    t.notMatch((await configOf({ ADMIN_HOST: '0.0.0.0', ADMIN_PORT: '0' })).warnings.join(), 'ADMIN')
+  },
+)
 
 t.test('the two ports differ, unless the system chooses them', async (t) => {
   t.match(problemsOf({ PORT: '3001' }), [/^ADMIN_PORT: must differ from PORT/])
@@ -427,7 +490,7 @@ t.test('a file that is a pipe is read and not watched, and one that was not read
 })
 
 t.test('no secret is shown when the settings are logged or inspected', async (t) => {
-  const config = loadConfig({ ...minimum, CONTACT_REF_KEY: 'ref-key-canary-0' })
+  const config = loadConfig({ ...minimum, CONTACT_REF_KEY: 'ref-key-canary-0', ADMIN_TOKEN: 'admin-token-canary' })
   const lines: string[] = []
   createLogger('trace', { write: (line) => void lines.push(line) }).info({ config }, `${config.hilos.token}`)
   for (const text of [inspect(config, { depth: 9, showHidden: true }), JSON.stringify(config), lines.join()])

@@ -5,11 +5,11 @@ const folder = '/run/secrets/hilos-bff'
 const { 'hilos-bff': service, ...others } = yamlOf('deploy/compose.yaml').services
 const { environment } = service
 
-t.test('the settings are known, and the only warning is about the next token', async (t) => {
+t.test('the settings are known, and the only warnings are about files that may be missing', async (t) => {
   t.strictSame(others, {})
   // YAML would make numbers of some.
   for (const value of Object.values(environment)) t.type(value, 'string')
-  checkSettings(t, environment, configIn(t, environment, folder))
+  checkSettings(t, environment, await configIn(t, environment, folder))
 })
 
 t.test('the secrets are in a mounted folder, which is not committed', async (t) => {
@@ -21,7 +21,7 @@ t.test('the secrets are in a mounted folder, which is not committed', async (t) 
 })
 
 t.test('the operators’ port is published to this machine only', async (t) => {
-  const { callers, operators } = configIn(t, environment, folder)
+  const { callers, operators } = await configIn(t, environment, folder)
   t.strictSame(service.ports, [`${callers.port}:${callers.port}`, `127.0.0.1:${operators?.port}:${operators?.port}`])
   t.strictSame([callers.host, operators?.host], ['0.0.0.0', '0.0.0.0'])
 })
@@ -37,7 +37,7 @@ t.test('the container is limited, and has enough time to stop', async (t) => {
     memswap_limit: service.mem_limit,
     logging: { options: { 'max-size': '50m', 'max-file': '5' } },
   })
-  checkMemory(t, configIn(t, environment, folder), environment, memoryLimits().compose)
+  checkMemory(t, await configIn(t, environment, folder), environment, memoryLimits().compose)
   const [, seconds] = /^(\d+)s$/.exec(service.stop_grace_period) ?? []
   checkStop(t, environment, Number(seconds) * 1000)
 })

@@ -33,7 +33,7 @@ t.test('each kustomization names all files of its folder', async (t) => {
   }
 })
 
-t.test('the settings are known, and the only warning is about the next token', async (t) => {
+t.test('the settings are known, and the only warnings are about files that may be missing', async (t) => {
   const [{ name, envs }] = base('kustomization').configMapGenerator
   t.strictSame(container.envFrom, [{ configMapRef: { name } }])
   t.strictSame(envs, ['settings.env'])
@@ -47,10 +47,10 @@ t.test('the secrets are those that the guide creates', async (t) => {
   const [, guide = ''] =
     /kubectl -n hilos-bff create secret generic ((?:.*\\\n)*.*)$/m.exec(textOf('deploy/README.md')) ?? []
   const keys = [...guide.matchAll(/--from-file=([\w.-]+)/g)].map(([, key]) => key)
-  const nextFile = `${folder}/hilos-token-next`
-  t.equal(settings.HILOS_TOKEN_NEXT_FILE, nextFile)
+  const optional = [`${folder}/hilos-token-next`, `${folder}/admin-token`]
+  t.strictSame([settings.HILOS_TOKEN_NEXT_FILE, settings.ADMIN_TOKEN_FILE], optional)
   const files = keys.map((key) => `${folder}/${key}`)
-  t.strictSame(filesIn(settings).sort(), [...files, nextFile].sort())
+  t.strictSame(filesIn(settings).sort(), [...files, ...optional].sort())
   t.strictSame(container.volumeMounts, [{ name: 'secrets', mountPath: folder, readOnly: true }])
   t.match(template.spec.volumes, [{ name: 'secrets', secret: { secretName: guide.split(' ')[0], defaultMode: 0o440 } }])
   t.notOk('items' in template.spec.volumes[0].secret, 'so that the next key appears')

@@ -18,6 +18,7 @@ t.test('the minimum of settings has one finding per subject, and a warning only 
   t.strictSame(levels, [
     'ok HOST, PORT',
     'ok ADMIN_HOST, ADMIN_PORT',
+    'note ADMIN_TOKEN',
     'ok CORS_ORIGINS',
     'ok CALLER_MAX_RPS',
     'ok HILOS_MAX_RPS',
@@ -44,6 +45,10 @@ t.test('each setting has one finding, by its value', async (t) => {
     [{ HOST: '::', PORT: '8080' }, listeners[0], 'note', / \[::\]:8080 /],
     [{ PORT: '0' }, listeners[0], 'ok', / 127\.0\.0\.1 on any free port,/],
     [{ ADMIN_PORT: '0' }, listeners[1], 'note', /is off/],
+    [{}, 'ADMIN_TOKEN', 'note', /every program on this machine can delete/],
+    [{ ADMIN_TOKEN: 'admin-token-canary' }, 'ADMIN_TOKEN', 'ok', /^Nobody deletes from the cache without/],
+    [{ ADMIN_HOST: '0.0.0.0' }, 'ADMIN_TOKEN', 'warn', /cannot delete from the cache/],
+    [{ ADMIN_TOKEN_FILE: '/nowhere' }, 'ADMIN_TOKEN_FILE', 'warn', /cannot be read/],
     [{ CALLER_MAX_RPS: '0' }, 'CALLER_MAX_RPS', 'warn', /not limited/],
     [{ CALLER_MAX_RPS: '1' }, 'CALLER_MAX_RPS', 'ok', / 1 requests/],
     [{ HILOS_MAX_RPS: '0' }, 'HILOS_MAX_RPS', 'warn', /not limited/],

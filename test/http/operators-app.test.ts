@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import t, { type Test } from 'tap'
+import { Secret } from '../../src/common/secret.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createOperatorsApp, type OperatorsAppOptions } from '../../src/http/operators-app.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
@@ -32,6 +33,8 @@ async function start(t: Test, overrides: Partial<OperatorsAppOptions> = {}) {
       delete: (id) => void deleted.push(id),
       clear: () => void deleted.push('all'),
     },
+    allowedHosts: [],
+    deletionToken: null,
     ...overrides,
   })
   t.teardown(() => app.close())
@@ -90,10 +93,75 @@ t.test('one contact or the whole cache is deleted, and the log has a line withou
   }
   t.strictSame(deleted, [id, 'all'])
   t.match(logLines(), [
-    { level: 30, msg: 'an operator has removed a contact from the cache', requestId: String },
-    { level: 40, msg: 'an operator has emptied the cache', requestId: String },
+    { level: 30, msg: 'an operator has removed a contact from the cache', requestId: String, peer: '127.0.0.1' },
+    { level: 40, msg: 'an operator has emptied the cache', requestId: String, peer: '127.0.0.1' },
   ])
   t.notMatch(JSON.stringify(logLines()), new RegExp(id, 'i'))
+})
+
+t.test(
+  'a request that a page of another site may have sent is refused on every route, and logged with its peer',
+  async (t) => {
+    const { app, deleted, logLines } = await start(t, { allowedHosts: ['ops.example'] })
+    const foreign: readonly Record<string, string>[] = [
+      { host: 'evil.example' },
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+    ]
+    const gets = [...paths, '/openapi.json', '/problems/invalid_id'].map((url) => ['GET', url] as const)
+    const deletes = ['/cache', `/cache/execution-contacts/${id}`].map((url) => ['DELETE', url] as const)
+    const rows = [...gets, ...deletes].flatMap(([method, url]) => foreign.map((headers) => ({ method, url, headers })))
+    await checkRowsInTurn(
+      t,
+      rows,
+      async (row) => {
+        const { statusCode, headers, json } = await app.inject(row)
+        return difference([statusCode, json().code, headers['www-authenticate']], [403, 'foreign_request', undefined])
+      },
+      'each route refuses each request',
+    )
+    t.strictSame(deleted, [])
+    const line = {
+      ...{ level: 40, msg: 'request to the operators’ listener refused', peer: '127.0.0.1' },
+      err: { code: 'foreign_request', reason: /^(host|origin|site)$/ },
+    }
+    t.match(logLines(), Array(rows.length).fill(line))
+    t.notMatch(JSON.stringify(logLines()), 'evil')
+    const own = await app.inject({ method: 'DELETE', url: '/cache', headers: { host: 'ops.example:3001' } })
+    t.strictSame([own.statusCode, deleted], [204, ['all']])
+  },
+)
+
+t.test('with a token, only requests that carry it delete, and all may read', async (t) => {
+  const token = 'token-canary-of-sixteen'
+  const { app, ask, deleted, logLines } = await start(t, { deletionToken: new Secret(token) })
+  const urls = [`/cache/execution-contacts/${id}`, '/cache']
+  const remove = (url: string, authorization?: string) =>
+    app.inject({ method: 'DELETE', url, headers: { ...(authorization && { authorization }) } })
+  const rows = urls.flatMap((url) =>
+    [undefined, 'Basic canary', 'Bearer canary', `Bearer ${token}x`].map((given) => [url, given] as const),
+  )
+  await checkRowsInTurn(
+    t,
+    rows,
+    async ([url, authorization]) => {
+      const { statusCode, headers, json } = await remove(url, authorization)
+      const isBearer = authorization?.startsWith('Bearer') === true
+      const challenge = String(headers['www-authenticate']).replace(/error="invalid_token".*/, 'invalid')
+      const wanted = `Bearer realm="hilos-bff"${isBearer ? ', invalid' : ''}`
+      return difference([statusCode, json().code, challenge], [401, 'unauthenticated', wanted])
+    },
+    'each is refused with a challenge',
+  )
+  t.strictSame(deleted, [])
+  const refused = { level: 40, msg: 'request to the operators’ listener refused', peer: '127.0.0.1' }
+  t.match(logLines(), Array(rows.length).fill({ ...refused, err: { code: 'unauthenticated' } }))
+  for (const url of urls) t.equal((await remove(url, `Bearer ${token}`)).statusCode, 204)
+  t.strictSame(deleted, [id, 'all'])
+  for (const url of paths) t.equal((await ask(url)).statusCode, 200, url)
+  t.notMatch(JSON.stringify(logLines()), /canary|sixteen/)
 })
 
 t.test('an invalid request is answered with a problem, and deletes nothing', async (t) => {
