@@ -8,6 +8,7 @@ const guesses = [
   'unknown key',
   'no issuer trusted',
   'algorithm',
+  'type',
   'signing key unknown',
   'signing key ambiguous',
   'signing key unusable',

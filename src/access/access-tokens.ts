@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
-import { type JWTVerifyOptions, jwtVerify } from 'jose'
+import { errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../common/clock.ts'
 import { invalidCredential, withoutScope } from './access-failure.ts'
 import type { Caller } from './caller.ts'
 import { createIssuerKeys, type IssuerKeysOptions, maxAgeMs } from './issuer-keys.ts'
-import { callerOf, verificationFailure } from './token-caller.ts'
+import { callerOf, isAccessTokenType, verificationFailure } from './token-caller.ts'
 
 /**
  * Returns the caller of an access token, as a promise only when the token must be verified first. It throws, or rejects
@@ -34,7 +34,9 @@ const maxTokenLength = 8 * 1024
 interface VerifiedToken {
   /** Null when the token grants no profile. */
   readonly caller: Caller | null
-  /** When it must be verified again, in milliseconds since 1970 UTC. */
+  /** In milliseconds since 1970 UTC. */
+  readonly expiresAt: number
+  /** When it must be verified again, because the issuer may have revoked its key, in milliseconds of `elapsed`. */
   readonly verifyAgainAt: number
 }
 
@@ -54,15 +56,30 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
   // valid for a millisecond too long.
   const verified = new LRUCache<string, VerifiedToken>({ max: maxCached })
 
+  const findKey: JWTVerifyGetKey = (header, token) => {
+    if (!isAccessTokenType(header.typ)) throw invalidCredential('type')
+    return issuerKeys.find(header, token)
+  }
+
   async function verify(token: string): Promise<VerifiedToken> {
     const at = { ...rules, currentDate: new Date(clock.now()) }
-    const { payload } = await jwtVerify<{ exp: number }>(token, issuerKeys, at).catch((error) => {
-      throw verificationFailure(error)
-    })
-    // A token is verified again before it expires, because the issuer may have revoked its key.
+    const attempt = () => jwtVerify<{ exp: number }>(token, findKey, at)
+    const version = issuerKeys.version()
+    const { payload } = await attempt()
+      .catch(async (error) => {
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+        // The issuer may have replaced the key without a new name.
+        await issuerKeys.refresh()
+        if (issuerKeys.version() === version) throw error
+        return attempt()
+      })
+      .catch((error) => {
+        throw verificationFailure(error)
+      })
     return {
       caller: callerOf(payload),
-      verifyAgainAt: Math.min(expiryOf(payload.exp), clock.now() + maxAgeMs),
+      expiresAt: expiryOf(payload.exp),
+      verifyAgainAt: clock.elapsed() + maxAgeMs,
     }
   }
 
@@ -70,7 +87,8 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
     if (token.length > maxTokenLength) throw invalidCredential('too long')
     const tokenHash = hash('sha256', token)
     const cached = verified.get(tokenHash)
-    if (cached !== undefined && clock.now() < cached.verifyAgainAt) return grantedCaller(cached)
+    if (cached !== undefined && clock.now() < cached.expiresAt && clock.elapsed() < cached.verifyAgainAt)
+      return grantedCaller(cached)
     return verify(token).then((result) => {
       verified.set(tokenHash, result)
       return grantedCaller(result)

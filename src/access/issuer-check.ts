@@ -1,6 +1,6 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWK } from 'jose'
 import { algorithms } from './access-tokens.ts'
-import { defaultTimeoutMs, type IssuerKeysOptions, issuerFailure, keySetText } from './issuer-keys.ts'
+import { issuerFailure, type KeySetOptions, keySetText } from './issuer-keys.ts'
 
 export type CountedKeys = Readonly<Awaited<ReturnType<typeof countIssuerKeys>>>
 
@@ -9,12 +9,9 @@ export type CountedKeys = Readonly<Awaited<ReturnType<typeof countIssuerKeys>>>
  * of this service.
  * @throws Failure `token_issuer_unavailable`
  */
-export async function countIssuerKeys(options: Pick<IssuerKeysOptions, 'jwksUrl' | 'timeoutMs'>) {
-  const { jwksUrl, timeoutMs = defaultTimeoutMs } = options
+export async function countIssuerKeys(options: KeySetOptions) {
   try {
-    const headers = { accept: 'application/json, application/jwk-set+json' }
-    const response = await fetch(jwksUrl, { headers, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) })
-    const keySet: JSONWebKeySet = JSON.parse(await keySetText(response))
+    const keySet: JSONWebKeySet = JSON.parse(await keySetText(options))
     // It throws when the whole document is not a key set.
     createLocalJWKSet(keySet)
     const usable = await Promise.all(keySet.keys.map(isUsable))

@@ -1,88 +1,108 @@
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  customFetch,
-  errors,
-  type FetchImplementation,
-  type JWTVerifyGetKey,
-} from 'jose'
+import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose'
+import { LRUCache } from 'lru-cache'
 import type { Clock } from '../common/clock.ts'
-import { Failure, type FailureFacts } from '../failures/failure.ts'
+import { Failure } from '../failures/failure.ts'
 
-export interface IssuerKeysOptions {
+export interface KeySetOptions {
   /** Where the token issuer publishes its keys, as a JSON Web Key Set (RFC 7517 section 5). */
   readonly jwksUrl: string
-  readonly clock: Pick<Clock, 'elapsed'>
-  /** `fetch` of Node.js by default. */
-  readonly fetch?: FetchImplementation
+  /** It decides whether a request goes through a proxy. That of Node.js asks a proxy for addresses of this machine, too. */
+  readonly fetch: typeof fetch
   /** The time limit of one request to the token issuer, including the body; 3000 by default. */
   readonly timeoutMs?: number
+}
+
+export interface IssuerKeysOptions extends KeySetOptions {
+  readonly clock: Pick<Clock, 'elapsed'>
   /** Called each time a request to the token issuer fails. Keys that are cached stay in use, so callers may not notice. */
   readonly onOutage?: (failure: Failure) => void
 }
 
-export const defaultTimeoutMs = 3000
+/** The public keys of the token issuer. */
+export interface IssuerKeys {
+  /**
+   * Finds the key that a token names. It rejects with Failure `token_issuer_unavailable` when the key is unknown and the
+   * issuer is unavailable, and with an error of jose when a key does not exist or cannot be used.
+   */
+  readonly find: JWTVerifyGetKey
+  /** Asks the issuer for its keys, unless it was asked a moment ago. It never rejects. */
+  readonly refresh: () => Promise<void>
+  /** How often the keys have been fetched. */
+  readonly version: () => number
+}
+
 /**
  * How long fetched keys are used, and how long the verification of a token is cached, in milliseconds. A revoked key is
  * trusted for the sum of both at most, unless the token issuer is unavailable.
  */
 export const maxAgeMs = 10 * 60_000
-/** The shortest time between two fetches because of tokens that name an unknown key. */
-const cooldownMs = 30_000
+/** The shortest time between two requests to an issuer that answers, whatever tokens arrive. */
+const cooldownMs = 2000
 /** How long requests pause after one that failed, so that not every token waits for the timeout, in milliseconds. */
 const outageMs = 5000
+/** How long the issuer is not asked again about a key that it has just not published. */
+const unknownKeyMs = 10_000
+const maxUnknownKeys = 200
 const maxBytes = 1024 * 1024
 
 /**
  * Keeps the public keys of the token issuer. They are fetched when they are first needed, when they are old, and when a
- * token names an unknown key. The returned function throws Failure `token_issuer_unavailable` when a key is unknown and
- * the issuer is unavailable, and an error of jose when a key does not exist or cannot be used.
+ * token names an unknown key.
  */
-export function createIssuerKeys(options: IssuerKeysOptions): JWTVerifyGetKey {
-  const { jwksUrl, clock, fetch = globalThis.fetch, timeoutMs = defaultTimeoutMs, onOutage } = options
-  let cached = createLocalJWKSet({ keys: [] })
-  /** Null before the first request that fails, and after a request that succeeds. */
-  let outage: { readonly facts: FailureFacts; readonly endsAt: number } | null = null
+export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
+  const { clock, onOutage } = options
+  let keys = createLocalJWKSet({ keys: [] })
+  let [fetchedAt, askedAt] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  let version = 0
+  /** The failure of the last request; null before the first one, and after one that succeeds. */
+  let outage: Failure | null = null
+  let pending: Promise<void> | null = null
+  /** When the issuer was found not to publish a key. The least recently named key is forgotten first. */
+  const unknownSince = new LRUCache<string, number>({ max: maxUnknownKeys })
 
-  const fetchKeys: FetchImplementation = async (url, init) => {
-    if (outage !== null && clock.elapsed() < outage.endsAt) throw unavailable(outage.facts)
+  async function ask(): Promise<void> {
     try {
-      const text = await keySetText(await fetch(url, init))
-      cached = createLocalJWKSet(JSON.parse(text))
+      keys = createLocalJWKSet(JSON.parse(await keySetText(options)))
+      fetchedAt = clock.elapsed()
+      version += 1
       outage = null
-      return new Response(text)
     } catch (error) {
-      const failure = issuerFailure(error, 'no answer')
-      outage = { facts: failure.facts, endsAt: clock.elapsed() + outageMs }
-      onOutage?.(failure)
-      throw failure
+      outage = issuerFailure(error, 'no answer')
+      onOutage?.(outage)
     }
+    askedAt = clock.elapsed()
+    pending = null
   }
 
-  const current = createRemoteJWKSet(new URL(jwksUrl), {
-    cooldownDuration: cooldownMs,
-    cacheMaxAge: maxAgeMs,
-    timeoutDuration: timeoutMs,
-    [customFetch]: fetchKeys,
-  })
-
-  return (header, token) => {
-    const currentKey = current(header, token)
-    if (outage !== null) {
-      // Only a token with an unknown key waits for the request that shows whether the outage is over. For any other token
-      // its failure is handled here.
-      currentKey.catch(() => {})
-      return cached(header, token).catch(() => currentKey)
-    }
-    return currentKey.catch((error) =>
-      cached(header, token).catch((reason) => {
-        throw reason instanceof errors.JWKSNoMatchingKey ? error : reason
-      }),
-    )
+  async function refresh(): Promise<void> {
+    if (clock.elapsed() - askedAt >= (outage === null ? cooldownMs : outageMs)) pending ??= ask()
+    await pending
   }
+
+  const find: JWTVerifyGetKey = async (header, token) => {
+    const versionBefore = version
+    const asked = clock.elapsed() - fetchedAt < maxAgeMs ? null : refresh()
+    // During an outage, only a token with an unknown key waits for the request that shows whether the outage is over.
+    if (outage === null) await asked
+    try {
+      return await keys(header, token)
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
+    }
+    const name = `${header.alg} ${header.kid}`
+    const isRemembered = clock.elapsed() - (unknownSince.get(name) ?? Number.NEGATIVE_INFINITY) < unknownKeyMs
+    if (!isRemembered) await refresh()
+    return keys(header, token).catch((error) => {
+      if (outage !== null) throw outage
+      if (version > versionBefore) unknownSince.set(name, clock.elapsed())
+      throw error
+    })
+  }
+
+  return { find, refresh, version: () => version }
 }
 
-function unavailable(facts: FailureFacts): Failure {
+function unavailable(facts: Failure['facts']): Failure {
   return new Failure('token_issuer_unavailable', { facts })
 }
 
@@ -98,10 +118,12 @@ export function issuerFailure(error: unknown, otherReason: string): Failure {
 }
 
 /**
- * Reads the body of a response.
- * @throws Failure `token_issuer_unavailable` when the response is an error, a redirect or too large
+ * Fetches the text of the key set.
+ * @throws Failure `token_issuer_unavailable` when the response is an error, a redirect or too large, or an error of `fetch`
  */
-export async function keySetText(response: Response): Promise<string> {
+export async function keySetText({ jwksUrl, fetch, timeoutMs = 3000 }: KeySetOptions): Promise<string> {
+  const headers = { accept: 'application/json, application/jwk-set+json' }
+  const response = await fetch(jwksUrl, { headers, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) })
   if (response.status !== 200) {
     await response.body?.cancel()
     throw unavailable({ reason: 'not 200', status: response.status })

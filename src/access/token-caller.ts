@@ -6,16 +6,30 @@ import { profileOf } from './profile.ts'
 
 const maxSubjectLength = 255
 /**
- * A subject is logged, and the log is read on terminals, so it must not end a line, move the cursor or change the direction
- * of writing.
+ * A subject is logged, and people read the log, so it must not end a line, move the cursor or change the direction of
+ * writing, and two subjects must not differ only in what cannot be seen: characters that are invisible or unassigned, marks
+ * without a letter, and white space other than single spaces between words.
  */
-const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/u
+const unreadable = /[\p{C}\p{Default_Ignorable_Code_Point}\u2800\u{1d159}]|(?! )\p{Z}|^[ \p{M}]| $| {2}/u
+
+/** The last second of the year 9999. A later expiry was meant in milliseconds, or as no expiry. */
+const latestSecond = 253_402_300_799
+
+/**
+ * Whether a token with this `typ` may be an access token (RFC 8725 section 3.11): `at+jwt` (RFC 9068 section 2.1), or the
+ * general `JWT` or none, because many issuers write no other.
+ */
+export function isAccessTokenType(typ: unknown): boolean {
+  return typ === undefined || (typeof typ === 'string' && /^(?:application\/)?(?:at\+)?jwt$/i.test(typ))
+}
 
 /**
  * The caller of a verified access token; null when its scopes grant no profile.
- * @throws AccessFailure `unauthenticated` when the claims do not identify the caller or its flows clearly
+ * @throws AccessFailure `unauthenticated` when the claims have an absurd time, or do not identify the caller or its flows
+ * clearly
  */
 export function callerOf(claims: JWTPayload): Caller | null {
+  if (![claims.exp, claims.nbf, claims.iat].every(isSaneTime)) throw invalidCredential('claims')
   const name = subjectOf(claims.sub)
   const flows = flowsOf(claims.hilos_flows)
   // `scope` is defined in RFC 9068 section 2.2.3. Entra and Okta use `scp`.
@@ -23,9 +37,15 @@ export function callerOf(claims: JWTPayload): Caller | null {
   return profile && { name, kind: 'token', profile, flows }
 }
 
+/** @param seconds a number since 1970 UTC, which may be a fraction (RFC 7519 section 2) */
+function isSaneTime(seconds: number | undefined): boolean {
+  return seconds === undefined || (seconds >= 0 && seconds <= latestSecond)
+}
+
 function subjectOf(subject: unknown): string {
   const isName = typeof subject === 'string' && subject !== '' && subject.length <= maxSubjectLength
-  if (isName && !unprintable.test(subject)) return subject
+  // Composed and decomposed letters look the same.
+  if (isName && !unreadable.test(subject) && subject === subject.normalize()) return subject
   throw invalidCredential('claims')
 }
 

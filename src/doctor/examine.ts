@@ -52,7 +52,7 @@ function secretFindings(env: Environment): Finding[] {
 }
 
 function issuerKeys(jwksUrl: string): Promise<CountedKeys | Failure> {
-  return countIssuerKeys({ jwksUrl }).catch((failure: Failure) => failure)
+  return countIssuerKeys({ jwksUrl, fetch }).catch((failure: Failure) => failure)
 }
 
 function probeWith(settings: Config['hilos']): ProbeHilos {

@@ -41,7 +41,7 @@ export function createReloadedCallers(
   return {
     authenticate: createAuthentication({
       keys: callersFile && (() => keys),
-      tokens: tokens && createAccessTokens({ ...tokens, clock, onOutage, maxCached: maxCachedTokens }),
+      tokens: tokens && createAccessTokens({ ...tokens, fetch, clock, onOutage, maxCached: maxCachedTokens }),
       allowAnonymous,
     }),
     /** The state of the callers file, with the number of keys in use; null without a callers file. */

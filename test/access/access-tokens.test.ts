@@ -61,15 +61,75 @@ t.test('an access token is refused from the millisecond of its expiry, whether i
 
 t.test('a verified access token is answered at once for ten minutes, and then verified again', async (t) => {
   const { issuer, tokens, refusalOf, signFor, advance } = await createTokenRig(t)
-  const claims = { iss: issuer.issuer, aud: issuer.audience, sub: 'x', scope: 'execution-contacts:full' }
-  const endless = issuer.sign({}, { payload: JSON.stringify(claims).replace('{', '{"exp":1e999,') })
-  const verified = [signFor('y'), endless]
+  const verified = [signFor('x'), signFor('y')]
   const callers = await Promise.all(verified.map(tokens))
   advance(599_999)
   t.strictSame(verified.map(tokens), callers, 'at once')
   issuer.rotate()
   advance(1)
   for (const token of verified) t.strictSame(await refusalOf(token), refused('signing key unknown'))
+})
+
+t.test('an access token is verified again after ten minutes, even if the wall clock is set back', async (t) => {
+  let setBackMs = 0
+  const clock = { now: () => Date.now() - setBackMs, elapsed: () => Date.now() }
+  const { tokens, signFor, advance } = await createTokenRig(t, { clock })
+  const token = signFor('x')
+  await tokens(token)
+  setBackMs = 3_600_000
+  advance(599_999)
+  t.match(tokens(token), { name: 'x' }, 'at once')
+  advance(1)
+  t.type(tokens(token), Promise)
+})
+
+t.test('a token of another type is refused, and the issuer is not asked', async (t) => {
+  const { issuer, tokens, refusalOf } = await createTokenRig(t)
+  const other = [
+    ...[
+      'logout+jwt',
+      'secevent+jwt',
+      'dpop+jwt',
+      'token-introspection+jwt',
+      'id_token',
+      'JOSE',
+      'JWE',
+      'at',
+      'at+',
+      '',
+    ],
+    ...['+jwt', 'jwt+at', 'at+at+jwt', 'at+jwt ', 'at+jwt\n', 'xjwt', 'jwtx', 'text/jwt', 'application/', '/jwt'],
+    ...['application/application/jwt', 'application/logout+jwt', 'application/jwt; a=b', 'at+jwt, logout+jwt'],
+    ...[null, 7, true, [], ['at+jwt'], { typ: 'at+jwt' }],
+  ]
+  const checkOther = async (typ: unknown) =>
+    difference(await refusalOf(issuer.sign({ exp: 1 }, { header: { typ } })), refused('type'))
+  await checkRowsInTurn(t, other, checkOther, 'each other type')
+  t.equal(issuer.requests(), 0)
+  const own = [undefined, 'JWT', 'jwt', 'at+jwt', 'AT+JWT', 'application/at+jwt', 'Application/JWT']
+  const checkOwn = async (typ: unknown) =>
+    difference((await tokens(issuer.sign({}, { header: { typ } }))).profile, 'agent')
+  await checkRowsInTurn(t, own, checkOwn, 'each type of an access token')
+})
+
+t.test('an access token with an absurd time is refused', async (t) => {
+  const { issuer, tokens, refusalOf } = await createTokenRig(t)
+  const common = { iss: issuer.issuer, aud: issuer.audience, sub: 'x', scope: 'execution-contacts:full' }
+  const sign = (times: string) => issuer.sign({}, { payload: JSON.stringify(common).replace('{', `{${times},`) })
+  const good = Date.now() / 1000 + 300.5
+  const absurd = ['1e300', '1e999', '1e21', '253402300800', String(good * 1000), '"9999999999"', 'null', '[1]', 'true']
+  const cases = [
+    ...absurd.map((exp) => [`"exp":${exp}`, 'claims'] as const),
+    ...['-1', '-1e300', '-1e999'].map((nbf) => [`"exp":${good},"nbf":${nbf}`, 'claims'] as const),
+    ...['-1', '1e300', '1e999', '"0"', 'null'].map((iat) => [`"exp":${good},"iat":${iat}`, 'claims'] as const),
+    ...['1e21', '1e999', '"0"', 'null', '{}'].map((nbf) => [`"exp":${good},"nbf":${nbf}`, 'not yet valid'] as const),
+  ]
+  const check = async ([times, reason]: (typeof cases)[number]) =>
+    difference(await refusalOf(sign(times)), refused(reason))
+  await checkRowsInTurn(t, cases, check, 'each time')
+  for (const exp of ['-5', '0', '-1e999']) t.strictSame(await refusalOf(sign(`"exp":${exp}`)), expired)
+  for (const times of [`"exp":${good},"nbf":0,"iat":0.5`, '"exp":253402300799', '"exp":4e9'])
+    t.match(await tokens(sign(times)), { profile: 'full' })
 })
 
 t.test('only the clock of the service decides about the expiry', async (t) => {

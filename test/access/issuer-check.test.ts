@@ -13,7 +13,7 @@ const jwk = (key: { export: (options: { format: 'jwk' }) => object }, more = {})
 
 t.test('the issuer is asked once, and the keys that can sign tokens are counted', async (t) => {
   const { jwksUrl, publish, requests } = await createIssuer(t)
-  t.strictSame(await countIssuerKeys({ jwksUrl }), { published: 3, usable: 3 })
+  t.strictSame(await countIssuerKeys({ jwksUrl, fetch }), { published: 3, usable: 3 })
   t.equal(requests(), 1)
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const short = generateKeyPairSync('rsa', { modulusLength: 1024 })
@@ -36,7 +36,7 @@ t.test('the issuer is asked once, and the keys that can sign tokens are counted'
   ]
   const check = async ([keys, usable]: (typeof cases)[number]) => {
     publish(() => keys)
-    return difference(await countIssuerKeys({ jwksUrl }), { published: keys.length, usable })
+    return difference(await countIssuerKeys({ jwksUrl, fetch }), { published: keys.length, usable })
   }
   await checkRowsInTurn(t, cases, check, 'each key set')
 })
@@ -44,7 +44,7 @@ t.test('the issuer is asked once, and the keys that can sign tokens are counted'
 t.test('a failure of the issuer says what happened, and repeats nothing of the response', async (t) => {
   const { jwksUrl, setMood, requests } = await createIssuer(t)
   const failureOf = (url: string) =>
-    countIssuerKeys({ jwksUrl: url, timeoutMs: 300 }).catch((error: unknown) => error as Failure)
+    countIssuerKeys({ jwksUrl: url, fetch, timeoutMs: 300 }).catch((error: unknown) => error as Failure)
   const cases: readonly (readonly [IssuerMood, object])[] = [
     ['down', { reason: 'not 200', status: 503 }],
     ['redirecting', { reason: 'not 200', status: 302 }],

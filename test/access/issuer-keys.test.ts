@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import type { IssuerMood } from '../harness/issuer.ts'
 import { checkRowsInTurn, difference } from '../harness/table.ts'
@@ -104,25 +105,133 @@ t.test('the largest key set is read, and many tokens cause one request', async (
   t.equal(issuer.requests(), 1)
 })
 
-t.test('an unknown key is asked for once in thirty seconds', async (t) => {
+t.test('a made-up key keeps a new one out for two seconds at most', async (t) => {
   const { issuer, tokens, refusalOf, signFor, advance } = await createTokenRig(t)
   const old = signFor('old')
+  const madeUp = () => issuer.sign({}, { header: { kid: randomUUID() } })
   await tokens(issuer.sign())
+  advance(1999)
+  t.strictSame(await refusalOf(madeUp()), unknownKey)
+  t.equal(issuer.requests(), 1, 'the issuer was asked a moment ago')
+  advance(1)
+  t.strictSame(await refusalOf(madeUp()), unknownKey)
+  t.equal(issuer.requests(), 2)
+
   issuer.rotate()
-  advance(29_999)
   const token = issuer.sign()
   t.strictSame(await refusalOf(token), unknownKey)
-  t.equal(issuer.requests(), 1)
+  advance(1999)
+  t.strictSame(await refusalOf(token), unknownKey, 'it is not remembered as unknown, because nobody asked for it')
+  t.equal(issuer.requests(), 2)
   advance(1)
   t.match(await tokens(token), { profile: 'agent' })
-  t.equal(issuer.requests(), 2)
+  t.equal(issuer.requests(), 3)
   t.strictSame(await refusalOf(old), unknownKey, 'a token of the old key is refused')
-  t.equal(issuer.requests(), 2)
+  t.equal(issuer.requests(), 3)
+})
+
+t.test('ever new made-up keys cause one request in two seconds', async (t) => {
+  const { issuer, refusalOf, advance } = await createTokenRig(t)
+  for (let second = 0; second < 60; second += 1) {
+    const madeUp = () => issuer.sign({}, { header: { kid: randomUUID() } })
+    await Promise.all([madeUp(), madeUp(), madeUp()].map(refusalOf))
+    await refusalOf(madeUp())
+    advance(1000)
+  }
+  t.equal(issuer.requests(), 30)
+})
+
+t.test('an unknown key is remembered for ten seconds, unless it is published earlier', async (t) => {
+  const { issuer, tokens, refusalOf, signFor, advance } = await createTokenRig(t)
+  await tokens(signFor('first'))
+  advance(2000)
   issuer.rotate()
+  const early = signFor('early')
+  issuer.publish(() => [])
+  t.strictSame(await refusalOf(early), unknownKey)
+  t.equal(issuer.requests(), 2)
+  issuer.publish((keys) => keys)
+  advance(9999)
+  t.strictSame(await refusalOf(early), unknownKey)
+  t.equal(issuer.requests(), 2)
+  advance(1)
+  t.match(await tokens(early), { name: 'early' })
+  t.equal(issuer.requests(), 3)
+
+  issuer.rotate()
+  const next = signFor('next')
+  issuer.publish(() => [])
+  advance(2000)
+  t.strictSame(await refusalOf(next), unknownKey)
+  issuer.publish((keys) => keys)
+  advance(2000)
+  t.strictSame(await refusalOf(issuer.sign({}, { header: { kid: 'made up' } })), unknownKey)
+  t.match(await tokens(next), { name: 'next' }, 'a request because of another key brought it')
+})
+
+t.test('a key that the issuer does not publish at a regular request is remembered, too', async (t) => {
+  const { issuer, tokens, refusalOf, signFor, advance } = await createTokenRig(t)
+  await tokens(signFor('first'))
+  const old = signFor('old')
+  issuer.rotate()
+  advance(10 * minute)
+  t.strictSame(await refusalOf(old), unknownKey)
+  advance(9999)
+  t.strictSame(await refusalOf(old), unknownKey)
+  t.equal(issuer.requests(), 2)
+  advance(1)
+  t.strictSame(await refusalOf(old), unknownKey)
+  t.equal(issuer.requests(), 3)
+})
+
+t.test(
+  'while the issuer is away, an unknown key is a 503 with Retry-After, even if it was unknown before',
+  async (t) => {
+    const { issuer, tokens, refusalOf, signFor, advance } = await createTokenRig(t)
+    await tokens(signFor('first'))
+    const madeUp = issuer.sign({}, { header: { kid: 'made up' } })
+    advance(2000)
+    t.strictSame(await refusalOf(madeUp), unknownKey)
+    issuer.setMood('down')
+    advance(2000)
+    const other = issuer.sign({}, { header: { kid: 'another' } })
+    for (const token of [other, other, madeUp]) {
+      t.match(await refusalOf(token), unavailable)
+      const failure: unknown = await Promise.resolve(tokens(token)).catch((error) => error)
+      t.match(failure, { retryAfterSeconds: 5 })
+    }
+    t.equal(issuer.requests(), 3)
+    t.match(await tokens(signFor('known')), { name: 'known' })
+  },
+)
+
+t.test('a key that is replaced under its name is fetched once after a bad signature', async (t) => {
+  const { issuer, tokens, refusalOf, signFor, advance } = await createTokenRig(t)
+  const old = await createTokenRig(t)
+  const badSignature = refused('signature')
+  const kidOf = (token: string) => JSON.parse(Buffer.from(String(token.split('.')[0]), 'base64url').toString()).kid
+  const kid = kidOf(signFor('first'))
+  const rename = () => issuer.publish((keys) => keys.map((key) => (key.alg === 'RS256' ? { ...key, kid } : key)))
+  const sign = (sub: string) => issuer.sign({ sub, exp: Date.now() / 1000 + 86_400 }, { header: { kid } })
+  await tokens(signFor('first'))
+  issuer.rotate()
+  rename()
+  t.strictSame(await refusalOf(sign('early')), badSignature)
+  advance(2000)
+  t.match(await Promise.all([tokens(sign('1')), tokens(sign('2'))]), [{ name: '1' }, { name: '2' }])
+  t.equal(issuer.requests(), 2)
+
+  const forge = () => old.issuer.sign({ iss: issuer.issuer }, { header: { kid } })
+  for (let second = 0; second < 10; second += 1) {
+    t.strictSame(await refusalOf(forge()), badSignature)
+    t.strictSame(await refusalOf(forge()), badSignature)
+    advance(1000)
+  }
+  t.equal(issuer.requests(), 6, 'a forger causes one request in two seconds')
   issuer.setMood('down')
-  t.match(await refusalOf(issuer.sign()), unknownKey)
-  advance(30_000)
-  t.match(await refusalOf(issuer.sign()), unavailable, 'during an outage, a key is not said to be unknown')
+  advance(2000)
+  t.strictSame(await refusalOf(forge()), badSignature, 'during an outage as well')
+  t.match(await tokens(sign('3')), { name: '3' })
 })
 
 t.test('keys are asked for again after ten minutes, so that a withdrawn key does not stay valid', async (t) => {

@@ -51,8 +51,29 @@ t.test('a token can limit its caller to flows', async (t) => {
 t.test('a token is refused if its flows are not understood, or its subject is no name', async (t) => {
   const limits = [null, 7, true, {}, { 0: flow }, [flow, null], [[flow]], [7]]
   const unprintable = '0 a 1b 1f 7f 85 9b 9f 61c 200e 2028 2029 202e 2069 d800 dfff'.split(' ')
+  const invisible =
+    'ad 34f 115f 1160 17b4 180b 200b 200c 200d 2060 2061 2800 3164 fe0f feff ffa0 1d159 1d173 e0001 e0041 e0100'
+      .split(' ')
+      .map((code) => String.fromCodePoint(Number.parseInt(code, 16)))
   const subjects = [
     ...['', 's'.repeat(256), 7, null, ['x'], undefined],
+    ...invisible.flatMap((character) => [character, character.repeat(3), `a${character}`, `a${character}b`]),
+    ...[
+      ' ',
+      ' a',
+      'a ',
+      'a  b',
+      'a\tb',
+      '\u00a0',
+      'a\u00a0b',
+      'a\u3000b',
+      'a\u2003b',
+      '\u0301',
+      '\u0301a',
+      'e\u0301',
+      '\u212a',
+    ],
+    ...['\u0378', '\ue000', '\ufdd0', '\u{10ffff}', 'a\u{1f468}\u200d\u{1f680}'],
     ...unprintable.map((code) => `a${String.fromCharCode(Number.parseInt(code, 16))}b`),
   ]
   const cases: readonly object[] = [
@@ -62,6 +83,18 @@ t.test('a token is refused if its flows are not understood, or its subject is no
   const check = async (given: object) =>
     difference(await refusalOf(flow, () => callerOf({ ...claims, ...given })), refused('claims'))
   await checkRowsInTurn(t, cases, check, 'each claim')
-  const names = ['x', 's'.repeat(255), 'a b', 'Zoë\u00a0Łukasz', '山田', '👩‍🚀', 'auth0|1~', '"\\']
+  const names = [
+    'x',
+    's'.repeat(255),
+    'a b',
+    'Zoë Łukasz',
+    '山田',
+    'أحمد',
+    'ไทย',
+    '👩',
+    'auth0|1~',
+    '"\\',
+    'a\u0308\u0301'.normalize(),
+  ]
   checkRows(t, names, (sub) => difference(callerOf({ ...claims, sub })?.name, sub), 'each name')
 })

@@ -17,6 +17,7 @@ export async function createTokenRig(t: Test, options: Partial<AccessTokensOptio
     audience: issuer.audience,
     jwksUrl: issuer.jwksUrl,
     clock: { now: Date.now, elapsed: Date.now },
+    fetch,
     onOutage: (failure) => outages.push(failure),
     ...options,
   })
