@@ -14,7 +14,8 @@ const host = listening === '0.0.0.0' || listening === '::' ? '127.0.0.1' : liste
 const port = Number(ADMIN_PORT?.trim() || 3001)
 
 if (port !== 0)
-  get({ host, port, path: '/livez', signal: AbortSignal.timeout(timeoutMs) })
+  // An agent of its own uses no proxy, whatever the environment says.
+  get({ host, port, path: '/livez', agent: false, signal: AbortSignal.timeout(timeoutMs) })
     .on('response', ({ statusCode }) => end(statusCode === 200 ? null : `answered with ${statusCode}`))
     .on('error', ({ message }) => end(message))
 

@@ -8,10 +8,12 @@ import {
   cacheLimits,
   cacheShares,
   hilosLimits,
+  issuerLimits,
   longestIdleGraceMs,
   serverLimits,
   sheddingLimits,
 } from './limits.ts'
+import { proxyFor, proxyProblems } from './proxy.ts'
 import { contentOf, type Environment, listed, readSettings, type Settings, type SettingsFiles } from './settings.ts'
 
 /** The configuration of the service, checked and frozen. */
@@ -46,7 +48,7 @@ export function loadConfig(env: Environment, constrainedMemoryBytes = 0, files: 
   // A pipe can be read only once, so it is not watched.
   const watched = Object.fromEntries(Object.entries(given).filter(([name]) => !files[name]?.seen?.isPipe))
   const callersFile = given.CALLERS_FILE === undefined ? null : readCallersFile(watched.CALLERS_FILE, files, problems)
-  problems.push(...checkSettings(given))
+  problems.push(...checkSettings(given), ...proxyProblems(given))
   if (settings === null || problems.length > 0) throw new ConfigError(problems)
   const memoryLimitBytes = memoryLimitOf(constrainedMemoryBytes)
   warnings.push(...warningsFor(given, memoryLimitBytes))
@@ -75,6 +77,7 @@ function configOf(
   const absencesMaxBytes = cacheBytes(cacheShares.absences)
   const ownAbsencesMaxBytes = cacheBytes(cacheShares.ownAbsences)
   const renderingsMaxBytes = cacheBytes(cacheShares.renderings)
+  const baseUrl = new URL(settings.HILOS_BASE_URL).href.replace(/\/+$/, '')
   const pseudonymKey = new Secret(settings.CONTACT_REF_KEY ?? unknownSecret())
   return {
     hilos: {
@@ -84,7 +87,8 @@ function configOf(
       /** The token to try when Hilos refuses the first. */
       nextToken: settings.HILOS_TOKEN_NEXT === undefined ? null : new Secret(settings.HILOS_TOKEN_NEXT),
       nextTokenFile: watched.HILOS_TOKEN_NEXT_FILE ?? null,
-      baseUrl: new URL(settings.HILOS_BASE_URL).href.replace(/\/+$/, ''),
+      baseUrl,
+      proxy: proxyFor(baseUrl, given),
       timeoutMs: settings.HILOS_TIMEOUT_MS,
       maxCallsPerSecond: settings.HILOS_MAX_RPS,
       // A call that got a slot has at least the same time for itself.
@@ -100,7 +104,7 @@ function configOf(
       /** Null without a callers file. Its path is null when it is a pipe. */
       callersFile,
       /** The issuer of the access tokens that are accepted; null for none. */
-      tokens: tokensOf(settings),
+      tokens: tokensOf(settings, given),
       /** Whether a request without a credential is served, with the profile `full`. */
       allowAnonymous: settings.DANGEROUSLY_ALLOW_ANONYMOUS,
       /** Requests of one caller per second, or of one address when callers are anonymous; 0 for no limit. */
@@ -190,9 +194,16 @@ function unknownSecret(): string {
 }
 
 /** Either all three settings are given or none. */
-function tokensOf({ JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL }: Settings) {
+function tokensOf({ JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL }: Settings, given: Environment) {
   return JWT_ISSUER && JWT_AUDIENCE && JWT_JWKS_URL
-    ? { issuer: JWT_ISSUER, audience: JWT_AUDIENCE, jwksUrl: JWT_JWKS_URL }
+    ? {
+        issuer: JWT_ISSUER,
+        audience: JWT_AUDIENCE,
+        jwksUrl: JWT_JWKS_URL,
+        /** The proxy on the way to `jwksUrl`; null for none. */
+        proxy: proxyFor(JWT_JWKS_URL, given),
+        ...issuerLimits,
+      }
     : null
 }
 

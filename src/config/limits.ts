@@ -36,6 +36,9 @@ export const hilosLimits = {
   circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000 },
 } satisfies Partial<HilosSettings>
 
+/** For DNS, TCP and TLS of a new connection to the token issuer. */
+export const issuerLimits = { connectTimeoutMs: 3000 }
+
 export const accessLimits = {
   maxCallersFileBytes: 1024 * 1024,
   /** Credentials from one address that belong to no caller, per window. */

@@ -4,11 +4,13 @@ import { type Config, ConfigError, loadConfig } from '../config/config.ts'
 import { type Environment, readSettingsFiles, type SettingsFiles, secretNames } from '../config/settings.ts'
 import type { Failure } from '../failures/failure.ts'
 import { probeHilos } from '../upstream/probe.ts'
+import { createFetch } from '../upstream/transport/connections.ts'
 import { accessFindings, issuerFinding } from './access-findings.ts'
 import { fileFindings } from './file-findings.ts'
 import { type Finding, findingOf, note, ok } from './findings.ts'
 import { hilosFindings } from './hilos-findings.ts'
 import { type Outcome, type ProbeHilos, probeTokens } from './probes.ts'
+import { proxyFindings } from './proxy-findings.ts'
 import { settingsFindings } from './settings-findings.ts'
 
 /**
@@ -32,7 +34,8 @@ export async function examine(env: Environment, constrainedMemoryBytes = 0): Pro
     ...settingsFindings(config),
     ...secretFindings(env),
     ...fileFindings(files),
-    ...(access.tokens === null ? [] : [issuerFinding(await issuerKeys(access.tokens.jwksUrl))]),
+    ...proxyFindings(config, env),
+    ...(access.tokens === null ? [] : [issuerFinding(await issuerKeys(access.tokens))]),
     ...hilosFindings(hilos, await probeTokens(hilos, probeWith(hilos))),
   ]
 }
@@ -51,8 +54,8 @@ function secretFindings(env: Environment): Finding[] {
     .map((name) => note(name, `Other processes may read the environment of this one: ${name}_FILE is better.`))
 }
 
-function issuerKeys(jwksUrl: string): Promise<CountedKeys | Failure> {
-  return countIssuerKeys({ jwksUrl, fetch }).catch((failure: Failure) => failure)
+function issuerKeys(tokens: NonNullable<Config['access']['tokens']>): Promise<CountedKeys | Failure> {
+  return countIssuerKeys({ ...tokens, fetch: createFetch(tokens) }).catch((failure: Failure) => failure)
 }
 
 function probeWith(settings: Config['hilos']): ProbeHilos {

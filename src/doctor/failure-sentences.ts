@@ -44,7 +44,7 @@ function untrustedSentence(reason: string, host: string): string {
 
 function timeoutSentence({ facts: { reason, timeoutMs } }: Failure, host: string): string {
   if (timeoutMs === undefined)
-    return `No connection to ${host} could be opened in time (${reason}): allow it in the firewall; HTTPS_PROXY is not used.`
+    return `No connection to ${host} could be opened in time (${reason}): allow it in the firewall, or set HTTPS_PROXY and NODE_USE_ENV_PROXY=1 if there is a proxy.`
   const what = reason === 'in the middle of the body' ? 'No whole answer' : 'No answer'
   return `${what} came from ${host} within ${timeoutMs} ms: check again, and if this persists, raise HILOS_TIMEOUT_MS or ask Hilos.`
 }
@@ -61,6 +61,6 @@ function unreachableSentence(reason: string, host: string, hostname: string): st
     case 'UND_ERR_SOCKET':
       return `${host} closed the connection before an answer came (${reason}): check again, and if this persists, look for a firewall or a proxy in between.`
     default:
-      return `${host} cannot be reached (${reason}): check the network, the routes and the firewall of this machine.`
+      return `${host} cannot be reached (${reason}): check the network, the routes, the firewall and the proxy of this machine.`
   }
 }

@@ -6,6 +6,7 @@ import { parseCallers } from '../access/callers-file.ts'
 import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { createFetch } from '../upstream/transport/connections.ts'
 import { type Parsed, reloadFile } from './reloaded-file.ts'
 
 export type ReloadedCallers = Readonly<ReturnType<typeof createReloadedCallers>>
@@ -37,11 +38,12 @@ export function createReloadedCallers(
     : null
   const problems = () => reloaded?.problems() ?? []
   const onOutage = (failure: Error) => logger.warn({ err: failure }, 'token issuer is unavailable')
+  const tokenOptions = tokens && { ...tokens, fetch: createFetch(tokens), clock, onOutage, maxCached: maxCachedTokens }
 
   return {
     authenticate: createAuthentication({
       keys: callersFile && (() => keys),
-      tokens: tokens && createAccessTokens({ ...tokens, fetch, clock, onOutage, maxCached: maxCachedTokens }),
+      tokens: tokenOptions && createAccessTokens(tokenOptions),
       allowAnonymous,
     }),
     /** The state of the callers file, with the number of keys in use; null without a callers file. */

@@ -1,7 +1,11 @@
+import type { Secret } from '../common/secret.ts'
+
 /** The settings of the calls to Hilos. Each part takes from here what it needs. */
 export interface HilosSettings {
   /** Without a trailing slash; `/flow-execution-contact/{id}` is appended. */
   readonly baseUrl: string
+  /** The URL of the proxy on the way to Hilos; null for none. */
+  readonly proxy: Secret | null
   /** For one whole call, from the wait for a slot to the last byte, with its retry. */
   readonly timeoutMs: number
   /** For DNS, TCP and TLS of a new connection. */

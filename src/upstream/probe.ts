@@ -6,7 +6,7 @@ import { createConnections } from './transport/connections.ts'
 import { createExchange } from './transport/exchange.ts'
 
 export interface ProbeOptions
-  extends Pick<HilosSettings, 'baseUrl' | 'connectTimeoutMs' | 'maxBodyBytes' | 'timeoutMs'> {
+  extends Pick<HilosSettings, 'baseUrl' | 'proxy' | 'connectTimeoutMs' | 'maxBodyBytes' | 'timeoutMs'> {
   readonly token: Secret
   readonly userAgent: string
 }

@@ -61,6 +61,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
   const { hilos, contact, disclosureKey, warnings, limits, ...rest } = loadConfig(minimum)
   t.match(hilos, {
     baseUrl: 'https://api.hilos.io/channel/whatsapp',
+    proxy: null,
     timeoutMs: 8000,
     maxCallsPerSecond: 5,
     maxWaitMs: 4000,
@@ -144,7 +145,13 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
 
 t.test('all settings are read, typed and frozen', async (t) => {
   const derived = (use: string) => createHmac('sha256', 'sixteen letters!').update(use).digest('hex')
-  const issuer = { issuer: 'https://issuer.example/', audience: 'bff', jwksUrl: 'https://issuer.example/keys?v=2' }
+  const issuer = {
+    issuer: 'https://issuer.example/',
+    audience: 'bff',
+    jwksUrl: 'https://issuer.example/keys?v=2',
+    proxy: null,
+    connectTimeoutMs: 3000,
+  }
   const table: readonly (readonly [string, string, (config: Config) => unknown, unknown])[] = [
     ['HILOS_BASE_URL', 'https://acme.example/api//', ({ hilos }) => hilos.baseUrl, 'https://acme.example/api'],
     ['HILOS_TIMEOUT_MS', '1500', ({ hilos, limits }) => [hilos.timeoutMs, limits.silentSocketMs], [1500, 11_500]],

@@ -35,7 +35,13 @@ t.test('the finding about the callers file counts callers, keys and profiles', a
 })
 
 t.test('the finding about access tokens names the issuer and the audience', async (t) => {
-  const tokens = { issuer: 'https://issuer.example', audience: 'bff', jwksUrl: 'https://issuer.example/?canary' }
+  const tokens = {
+    issuer: 'https://issuer.example',
+    audience: 'bff',
+    jwksUrl: 'https://issuer.example/?canary',
+    proxy: null,
+    connectTimeoutMs: 1,
+  }
   const findings = findingsOf({ allowAnonymous: true, tokens })
   t.match(findings, [{ level: 'ok', subject: 'JWT_ISSUER', message: /https:\/\/issuer\.example for bff/ }])
   t.notMatch(JSON.stringify(findings), 'canary')

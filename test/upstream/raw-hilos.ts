@@ -100,6 +100,7 @@ export function createClient(t: Test, baseUrl: string, options: ClientOptions = 
   const hilos = createHilos({
     tokens: createHilosTokens(new Secret(token), null, clock),
     baseUrl,
+    proxy: null,
     userAgent: 'hilos-bff/test',
     timeoutMs: 10_000,
     connectTimeoutMs: 1000,

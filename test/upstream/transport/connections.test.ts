@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import tls, { type TlsOptions } from 'node:tls'
 import t, { type Test } from 'tap'
-import { createConnections } from '../../../src/upstream/transport/connections.ts'
+import { Secret } from '../../../src/common/secret.ts'
+import { createConnections, createFetch } from '../../../src/upstream/transport/connections.ts'
 import { throwawayCertificates, throwawayKey } from '../../harness/certificate.ts'
+import { createProxy, type ProxyMood } from '../../harness/proxy.ts'
 import {
   type Answer,
   arrangeRaw,
@@ -22,11 +24,16 @@ const kinds = ['kept', 'fresh'] as const
 
 async function arrange(t: Test, answer: Answer, tlsOptions?: TlsOptions) {
   const hilos = await startRawHilos(t, answer, tlsOptions)
-  const { baseUrl } = hilos
-  const connections = createConnections({ baseUrl, connectTimeoutMs: 1000, maxConnections: 2, maxBodyBytes: 1000 })
+  const { origin } = hilos
+  const connections = createConnections({
+    proxy: null,
+    connectTimeoutMs: 1000,
+    maxConnections: 2,
+    maxBodyBytes: 1000,
+  })
   t.teardown(() => Promise.all(kinds.map((kind) => connections[kind].destroy())))
   const ask = async (kind: (typeof kinds)[number]) => {
-    const { body } = await connections[kind].request({ path: '/', method: 'GET' })
+    const { body } = await connections[kind].request({ origin, path: '/', method: 'GET' })
     return (await body.text()).length
   }
   return { ...hilos, ask }
@@ -153,4 +160,90 @@ t.test('a Hilos without TLS is sent a handshake and nothing else', async (t) => 
   t.equal((await failureOf(call())).code, 'upstream_untrusted')
   t.equal(received.length, 1)
   t.notOk(Buffer.concat(received).includes(token))
+})
+
+/** A TLS server with this certificate behind a proxy, and a client that trusts the certificate of the right host. */
+async function arrangeTunnel(t: Test, certificate: keyof typeof throwawayCertificates, mood?: ProxyMood) {
+  const trustedBefore = tls.getCACertificates('default')
+  t.teardown(() => tls.setDefaultCACertificates(trustedBefore))
+  tls.setDefaultCACertificates([throwawayCertificates[certificate]])
+  const options: TlsOptions = { key: throwawayKey, cert: throwawayCertificates[certificate] }
+  const hilos = await startRawHilos(t, (socket) => socket.write(minimal), options)
+  const { host, port } = new URL(hilos.baseUrl)
+  const proxy = await createProxy(t, Number(port), mood)
+  const secret = new Secret(proxy.url.replace('//', '//user:proxy-canary@'))
+  return { ...hilos, proxy, secret, host }
+}
+
+t.test('through a proxy, TLS ends at Hilos, and the proxy sees only its name', async (t) => {
+  const { baseUrl, proxy, secret, host, requests, sockets } = await arrangeTunnel(t, 'rightHost')
+  const { call } = createClient(t, baseUrl, { proxy: secret })
+  for (let index = 0; index < 3; index += 1) t.ok(await call())
+  t.equal(requests.length, 3)
+  t.strictSame([...new Set(proxy.requests)], [`CONNECT ${host}`])
+  t.ok(sockets.length <= 2, 'the tunnel is kept')
+  t.match(proxy.heads[0], Buffer.from('user:proxy-canary').toString('base64'))
+  t.notMatch(proxy.heads.join(), token)
+  t.notMatch(requests.join(), /proxy/i)
+})
+
+t.test('the limits hold through a proxy, too', async (t) => {
+  const { baseUrl, proxy, secret, requests, sockets } = await arrangeTunnel(t, 'rightHost')
+  const options = { proxy: secret, connectTimeoutMs: 1000, maxConnections: 2 }
+  const { kept, fresh } = createConnections({ ...options, maxBodyBytes: 1000 })
+  const small = createConnections({ ...options, maxBodyBytes: 13 })
+  t.teardown(() => Promise.all([kept, fresh, small.kept, small.fresh].map((each) => each.destroy())))
+  const { origin } = new URL(baseUrl)
+  const ask = async (dispatcher: typeof kept) =>
+    (await dispatcher.request({ origin, path: '/', method: 'GET' })).body.text()
+  await Promise.all(Array.from({ length: 7 }, () => ask(kept)))
+  t.equal(sockets.length, 2)
+  await Promise.all(Array.from({ length: 3 }, () => ask(fresh)))
+  t.equal(sockets.length, 5, 'a fresh connection for each')
+  t.equal(proxy.requests.length, 5)
+  t.match(requests.at(-1), /\r\nconnection: close\r\n/i)
+  await t.rejects(ask(small.kept), { code: 'UND_ERR_RES_EXCEEDED_MAX_SIZE' })
+})
+
+for (const rejectUnauthorized of ['1', '0'])
+  t.test(`a proxy cannot answer for Hilos, with NODE_TLS_REJECT_UNAUTHORIZED=${rejectUnauthorized}`, async (t) => {
+    t.teardown(() => delete process.env.NODE_TLS_REJECT_UNAUTHORIZED)
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = rejectUnauthorized
+    for (const [certificate, reason] of [
+      ['wrongHost', 'ERR_TLS_CERT_ALTNAME_INVALID'],
+      ['expired', 'CERT_HAS_EXPIRED'],
+    ] as const) {
+      const { baseUrl, secret, requests, proxy } = await arrangeTunnel(t, certificate)
+      const { code, facts } = await failureOf(createClient(t, baseUrl, { proxy: secret, retries }).call())
+      t.match([code, facts], ['upstream_untrusted', { reason }])
+      const through = createFetch({ proxy: secret, connectTimeoutMs: 1000 })
+      await t.rejects(through(`${baseUrl}/keys`), { cause: { code: reason } })
+      t.strictSame([requests, proxy.requests.length], [[], 2])
+    }
+  })
+
+t.test('a proxy that refuses or does not answer is a failure of Hilos, without waiting for long', async (t) => {
+  const moods = [
+    [407, 'upstream_unavailable', 'UND_ERR_ABORTED'],
+    [502, 'upstream_unavailable', 'UND_ERR_ABORTED'],
+    ['hanging', 'upstream_unavailable', 'UND_ERR_HEADERS_TIMEOUT'],
+  ] as const
+  for (const [mood, expected, reason] of moods) {
+    const { baseUrl, secret, requests } = await arrangeTunnel(t, 'rightHost', mood)
+    const { code, facts } = await failureOf(createClient(t, baseUrl, { proxy: secret, connectTimeoutMs: 300 }).call())
+    t.strictSame([code, facts, requests], [expected, { reason }, []])
+  }
+})
+
+t.test('keys are fetched through a tunnel, or without a proxy', async (t) => {
+  const { baseUrl, secret, proxy, host } = await arrangeTunnel(t, 'rightHost')
+  for (const [given, tunnels] of [
+    [secret, [`CONNECT ${host}`]],
+    [null, []],
+  ] as const) {
+    proxy.requests.length = 0
+    const response = await createFetch({ proxy: given, connectTimeoutMs: 1000 })(`${baseUrl}/keys`)
+    t.equal(await response.text(), '{"contact":{}}')
+    t.strictSame(proxy.requests, tunnels)
+  }
 })

@@ -12,13 +12,13 @@ import { type Answer, canary, closed, failureOf, httpResponse, startRawHilos } f
 async function arrange(t: Test, answer: Answer, maxBodyBytes = 1_000_000) {
   const hilos = await startRawHilos(t, typeof answer === 'function' ? answer : (socket) => socket.write(answer))
   const { kept } = createConnections({
-    baseUrl: hilos.origin,
+    proxy: null,
     connectTimeoutMs: 1000,
     maxConnections: 1,
     maxBodyBytes,
   })
   t.teardown(() => kept.destroy())
-  const ask = async () => (await kept.request({ path: '/', method: 'GET' })).body
+  const ask = async () => (await kept.request({ origin: hilos.origin, path: '/', method: 'GET' })).body
   return { ...hilos, ask }
 }
 
