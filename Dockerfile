@@ -41,7 +41,8 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["node", "dist/healthcheck.js"]
 
 # PID 1 is node itself, because npm would not pass SIGTERM on. The flags exclude the environment, which may contain the token,
-# from diagnostic reports, and prevent SIGUSR1 from opening the inspector.
+# from diagnostic reports, and prevent SIGUSR1 from opening the inspector. Without a shell nothing here can forbid core dumps: see
+# deploy/README.md.
 CMD ["node", "--report-exclude-env", "--disable-sigusr1", "dist/main.js"]
 
 # The labels come last, so that a new commit does not invalidate the cached layers:

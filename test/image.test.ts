@@ -43,6 +43,11 @@ t.test('what the Dockerfile copies, exists and gets to the engine', async (t) =>
     t.notOk(admits(path), path)
 })
 
+t.test('npm start runs the service as the image does, without core dumps', async (t) => {
+  t.equal(manifest.scripts.start, `ulimit -c 0 && exec ${built().image.command?.join(' ')}`)
+  t.match(read('README.md'), /^docker run .*--ulimit core=0 /m)
+})
+
 t.test('the image runs as a user that is not root, and needs no shell', async (t) => {
   const { image } = built()
   t.match(image.user, /^[1-9]\d*:[1-9]\d*$/)

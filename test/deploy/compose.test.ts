@@ -34,6 +34,7 @@ t.test('the container is limited, and has enough time to stop', async (t) => {
     security_opt: ['no-new-privileges:true'],
     cpus: 1,
     pids_limit: 100,
+    ulimits: { core: 0 },
     memswap_limit: service.mem_limit,
     logging: { options: { 'max-size': '50m', 'max-file': '5' } },
   })
