@@ -209,6 +209,15 @@ t.test('the settings say whether a token is needed to delete, and whether anyone
   }
 })
 
+t.test('the settings name further hosts of the operators’ listener', async (t) => {
+  const { operators } = (await startService(t, { env: { ADMIN_ALLOWED_HOSTS: 'ops.example' } })).service
+  for (const [host, status] of [
+    ['ops.example:3001', 200],
+    ['evil.example:3001', 403],
+  ] as const)
+    t.equal((await operators?.inject({ url: '/metrics', headers: { host } }))?.statusCode, status, host)
+})
+
 t.test('the operators’ listener is where the settings say, and nowhere else', async (t) => {
   const port = await freePort()
   const config = loadConfig({

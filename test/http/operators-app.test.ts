@@ -105,6 +105,8 @@ t.test(
     const { app, deleted, logLines } = await start(t, { allowedHosts: ['ops.example'] })
     const foreign: readonly Record<string, string>[] = [
       { host: 'evil.example' },
+      // Like the address of the connection here, it is none.
+      { host: '1.2.3.4.5' },
       { origin: 'https://evil.example' },
       { origin: 'null' },
       { 'sec-fetch-site': 'cross-site' },
