@@ -94,7 +94,7 @@ export function createLogOutput({ maxWaiting, longestExitMs }: LogLimits, option
   function hasRoomFor(line: string): boolean {
     const kind = kindOf(line)
     if (kind === 'disclosure' || waiting() < maxWaiting[kind]) return true
-    reportLosing(failure ?? 'EAGAIN')
+    reportLosing(String(failure))
     lost[kind] += 1
     return false
   }

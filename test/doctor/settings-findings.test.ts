@@ -48,7 +48,7 @@ t.test('each setting has one finding, by its value', async (t) => {
     [{}, 'ADMIN_TOKEN', 'note', /every program on this machine can delete/],
     [{ ADMIN_TOKEN: 'admin-token-canary' }, 'ADMIN_TOKEN', 'ok', /^Nobody deletes from the cache without/],
     [{ ADMIN_HOST: '0.0.0.0' }, 'ADMIN_TOKEN', 'warn', /cannot delete from the cache/],
-    [{ ADMIN_TOKEN_FILE: '/nowhere' }, 'ADMIN_TOKEN_FILE', 'warn', /cannot be read/],
+    [{ ADMIN_TOKEN_FILE: '/nowhere' }, 'ADMIN_TOKEN_FILE', 'warn', /was not read/],
     [{ CALLER_MAX_RPS: '0' }, 'CALLER_MAX_RPS', 'warn', /not limited/],
     [{ CALLER_MAX_RPS: '1' }, 'CALLER_MAX_RPS', 'ok', / 1 requests/],
     [{ HILOS_MAX_RPS: '0' }, 'HILOS_MAX_RPS', 'warn', /not limited/],
