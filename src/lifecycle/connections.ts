@@ -10,7 +10,10 @@ export interface ConnectionLimits {
   readonly keepAliveMs: number
   /** The same after a request, while no good credential has been shown on the connection. */
   readonly strangerKeepAliveMs: number
-  /** A connection with a request in flight is closed when it has carried nothing for this long. */
+  /**
+   * A connection with a request in flight is closed when it has carried nothing for this long. While a response is sent, it is
+   * closed after half to all of this time.
+   */
   readonly silentSocketMs: number
   /** Requests of one connection that are worked on at once. */
   readonly maxUnanswered: number
@@ -91,11 +94,12 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     const connection = connections.get(request.socket) as Connection
     const { socket, responses, waiting } = connection
     if (responses.size === 0) endIdle(connection)
-    socket.setTimeout(limits.silentSocketMs)
     if (!connection.isTrusted) announceKeepAlive(response, limits.strangerKeepAliveMs)
     responses.add(response)
+    limitSilence(connection)
     lifecycle.requestBegan()
     if (lifecycle.state() === 'draining') closeAfterLast(responses)
+    response.once('prefinish', () => limitSilence(connection))
     // It is emitted when the response was sent, and when the caller has disconnected.
     response.once('close', () => end(connection, response))
     if (responses.size <= limits.maxUnanswered) handle(request, response)
@@ -111,8 +115,14 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     if (socket.destroyed) return
     waiting.shift()?.()
     if (responses.size === 0) beginIdle(connection)
-    else if (responses.size > limits.maxUnanswered) socket.pause()
+    else limitSilence(connection)
+    if (responses.size > limits.maxUnanswered) socket.pause()
     else socket.resume()
+  }
+
+  function limitSilence({ socket, responses: [first] }: Connection): void {
+    // Node.js finds out in the second of two such periods that a client reads nothing of what waits to be sent.
+    socket.setTimeout(first?.writableEnded ? limits.silentSocketMs / 2 : limits.silentSocketMs)
   }
 
   function beginIdle(connection: Connection): void {

@@ -163,6 +163,17 @@ t.test('a connection with a request in flight is closed when it carries nothing'
   t.equal(begun.length, 1)
 })
 
+t.test('a response that is not read is cut in time, and a request behind it has its own time', async (t) => {
+  const { open, begun } = await start(t)
+  const { accepted } = await open(get('/one') + get('/two'))
+  await until(() => begun.length === 2)
+  t.equal(accepted.timeout, patient.silentSocketMs)
+  begun[0]?.response.end('one')
+  t.equal(accepted.timeout, patient.silentSocketMs / 2)
+  await once(begun[0]?.response as ServerResponse, 'close')
+  t.equal(accepted.timeout, patient.silentSocketMs)
+})
+
 t.test('a new connection takes the place of the one that has been idle for longest, strangers first', async (t) => {
   const { open, begun, dropped } = await start(t, { maxConnections: 4 })
   const openBusy = async () => {
