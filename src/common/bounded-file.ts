@@ -19,7 +19,7 @@ export interface SeenFile {
 
 export interface FileReading {
   readonly content: FileContent
-  /** Null when the file cannot be opened. */
+  /** Null when the file cannot be read. */
   readonly seen: SeenFile | null
 }
 
@@ -65,24 +65,33 @@ export async function inTime(reading: Promise<FileReading>, clock: Pick<Clock, '
  * @param maxBytes a larger file is a problem; no more than this and one byte is read
  * @param acceptsPipe whether a pipe is read as well, which waits for its writer; false by default
  */
-export async function readBoundedFile(path: string, maxBytes: number, acceptsPipe = false): Promise<FileReading> {
+export function readBoundedFile(path: string, maxBytes: number, acceptsPipe = false): Promise<FileReading> {
   const reading = { beganMs: systemClock.elapsed() }
   running.add(reading)
-  let file: FileHandle | null = null
-  let seen: SeenFile | null = null
-  try {
-    file = await open(path, acceptsPipe ? constants.O_RDONLY : constants.O_RDONLY | constants.O_NONBLOCK)
-    const [stats, link] = [await file.stat(), await lstat(path)]
-    const isPipe = stats.isFIFO()
-    seen = { mode: stats.mode & 0o777, owner: stats.uid, isLink: link.isSymbolicLink(), isPipe }
-    const isAccepted = stats.isFile() || (isPipe && acceptsPipe)
-    return { content: isAccepted ? contentOf(await firstBytes(file, maxBytes + 1), maxBytes) : notRegular, seen }
-  } catch (error) {
-    return { content: { problem: `the file cannot be read (${(error as NodeJS.ErrnoException).code})` }, seen }
-  } finally {
-    await file?.close()
-    running.delete(reading)
-  }
+  return read(path, maxBytes, acceptsPipe)
+    .catch(({ code }: NodeJS.ErrnoException) => ({
+      content: { problem: `the file cannot be read (${code})` },
+      seen: null,
+    }))
+    .finally(() => running.delete(reading))
+}
+
+async function read(path: string, maxBytes: number, acceptsPipe: boolean): Promise<FileReading> {
+  const file = await open(path, acceptsPipe ? constants.O_RDONLY : constants.O_RDONLY | constants.O_NONBLOCK)
+  return await readOpened(file, path, maxBytes, acceptsPipe).finally(() => file.close())
+}
+
+async function readOpened(
+  file: FileHandle,
+  path: string,
+  maxBytes: number,
+  acceptsPipe: boolean,
+): Promise<FileReading> {
+  const [stats, link] = [await file.stat(), await lstat(path)]
+  const isPipe = stats.isFIFO()
+  const seen = { mode: stats.mode & 0o777, owner: stats.uid, isLink: link.isSymbolicLink(), isPipe }
+  if (!stats.isFile() && !(isPipe && acceptsPipe)) return { content: notRegular, seen }
+  return { content: contentOf(await firstBytes(file, maxBytes + 1), maxBytes), seen }
 }
 
 async function firstBytes(file: FileHandle, count: number): Promise<Buffer> {

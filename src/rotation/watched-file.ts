@@ -39,7 +39,7 @@ export function watchFile(path: string, onChange: (content: FileContent) => void
   let newDigest: string | undefined
   let watcher: FSWatcher | null = null
   let cancelLook: Cancel | null = null
-  let cancelPoll: Cancel = () => {}
+  let cancelPoll: Cancel
   let reading: Promise<FileReading> | null = null
   let looking: Promise<boolean> | null = null
   let isClosed = false
