@@ -101,6 +101,7 @@ t.test('beyond the limits further lines are lost and counted by kind, and disclo
   const { write, writeAll, written, clock, state, status, linesLost, isFull, events } = start()
   state.room = 0
   writeAll(info, 10)
+  t.equal(state.tries, 1, 'it is tried again at intervals, not with each line')
   t.strictSame([status(), events], [{ ok: true, linesLost: 0 }, []])
   write(info)
   t.strictSame([status(), events], [{ ok: false, linesLost: 1 }, ['EAGAIN']])
