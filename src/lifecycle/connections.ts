@@ -104,8 +104,8 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     response.once('close', () => end(connection, response))
     if (responses.size <= limits.maxUnanswered) handle(request, response)
     else if (waiting.push(() => handle(request, response)) > limits.maxWaiting) socket.destroy()
-    // Not before Node.js has parsed what was received, because it reads on after each request.
-    else queueMicrotask(() => socket.pause())
+    // Node.js reads on after each request that it parses, and requests may have been answered when it has parsed them all.
+    else queueMicrotask(() => regulate(connection))
   }
 
   function end(connection: Connection, response: ServerResponse): void {
@@ -116,6 +116,11 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     waiting.shift()?.()
     if (responses.size === 0) beginIdle(connection)
     else limitSilence(connection)
+    regulate(connection)
+  }
+
+  /** Reads no further requests while some wait. */
+  function regulate({ socket, responses }: Connection): void {
     if (responses.size > limits.maxUnanswered) socket.pause()
     else socket.resume()
   }

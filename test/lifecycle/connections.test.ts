@@ -92,6 +92,16 @@ t.test('a connection has a number of requests in work, and the next ones wait an
   t.equal(lifecycle.requestsInFlight(), 0)
 })
 
+t.test('a client may pipeline again and again', async (t) => {
+  const { open } = await start(t)
+  const { socket, hears, answers } = await open()
+  for (let batch = 1; batch <= 5; batch += 1) {
+    socket.write(get('/quick').repeat(50))
+    await hears(batch * 50)
+  }
+  t.equal(answers(), 250)
+})
+
 t.test('a connection with too many requests that wait is closed, and none of them counts as in flight', async (t) => {
   const { open, begun, lifecycle } = await start(t)
   const { socket } = await open(gets(65))
