@@ -4,7 +4,10 @@ import { type Clock, systemClock } from '../common/clock.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 
 export interface ConnectionLimits {
-  /** Beyond it, the connection that has been idle for longest is closed, or the new one if none is idle. */
+  /**
+   * Beyond it, the connection that has been idle for longest is closed, or the new one if none is idle. Without a good
+   * credential, it counts as idle for `strangerKeepAliveMs` longer.
+   */
   readonly maxConnections: number
   /** A connection that is idle for this long is closed. */
   readonly keepAliveMs: number
@@ -28,7 +31,7 @@ export interface ConnectionsOptions {
   readonly onDrop?: () => void
   /** Counts the requests. While it drains, each response closes its connection. */
   readonly lifecycle?: Lifecycle
-  readonly clock?: Pick<Clock, 'schedule'>
+  readonly clock?: Pick<Clock, 'elapsed' | 'schedule'>
 }
 
 export interface Connection {
@@ -41,6 +44,8 @@ export interface Connection {
   isTrusted: boolean
   /** The bytes that it had received when it became idle. If it has received more, a request is on its way. */
   bytesAtIdle: number
+  /** When it became idle, on the monotonic clock. */
+  idleSince: number
 }
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void
@@ -63,7 +68,8 @@ export function createConnections(limits: ConnectionLimits, options: Connections
       onDrop()
       return
     }
-    const connection = { socket, responses: new Set<ServerResponse>(), waiting: [], isTrusted: false, bytesAtIdle: 0 }
+    const usual = { isTrusted: false, bytesAtIdle: 0, idleSince: clock.elapsed() }
+    const connection = { socket, responses: new Set<ServerResponse>(), waiting: [], ...usual }
     connections.set(socket, connection)
     // Browsers and load balancers open connections in advance, so the first request may take as long as any other.
     idle.strangers.add(connection)
@@ -81,13 +87,18 @@ export function createConnections(limits: ConnectionLimits, options: Connections
   }
 
   function closeIdle(): boolean {
-    const closed = [...idle.strangers, ...idle.trusted].find(
-      ({ socket, bytesAtIdle }) => socket.bytesRead === bytesAtIdle,
-    )
+    const [stranger, trusted] = [longestIn(idle.strangers), longestIn(idle.trusted)]
+    // One that has just been opened is a stranger, too: it does not make room in place of one that has been idle for long.
+    const isStranger = trusted && stranger && stranger.idleSince - limits.strangerKeepAliveMs <= trusted.idleSince
+    const closed = isStranger ? stranger : (trusted ?? stranger)
     if (closed === undefined) return false
     forget(closed)
     closed.socket.destroy()
     return true
+  }
+
+  function longestIn(those: ReadonlySet<Connection>): Connection | undefined {
+    return [...those].find(({ socket, bytesAtIdle }) => socket.bytesRead === bytesAtIdle)
   }
 
   function begin(request: IncomingMessage, response: ServerResponse, handle: Handle): void {
@@ -133,6 +144,7 @@ export function createConnections(limits: ConnectionLimits, options: Connections
   function beginIdle(connection: Connection): void {
     const { socket, isTrusted } = connection
     connection.bytesAtIdle = socket.bytesRead
+    connection.idleSince = clock.elapsed()
     idle[isTrusted ? 'trusted' : 'strangers'].add(connection)
     // For the others, Node.js has set the usual time.
     if (!isTrusted) socket.setTimeout(limits.strangerKeepAliveMs + keepAliveBufferMs)

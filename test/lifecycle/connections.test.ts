@@ -216,6 +216,25 @@ t.test('a new connection takes the place of the one that has been idle for longe
   for (const each of [begins, fifth, sixth, seventh]) t.notOk(each.accepted.destroyed)
 })
 
+t.test('a connection that has just been opened does not make room for the next one', async (t) => {
+  const { open, clock } = await start(t, { maxConnections: 2, strangerKeepAliveMs: 5000 })
+  const old = await open(get('/trusted'))
+  await old.hears(1)
+  await clock.advance(5001)
+  const first = await open()
+  await open()
+  await until(() => old.accepted.destroyed)
+  t.notOk(first.accepted.destroyed)
+  const young = await start(t, { maxConnections: 2, strangerKeepAliveMs: 5000 })
+  const caller = await young.open(get('/trusted'))
+  await caller.hears(1)
+  await young.clock.advance(5000)
+  const stranger = await young.open()
+  await young.open()
+  await until(() => stranger.accepted.destroyed)
+  t.notOk(caller.accepted.destroyed)
+})
+
 t.test('a client that still sends gets to read the last response', async (t) => {
   const { open, clock, handled } = await start(t)
   const { socket, accepted, heard } = await open(`POST /last HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n`)

@@ -26,7 +26,7 @@ async function start(t: Test) {
   }
   const lifecycle = createLifecycle()
   const slow: (() => void)[] = []
-  const connections = createConnections(connectionLimits, { lifecycle, clock: { schedule } })
+  const connections = createConnections(connectionLimits, { lifecycle, clock: { ...timers, schedule } })
   const app: FastifyInstance = Fastify<RawServerDefault>({
     return503OnClosing: false,
     serverFactory: (handle) => connections.createServer({}, handle),
