@@ -8,6 +8,7 @@ import { describeMachine, loadNow } from './machine.ts'
 import { recordAnswers } from './recorded-answers.ts'
 import { type Report, sectionText, writeReport } from './report.ts'
 import type { Bench, Section } from './section.ts'
+import { fair } from './sections/fair.ts'
 import { fixedRate } from './sections/fixed-rate.ts'
 import { hits } from './sections/hits.ts'
 import { manyKeys } from './sections/keys.ts'
@@ -35,6 +36,7 @@ const sections: readonly Section[] = [
   misses,
   stampede,
   storm,
+  fair,
   wire,
   memory,
   startUp,

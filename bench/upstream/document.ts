@@ -1,9 +1,17 @@
 import { createDocuments, documentIds } from '../../sandbox/documents.ts'
-import { uuid } from '../../sandbox/parts.ts'
+import { executionContact, uuid } from '../../sandbox/parts.ts'
 
 /** Returns the id of a document by its number. load/keys.lua makes the same ids. */
 export function benchId(number: number): string {
   return uuid(0xbe, number)
+}
+
+/** The id of a run that never ends. */
+export const runningId = uuid(0xbf, 1)
+
+/** Returns the run that never ends, as it is when it has just changed. */
+export function runningDocument(): string {
+  return JSON.stringify(executionContact(runningId, { status_last_change_on: new Date().toISOString() }))
 }
 
 /** The JSON text before and after the id of a document. */

@@ -1,10 +1,10 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { argv } from 'node:process'
-import { splitDocument } from './document.ts'
+import { runningDocument, runningId, splitDocument } from './document.ts'
 import { createFaults } from './faults.ts'
 import { createSplicedGzip } from './spliced-gzip.ts'
 
-// This process is the fake Hilos of the bench. It has a document for every id. Arguments: port, token.
+// This process is the fake Hilos of the bench. It has a document for every id, which is completed except for one. Arguments: port, token.
 const [, , port, token] = argv
 const { before, after } = await splitDocument()
 const gzipOf = createSplicedGzip(after)
@@ -31,14 +31,14 @@ createServer((request, response) => {
   })
   if (request.headers.authorization !== `Token ${token}`) return response.writeHead(401).end()
   if (Math.random() * 100 < faultsPercent) return sendFault(response)
-  const gzip = request.headers['accept-encoding']?.includes('gzip') ?? false
+  const gzip = id !== runningId && (request.headers['accept-encoding']?.includes('gzip') ?? false)
   if (delayMs === 0) answer(id, gzip, response)
   else setTimeout(answer, delayMs, id, gzip, response)
 }).listen(Number(port), '127.0.0.1')
 
 function answer(id: string, gzip: boolean, response: ServerResponse): void {
   const beginning = `${before}${id}`
-  const body = gzip ? gzipOf(beginning) : Buffer.from(beginning + after)
+  const body = gzip ? gzipOf(beginning) : Buffer.from(id === runningId ? runningDocument() : beginning + after)
   response.writeHead(200, {
     ...baseHeaders,
     ...(gzip && { 'content-encoding': 'gzip' }),

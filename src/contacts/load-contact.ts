@@ -28,8 +28,8 @@ export function createLoadContact({ cache, contact, hilos }: Config, client: Hil
   const adaptiveTtl = createAdaptiveTtl(hilos.maxCallsPerSecond, clock)
   const presentationOptions = { refOf: createContactRef(contact.refKey), metaKeys: contact.metaKeys }
 
-  return async (id, { isAwaited }, previous) => {
-    const document = await client.getExecutionContact(id, isAwaited)
+  return async (id, demand, previous) => {
+    const document = await client.getExecutionContact(id, demand)
     const presented = document && withoutUrlSecrets(presentExecutionContact(document, presentationOptions), document)
     const value = presented && toStoredContact(presented, identityOf(document), previous?.value ?? null)
 

@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici'
 import { type Clock, sleep } from '../common/clock.ts'
 import type { Secret } from '../common/secret.ts'
 import { Failure } from '../failures/failure.ts'
+import type { CallDemand } from './calls/call-queue.ts'
 import type { CircuitBreaker } from './calls/circuit-breaker.ts'
 import type { HilosTokens } from './calls/hilos-tokens.ts'
 import type { RateLimiter, Slot } from './calls/rate-limiter.ts'
@@ -30,10 +31,9 @@ export interface HilosClient {
   /**
    * Gets one execution contact; null when Hilos has none with this id.
    * @param id a UUID in lower case
-   * @param isAwaited whether a caller waits for it by now; always true by default
    * @throws Failure, one of the `upstream_` codes or `overloaded`
    */
-  readonly getExecutionContact: (id: string, isAwaited?: () => boolean) => Promise<HilosDocument | null>
+  readonly getExecutionContact: (id: string, demand: CallDemand) => Promise<HilosDocument | null>
 }
 
 /** The deadline of a whole call. */
@@ -48,12 +48,12 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
   const { timeoutMs, maxElements, retries } = options
   const sendWithFallback = createTokenFallback(options.tokens, observer)
 
-  async function getExecutionContact(id: string, isAwaited = () => true): Promise<HilosDocument | null> {
+  async function getExecutionContact(id: string, demand: CallDemand): Promise<HilosDocument | null> {
     const refusal = breaker.refusal()
     if (refusal !== null) throw refusal
     const endsAt = clock.elapsed() + timeoutMs
     const deadline = { signal: AbortSignal.timeout(timeoutMs), leftMs: () => endsAt - clock.elapsed() }
-    const attempt = (dispatcher: Dispatcher) => attemptOnce(id, isAwaited, dispatcher, deadline)
+    const attempt = (dispatcher: Dispatcher) => attemptOnce(id, demand, dispatcher, deadline)
     retryBudget.earn()
     const delayMs = clock.random() * retries.longestDelayMs
     try {
@@ -72,8 +72,8 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     return worthwhile && leftMs > timeoutMs / 2 && breaker.refusal() === null && retryBudget.spend()
   }
 
-  async function attemptOnce(id: string, isAwaited: () => boolean, dispatcher: Dispatcher, deadline: Deadline) {
-    const slot = await waitForSlot(isAwaited)
+  async function attemptOnce(id: string, demand: CallDemand, dispatcher: Dispatcher, deadline: Deadline) {
+    const slot = await waitForSlot(demand)
     try {
       const call = breaker.begin(id)
       const begunAt = clock.elapsed()
@@ -93,10 +93,10 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     }
   }
 
-  async function waitForSlot(isAwaited: () => boolean): Promise<Slot> {
+  async function waitForSlot(demand: CallDemand): Promise<Slot> {
     const queuedAt = clock.elapsed()
     try {
-      const slot = await limiter.slot(isAwaited)
+      const slot = await limiter.slot(demand)
       observer.slotGranted(clock.elapsed() - queuedAt)
       return slot
     } catch (failure) {

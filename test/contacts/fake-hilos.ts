@@ -20,13 +20,13 @@ export function createFakeHilos() {
     failure: null as Error | null,
     asked: [] as string[],
     /** For each call, whether a caller waited for it when it ended. */
-    awaited: [] as (boolean | undefined)[],
+    awaited: [] as boolean[],
   }
   const client: HilosClient = {
-    getExecutionContact: async (requested, isAwaited) => {
+    getExecutionContact: async (requested, demand) => {
       hilos.asked.push(requested)
       await settled()
-      hilos.awaited.push(isAwaited?.())
+      hilos.awaited.push(demand.isAwaited())
       if (hilos.failure) throw hilos.failure
       return hilos.documents.get(requested) ?? null
     },

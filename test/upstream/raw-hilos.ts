@@ -124,7 +124,8 @@ export function createClient(t: Test, baseUrl: string, options: ClientOptions = 
     ...overrides,
   })
   t.teardown(hilos.close)
-  const call = (id = contactId, isAwaited?: () => boolean) => hilos.getExecutionContact(id, isAwaited)
+  const call = (id = contactId, isAwaited = () => true) =>
+    hilos.getExecutionContact(id, { askedBy: new Set([id]), isAwaited })
   return { ...hilos, call, clock, reports, drift }
 }
 

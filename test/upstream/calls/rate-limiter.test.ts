@@ -40,10 +40,13 @@ function arrange(settings: Partial<Omit<RateLimiterOptions, 'clock'>> = {}, cloc
     )
   }
 
-  /** Asks for a slot for each of these names, and waits until those that can start have started. */
-  async function ask(names: string, isAwaited = waiting): Promise<void> {
+  /**
+   * Asks for a slot for each of these names, and waits until those that can start have started.
+   * @param callers who asks for each; a caller for each by default
+   */
+  async function ask(names: string, isAwaited = waiting, callers?: string): Promise<void> {
     for (const name of names.split(' ')) {
-      const slot = limiter.slot(isAwaited)
+      const slot = limiter.slot({ askedBy: new Set((callers ?? name).split(' ')), isAwaited })
       record(name, slot)
       slot.then((granted) => slots.set(name, granted)).catch(() => {})
     }
