@@ -27,6 +27,7 @@ export const faultIds = {
   reset: fault('62'),
   notHttp: fault('63'),
   htmlNotFound: fault('64'),
+  closedForLong: fault('65'),
 } as const
 
 export type FaultName = keyof typeof faultIds
@@ -92,4 +93,5 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
   reset: raw((socket) => socket.resetAndDestroy()),
   notHttp: raw((socket, { text }) => socket.end(`220 ${text} ESMTP\r\n`)),
   htmlNotFound: (reply, { text }) => reply.code(404).type('text/html').send(`<!doctype html><h1>${text}</h1>`),
+  closedForLong: status(503, { 'retry-after': '300' }),
 }

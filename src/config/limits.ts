@@ -33,7 +33,7 @@ export const hilosLimits = {
   maxQueuedCalls: 100,
   maxElements: 10_000,
   retries: { share: 0.1, reserve: 5, longestDelayMs: 100 },
-  circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000 },
+  circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000, maxPausedContacts: 500 },
 } satisfies Partial<HilosSettings>
 
 /** For DNS, TCP and TLS of a new connection to the token issuer. */

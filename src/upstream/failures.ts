@@ -1,27 +1,43 @@
 import { Failure, type FailureOptions } from '../failures/failure.ts'
 import { type FailureCode, failureKinds } from '../failures/failure-kinds.ts'
 
+/**
+ * Which calls must pause after a failure: those about its contact, or all. With `suspected` they are those about its
+ * contact, until another contact meets the same.
+ */
+export type PauseScope = 'contact' | 'suspected' | 'all'
+
 export interface UpstreamFailureOptions extends FailureOptions {
   /** Whether the same call may succeed if it is repeated immediately; false by default. */
   readonly worthRetrying?: boolean
-  /** How long all calls to Hilos must pause, in milliseconds; 0 by default. */
+  /** How long calls to Hilos must pause, in milliseconds; 0 by default. */
   readonly pauseMs?: number
+  /** Which calls must pause; those about the same contact by default. */
+  readonly pauseScope?: PauseScope
 }
 
 /** A transient failure of Hilos, or of the way to it. A stale answer may be served instead. */
 export class UpstreamFailure extends Failure {
   readonly worthRetrying: boolean
   readonly pauseMs: number
+  readonly pauseScope: PauseScope
 
-  constructor(code: FailureCode, { worthRetrying = false, pauseMs = 0, ...options }: UpstreamFailureOptions = {}) {
+  constructor(code: FailureCode, options: UpstreamFailureOptions = {}) {
     super(code, options)
-    this.worthRetrying = worthRetrying
-    this.pauseMs = pauseMs
+    this.worthRetrying = options.worthRetrying ?? false
+    this.pauseMs = options.pauseMs ?? 0
+    this.pauseScope = options.pauseScope ?? 'contact'
   }
 }
 
 /** Statuses of gateways in front of Hilos, which are often transient. */
 const gatewayStatuses: readonly number[] = [502, 503, 504]
+
+/** A 429 is about the account. Any other Retry-After may concern only one document, as on the error pages of a CDN. */
+const pauseScopes: ReadonlyMap<number, PauseScope> = new Map([
+  [429, 'all'],
+  [503, 'suspected'],
+])
 
 /**
  * Returns the failure for a response that is neither a document nor an absence.
@@ -40,12 +56,12 @@ export function statusFailure(
   const code = upstreamStatus === 503 && asked === undefined ? 'upstream_unavailable' : codeOf(upstreamStatus)
   if (isRefusalCode(code)) return new Failure(code, { facts: { ...facts, tokenFingerprint } })
   if (upstreamStatus !== 429 && upstreamStatus < 500) return new Failure(code, { facts })
-  // With another status, the Retry-After may concern only one document, as on the error pages of a CDN.
-  const isForAll = upstreamStatus === 429 || upstreamStatus === 503
+  const pauseScope = pauseScopes.get(upstreamStatus) ?? 'contact'
   if (asked !== undefined)
-    return new UpstreamFailure(code, { facts, retryAfterSeconds: asked, pauseMs: isForAll ? asked * 1000 : 0 })
+    return new UpstreamFailure(code, { facts, retryAfterSeconds: asked, pauseMs: asked * 1000, pauseScope })
   const pauseMs = upstreamStatus === 429 ? failureKinds.upstream_rate_limited.retryAfterSeconds * 1000 : 0
-  return new UpstreamFailure(code, { facts, pauseMs, worthRetrying: gatewayStatuses.includes(upstreamStatus) })
+  const worthRetrying = gatewayStatuses.includes(upstreamStatus)
+  return new UpstreamFailure(code, { facts, pauseMs, pauseScope, worthRetrying })
 }
 
 /** Whether Hilos refused our token, in general or for one contact. */

@@ -49,7 +49,7 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
   const sendWithFallback = createTokenFallback(options.tokens, observer)
 
   async function getExecutionContact(id: string, demand: CallDemand): Promise<HilosDocument | null> {
-    const refusal = breaker.refusal()
+    const refusal = breaker.refusal(id)
     if (refusal !== null) throw refusal
     const endsAt = clock.elapsed() + timeoutMs
     const deadline = { signal: AbortSignal.timeout(timeoutMs), leftMs: () => endsAt - clock.elapsed() }
@@ -59,7 +59,7 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     try {
       return await attempt(connections.kept)
     } catch (error) {
-      if (!mayRetry(error, deadline.leftMs() - delayMs)) throw error
+      if (!mayRetry(id, error, deadline.leftMs() - delayMs)) throw error
     }
     observer.callRetried()
     await sleep(clock, delayMs)
@@ -67,9 +67,9 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
   }
 
   /** A retry needs half of the time: it waits for a slot as well, and a call that was slow to fail will be slow again. */
-  function mayRetry(error: unknown, leftMs: number): boolean {
+  function mayRetry(id: string, error: unknown, leftMs: number): boolean {
     const worthwhile = error instanceof UpstreamFailure && error.worthRetrying
-    return worthwhile && leftMs > timeoutMs / 2 && breaker.refusal() === null && retryBudget.spend()
+    return worthwhile && leftMs > timeoutMs / 2 && breaker.refusal(id) === null && retryBudget.spend()
   }
 
   async function attemptOnce(id: string, demand: CallDemand, dispatcher: Dispatcher, deadline: Deadline) {

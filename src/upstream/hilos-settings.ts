@@ -35,7 +35,9 @@ export interface HilosSettings {
     readonly maxFailedContacts: number
     /** It then stays open for 1 to 2 times this, at random, so that replicas do not probe at the same time. */
     readonly openMs: number
-    /** How long it stays open when Hilos has refused the token. */
+    /** How long calls pause when Hilos has refused the token: all calls, or those about one contact. */
     readonly refusalMs: number
+    /** Most contacts that pause on their own. The one that was paused first is dropped first. */
+    readonly maxPausedContacts: number
   }
 }

@@ -71,7 +71,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
     maxQueuedCalls: 100,
     maxElements: 10_000,
     retries: { share: 0.1, reserve: 5, longestDelayMs: 100 },
-    circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000 },
+    circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000, maxPausedContacts: 500 },
     ...{ tokenFile: null, nextToken: null, nextTokenFile: null },
   })
   t.equal(hilos.token.reveal(), 'token-canary')

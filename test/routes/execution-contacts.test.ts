@@ -279,6 +279,7 @@ t.test('each way in which Hilos can fail is a problem of its own, and shows noth
     [502, 'upstream_unauthorized', null, 'unauthorized'],
     [502, 'upstream_forbidden', null, 'forbidden'],
     [503, 'upstream_rate_limited', 7, 'rateLimited'],
+    [503, 'upstream_rate_limited', 300, 'closedForLong'],
     [502, 'upstream_error', 2, 'broken'],
     [503, 'upstream_unavailable', 2, 'outOfService', 'reset'],
     [502, 'upstream_redirect', null, 'redirect'],

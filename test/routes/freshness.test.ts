@@ -109,15 +109,43 @@ t.test('a refused token ends the stale entry, opens the circuit breaker and is l
   t.match(logged()[0], { level: 40, err: { code: 'upstream_unauthorized', upstreamStatus: 401, tokenFingerprint } })
 })
 
-t.test('a contact that Hilos forbids ends no stale entry of another contact', async (t) => {
-  const { outcomeOf, clock, sandbox } = await startWarm(t)
+t.test('a contact that Hilos forbids stops no call about another contact', async (t) => {
+  const { outcomeOf, clock, sandbox, store } = await startWarm(t)
   sandbox.faults.set(documentIds.paused, 'forbidden')
   clock.advance(6000)
   t.equal(await outcomeOf({}, documentIds.paused), '502 upstream_forbidden')
+  t.equal(await outcomeOf(), '200 hit; ttl=-1; detail=revalidating')
+  await until(() => store.get(id)?.fetchedAt === clock.now())
+  t.equal(await outcomeOf(), '200 hit; ttl=5')
+})
+
+t.test('contacts that Hilos forbids end no stale entry of another contact', async (t) => {
+  const { outcomeOf, clock, sandbox } = await startWarm(t)
+  clock.advance(6000)
+  for (const each of [documentIds.paused, documentIds.completed]) {
+    sandbox.faults.set(each, 'forbidden')
+    t.equal(await outcomeOf({}, each), '502 upstream_forbidden')
+  }
   const revalidating = '200 hit; ttl=-1; detail=revalidating'
   t.equal(await outcomeOf(), revalidating)
   while ((await outcomeOf()) === revalidating) {}
   t.equal(await outcomeOf(), '200 hit; ttl=-1; detail=backing-off', 'the open breaker has refused the refresh')
+})
+
+t.test('a Retry-After that one contact got stays with it, and is counted down', async (t) => {
+  const { outcomeOf, get, clock, calls, fail, heal } = await startWarm(t)
+  fail('closedForLong')
+  clock.advance(45_000)
+  t.equal(await outcomeOf(), '200 fwd=stale; ttl=-40; detail=origin-failed')
+  t.equal(calls(), 2)
+  t.equal(await outcomeOf({}, documentIds.paused), '200 fwd=uri-miss; ttl=15; stored')
+  heal()
+  clock.advance(200_500)
+  const reply = await get(pathOf(id), { 'cache-control': 'no-cache' })
+  t.match([reply.status, reply.json().code, reply.headers.get('retry-after')], [503, 'upstream_rate_limited', '100'])
+  t.equal(calls(), 3)
+  clock.advance(99_500)
+  t.equal(await outcomeOf(), '200 fwd=stale; ttl=5; stored')
 })
 
 t.test('Retry-After of Hilos holds for all contacts and is counted down', async (t) => {

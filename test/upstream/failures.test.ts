@@ -74,35 +74,35 @@ t.test('a status about this request or the token is final, whatever Retry-After 
   )
 })
 
-t.test('a status about the state of Hilos is transient, and pauses all calls or is worth a retry', async (t) => {
+t.test('a status about the state of Hilos is transient, and pauses calls or is worth a retry', async (t) => {
   checkRows(
     t,
     [
-      [429, undefined, 'upstream_rate_limited', 2000, false, 2],
-      [429, 'soon', 'upstream_rate_limited', 2000, false, 2],
-      [429, '7', 'upstream_rate_limited', 7000, false, 7],
-      [429, '0', 'upstream_rate_limited', 1000, false, 1],
-      [429, soon, 'upstream_rate_limited', 9000, false, 9],
-      [429, '31536000', 'upstream_rate_limited', 300_000, false, 300],
-      [503, '7', 'upstream_rate_limited', 7000, false, 7],
-      [503, soon, 'upstream_rate_limited', 9000, false, 9],
+      [429, undefined, 'upstream_rate_limited', 2000, 'all', false, 2],
+      [429, 'soon', 'upstream_rate_limited', 2000, 'all', false, 2],
+      [429, '7', 'upstream_rate_limited', 7000, 'all', false, 7],
+      [429, '0', 'upstream_rate_limited', 1000, 'all', false, 1],
+      [429, soon, 'upstream_rate_limited', 9000, 'all', false, 9],
+      [429, '31536000', 'upstream_rate_limited', 300_000, 'all', false, 300],
+      [503, '7', 'upstream_rate_limited', 7000, 'suspected', false, 7],
+      [503, soon, 'upstream_rate_limited', 9000, 'suspected', false, 9],
       ...[undefined, '', 'soon', '-1'].flatMap((retryAfter) => [
-        [502, retryAfter, 'upstream_error', 0, true, 2] as const,
-        [503, retryAfter, 'upstream_unavailable', 0, true, 2] as const,
-        [504, retryAfter, 'upstream_error', 0, true, 2] as const,
+        [502, retryAfter, 'upstream_error', 0, 'contact', true, 2] as const,
+        [503, retryAfter, 'upstream_unavailable', 0, 'suspected', true, 2] as const,
+        [504, retryAfter, 'upstream_error', 0, 'contact', true, 2] as const,
       ]),
-      // With these it may be about one document only.
+      // With these it is about one document only.
       ...[500, 501, 502, 504, 505, 599].flatMap((status) => [
-        [status, '7', 'upstream_error', 0, false, 7] as const,
-        [status, soon, 'upstream_error', 0, false, 9] as const,
+        [status, '7', 'upstream_error', 7000, 'contact', false, 7] as const,
+        [status, soon, 'upstream_error', 9000, 'contact', false, 9] as const,
       ]),
-      ...[500, 501, 505, 599].map((status) => [status, undefined, 'upstream_error', 0, false, 2] as const),
+      ...[500, 501, 505, 599].map((status) => [status, undefined, 'upstream_error', 0, 'contact', false, 2] as const),
     ] as const,
     ([status, retryAfter, ...expected]) => {
       const failure = statusFailure(status, retryAfter, nowMs, 'c0ffee00')
       if (!(failure instanceof UpstreamFailure)) return 'a final failure'
-      const { code, facts, pauseMs, worthRetrying, retryAfterSeconds: seconds } = failure
-      const found = [code, pauseMs, worthRetrying, seconds, facts, isRefusal(failure)]
+      const { code, facts, pauseMs, pauseScope, worthRetrying, retryAfterSeconds: seconds } = failure
+      const found = [code, pauseMs, pauseScope, worthRetrying, seconds, facts, isRefusal(failure)]
       return difference(found, [...expected, { upstreamStatus: status }, false])
     },
     'the failure is transient',

@@ -17,12 +17,15 @@ import {
   until,
 } from './raw-hilos.ts'
 
-/** The failure of each fault: whether it is transient, whether it is retried, and for how many seconds no call is made. */
+/**
+ * The failure of each fault: whether it is transient, whether it is retried, for how many seconds no call is made, and
+ * whether that holds for this contact only.
+ */
 const faults: Readonly<
-  Record<FaultName, readonly [code: string, kind: 'final' | 'transient' | 'retried', pause?: number]>
+  Record<FaultName, readonly [code: string, kind: 'final' | 'transient' | 'retried', pause?: number, isOwn?: true]>
 > = {
   unauthorized: ['upstream_unauthorized', 'final', 3],
-  forbidden: ['upstream_forbidden', 'final', 3],
+  forbidden: ['upstream_forbidden', 'final', 3, true],
   rateLimited: ['upstream_rate_limited', 'transient', 7],
   broken: ['upstream_error', 'transient'],
   outOfService: ['upstream_unavailable', 'retried'],
@@ -41,36 +44,40 @@ const faults: Readonly<
   reset: ['upstream_unavailable', 'retried'],
   notHttp: ['upstream_invalid_response', 'transient'],
   htmlNotFound: ['upstream_misconfigured', 'final'],
+  closedForLong: ['upstream_rate_limited', 'transient', 300, true],
 }
 
-for (const [fault, [code, kind, pauseSeconds = 0]] of Object.entries(faults))
-  t.test(`the fault ${fault} is a ${kind} ${code} and pauses calls for ${pauseSeconds} s`, async (t) => {
-    const deadlines = controlDeadlines(t)
-    const sandbox = await arrangeSandbox(t, { retries }, { faultText: canary })
-    const { call, requests, clock } = sandbox
-    const failing = failureOf(call(faultIds[fault as FaultName]))
-    if (code === 'upstream_timeout') {
-      await until(() => requests.length > 0)
-      deadlines.pass()
-    }
-    const failure = await failing
-    t.equal(failure.code, code)
-    t.equal(failure instanceof UpstreamFailure, kind !== 'final')
-    const sent = kind === 'retried' ? 2 : 1
-    t.equal(requests.length, sent)
-
-    const [another = ''] = sandbox.documents.keys()
-    if (pauseSeconds > 0) {
-      clock.advance(pauseSeconds * 1000 - 1)
-      const refusal = await failureOf(call(another))
-      t.equal(refusal.code, code)
-      // A 403 may be about one contact only, so a stale document may be served for the others.
-      t.equal(refusal instanceof UpstreamFailure, code !== 'upstream_unauthorized')
+for (const [fault, [code, kind, pauseSeconds = 0, isOwn = false]] of Object.entries(faults))
+  t.test(
+    `the fault ${fault} is a ${kind} ${code} and pauses ${isOwn ? 'its' : 'all'} calls for ${pauseSeconds} s`,
+    async (t) => {
+      const deadlines = controlDeadlines(t)
+      const sandbox = await arrangeSandbox(t, { retries }, { faultText: canary })
+      const { call, requests, clock } = sandbox
+      const failing = failureOf(call(faultIds[fault as FaultName]))
+      if (code === 'upstream_timeout') {
+        await until(() => requests.length > 0)
+        deadlines.pass()
+      }
+      const failure = await failing
+      t.equal(failure.code, code)
+      t.equal(failure instanceof UpstreamFailure, kind !== 'final')
+      const sent = kind === 'retried' ? 2 : 1
       t.equal(requests.length, sent)
-      clock.advance(1)
-    }
-    t.ok(await call(another))
-  })
+
+      const [another = ''] = sandbox.documents.keys()
+      if (pauseSeconds > 0) {
+        clock.advance(pauseSeconds * 1000 - 1)
+        const refusal = await failureOf(call(isOwn ? faultIds[fault as FaultName] : another))
+        t.equal(refusal.code, code)
+        t.equal(refusal instanceof UpstreamFailure, kind !== 'final')
+        t.equal(requests.length, sent)
+        if (isOwn) t.ok(await call(another))
+        clock.advance(1)
+      }
+      t.ok(await call(another))
+    },
+  )
 
 const ok = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n'
 

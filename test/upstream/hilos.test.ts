@@ -86,7 +86,7 @@ t.test('the time that a call waits for a slot counts against its deadline', asyn
 t.test('calls that wait for a slot are refused when the breaker opens, and take no slot', async (t) => {
   for (const [answer, code, retryAfterSeconds, openMs] of [
     [httpResponse(429, { 'retry-after': '7' }), 'upstream_rate_limited', 7, 7000],
-    [httpResponse(403), 'upstream_forbidden', null, 3000],
+    [httpResponse(401), 'upstream_unauthorized', null, 3000],
   ] as const) {
     const { call, clock, untilHeld, held, requests } = await arrangeHeld(t, { maxCallsPerSecond: 1 })
     const first = failureOf(call())
@@ -95,8 +95,7 @@ t.test('calls that wait for a slot are refused when the breaker opens, and take 
     held[0]?.write(answer)
     t.equal((await first).code, code)
     for (const failure of await Promise.all(waiting)) {
-      // A 403 may be about one contact only, so a stale document may be served for the others.
-      t.ok(failure instanceof UpstreamFailure)
+      t.equal(failure instanceof UpstreamFailure, code === 'upstream_rate_limited')
       t.match(failure, { code, retryAfterSeconds, facts: { reason: 'the circuit breaker is open' } })
     }
     t.equal(requests.length, 1)
@@ -106,6 +105,27 @@ t.test('calls that wait for a slot are refused when the breaker opens, and take 
     held[1]?.write(minimal)
     t.ok(await probe)
   }
+})
+
+t.test('calls that wait for a slot are not refused when one contact pauses, unless they are about it', async (t) => {
+  const { call, clock, untilHeld, held, requests } = await arrangeHeld(t, { maxConnections: 1 })
+  const [id, other] = idsOf(2)
+  const first = failureOf(call(id))
+  const [again, waiting] = [failureOf(call(id)), call(other)]
+  await untilHeld(1)
+  held[0]?.write(httpResponse(503, { 'retry-after': '300' }))
+  t.equal((await first).code, 'upstream_rate_limited')
+  const facts = { reason: 'calls about this contact pause' }
+  t.match(await again, { code: 'upstream_rate_limited', retryAfterSeconds: 300, facts })
+  await untilHeld(2)
+  held[1]?.write(minimal)
+  t.ok(await waiting)
+  t.equal(requests.length, 2)
+  clock.advance(300_000)
+  const last = call(id)
+  await untilHeld(3)
+  held[2]?.write(minimal)
+  t.ok(await last)
 })
 
 t.test('an open breaker refuses a call before it takes a slot', async (t) => {

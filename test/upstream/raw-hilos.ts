@@ -111,7 +111,7 @@ export function createClient(t: Test, baseUrl: string, options: ClientOptions = 
     maxBodyBytes: 5 * 1024 * 1024,
     maxElements: 10_000,
     retries: { share: 0, reserve: 0, longestDelayMs: 0 },
-    circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 3000 },
+    circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 3000, maxPausedContacts: 500 },
     observer: {
       ...silentObserver,
       drifted: (kind, path) => drift.push(`${kind} ${path}`),

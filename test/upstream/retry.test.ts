@@ -203,7 +203,7 @@ t.test('after the reserve is spent, calls earn the retries', async (t) => {
   t.strictSame(counts, [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1])
 })
 
-const circuitBreaker = { maxFailedContacts: 2, openMs: 1000, refusalMs: 0 }
+const circuitBreaker = { maxFailedContacts: 2, openMs: 1000, refusalMs: 0, maxPausedContacts: 500 }
 
 t.test('neither the call that opens the breaker for a random time nor a probe is retried', async (t) => {
   const clock = createClock(undefined, { random: () => 0.999 })

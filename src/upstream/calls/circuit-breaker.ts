@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.ts'
 import { Failure } from '../../failures/failure.ts'
-import { isRefusal, UpstreamFailure } from '../failures.ts'
+import { isRefusal, type PauseScope, UpstreamFailure } from '../failures.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
 
 export interface CircuitBreakerOptions extends Pick<HilosSettings, 'circuitBreaker'> {
@@ -32,27 +32,44 @@ type State =
 /**
  * Stops calls to Hilos while they are useless or unwanted.
  *
- *                 too many contacts failed in a row,
- *                 or Retry-After, or the token was refused
+ *                 too many contacts failed in a row, or
+ *                 Retry-After or a refusal for all contacts
  *      closed ──────────────────────────────────────▶ open ◀─┐
  *        ▲                                             │     │ the probe fails
  *        │ the probe is answered     its time is over, │     │
  *        │                             and a call comes▼     │
  *        └───────────────────────────────────────── half-open┘
  *                       (that call is the probe; another one follows only if it hangs)
+ *
+ * A 403, and Retry-After with a status other than 429, may be about one contact: calls about that contact pause. After a
+ * 403 or 503, all calls pause when a second contact meets the same within that time, and no call was answered in between.
  */
 export function createCircuitBreaker(options: CircuitBreakerOptions) {
   const { clock, onOpen, onClose } = options
-  const { maxFailedContacts, openMs, refusalMs } = options.circuitBreaker
+  const { maxFailedContacts, openMs, refusalMs, maxPausedContacts } = options.circuitBreaker
   let state: State = { name: 'closed' }
   /** The contacts that have failed since the last answer. */
   const failedIds = new Set<string>()
+  /** The contacts that pause, the one that was paused last at the end. */
+  const paused = new Map<string, { readonly until: number; readonly reason: Failure }>()
+  /** The last failure that may be about all contacts, if no call was answered since. */
+  let suspicion: { code: string; id: string; until: number; isConfirmed: boolean } | null = null
 
-  /** The failure for a call that would start now; null when a call may start. */
-  function refusal(): Failure | null {
+  /** The failure for a call about one contact that would start now; null when the call may start. */
+  function refusal(id: string): Failure | null {
+    return refusalOfAll() ?? refusalOf(id)
+  }
+
+  function refusalOfAll(): Failure | null {
     if (state.name === 'closed') return null
     const leftMs = (state.name === 'open' ? state.until : state.nextProbeAt) - clock.elapsed()
     return leftMs > 0 ? refusalFor(state.reason, leftMs) : null
+  }
+
+  function refusalOf(id: string): Failure | null {
+    const pause = paused.get(id)
+    const leftMs = pause === undefined ? 0 : pause.until - clock.elapsed()
+    return pause !== undefined && leftMs > 0 ? ownRefusalFor(pause.reason, leftMs) : null
   }
 
   /**
@@ -60,7 +77,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions) {
    * @throws the refusal, when there is one
    */
   function begin(id: string): BegunCall {
-    const refused = refusal()
+    const refused = refusal(id)
     if (refused !== null) throw refused
     const nextProbeAt = clock.elapsed() + openMs
     if (state.name === 'open') state = { name: 'half-open', nextProbeAt, reason: state.reason }
@@ -73,21 +90,46 @@ export function createCircuitBreaker(options: CircuitBreakerOptions) {
   }
 
   function end(id: string, begunIn: State, failure: Failure | null): void {
-    const pauseMs = pauseAfter(failure)
-    if (pauseMs > 0 && failure !== null) open(failure, pauseMs)
+    const { ms, scope } = pauseAfter(failure)
+    if (failure !== null && ms > 0 && isForAll(id, failure, ms, scope)) open(failure, ms)
     // A call that started in an earlier state says nothing about this one.
-    else if (state === begunIn) count(id, failure instanceof UpstreamFailure)
+    else if (state === begunIn) count(id, failure)
   }
 
-  function count(id: string, hasFailed: boolean): void {
-    if (!hasFailed) close()
+  /** Whether all calls must pause. If not, those about this contact pause from now on. */
+  function isForAll(id: string, reason: Failure, ms: number, scope: PauseScope): boolean {
+    if (scope === 'all') return true
+    pauseOne(id, reason, ms)
+    return scope === 'suspected' && suspect(id, reason, ms)
+  }
+
+  function pauseOne(id: string, reason: Failure, ms: number): void {
+    paused.delete(id)
+    paused.set(id, { until: clock.elapsed() + ms, reason })
+    const [oldest = ''] = paused.keys()
+    if (paused.size > maxPausedContacts) paused.delete(oldest)
+  }
+
+  /** Returns whether this failure confirms an earlier one. A confirmation holds until a call is answered. */
+  function suspect(id: string, { code }: Failure, ms: number): boolean {
+    const now = clock.elapsed()
+    const isConfirmed =
+      suspicion?.code === code && (suspicion.isConfirmed || (suspicion.id !== id && suspicion.until > now))
+    suspicion = { code, id, until: now + ms, isConfirmed }
+    return isConfirmed
+  }
+
+  function count(id: string, failure: Failure | null): void {
+    const isAnswer = !(failure instanceof UpstreamFailure || isRefusal(failure))
+    if (isAnswer) close()
     else if (state.name === 'half-open' || failedIds.add(id).size >= maxFailedContacts)
-      open(new UpstreamFailure('upstream_unavailable', { facts: tooManyFailed }), openMs * (1 + clock.random()))
+      open(isRefusal(failure) ? failure : tooManyFailed(), openMs * (1 + clock.random()))
   }
 
-  function pauseAfter(failure: Failure | null): number {
-    if (failure instanceof UpstreamFailure) return failure.pauseMs
-    return isRefusal(failure) ? refusalMs : 0
+  function pauseAfter(failure: Failure | null): { readonly ms: number; readonly scope: PauseScope } {
+    if (failure instanceof UpstreamFailure) return { ms: failure.pauseMs, scope: failure.pauseScope }
+    const scope = failure?.code === 'upstream_unauthorized' ? 'all' : 'suspected'
+    return { ms: isRefusal(failure) ? refusalMs : 0, scope }
   }
 
   function open(reason: Failure, pauseMs: number): void {
@@ -101,6 +143,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions) {
 
   function close(): void {
     failedIds.clear()
+    suspicion = null
     if (state.name === 'closed') return
     state = { name: 'closed' }
     onClose()
@@ -114,15 +157,26 @@ export function createCircuitBreaker(options: CircuitBreakerOptions) {
   }
 }
 
-const tooManyFailed = { reason: 'too many contacts failed in a row' }
+const tooManyFailed = () =>
+  new UpstreamFailure('upstream_unavailable', { facts: { reason: 'too many contacts failed in a row' } })
 
 /**
  * The failure that opened it, for the calls of the meantime. It is transient, except after a 401, which is about the token;
- * a 403 may be about one contact only.
+ * a 403 may be about some contacts only.
  */
-function refusalFor({ code, retryAfterSeconds }: Failure, leftMs: number): Failure {
-  const facts = { reason: 'the circuit breaker is open' }
-  if (code === 'upstream_unauthorized') return new Failure(code, { facts })
-  if (retryAfterSeconds === null) return new UpstreamFailure(code, { facts })
-  return new UpstreamFailure(code, { facts, retryAfterSeconds: Math.ceil(leftMs / 1000) })
+function refusalFor(reason: Failure, leftMs: number): Failure {
+  const FailureKind = reason.code === 'upstream_unauthorized' ? Failure : UpstreamFailure
+  return new FailureKind(reason.code, { facts: { reason: 'the circuit breaker is open' }, ...waitFor(reason, leftMs) })
 }
+
+/** The failure that paused a contact, for the calls about it in the meantime. It is as transient as that one. */
+function ownRefusalFor(reason: Failure, leftMs: number): Failure {
+  const FailureKind = reason instanceof UpstreamFailure ? UpstreamFailure : Failure
+  return new FailureKind(reason.code, {
+    facts: { reason: 'calls about this contact pause' },
+    ...waitFor(reason, leftMs),
+  })
+}
+
+const waitFor = ({ retryAfterSeconds }: Failure, leftMs: number) =>
+  retryAfterSeconds === null ? {} : { retryAfterSeconds: Math.ceil(leftMs / 1000) }

@@ -10,10 +10,16 @@ import { checkRows, difference } from '../../harness/table.ts'
 const failed =
   (code: FailureCode) =>
   (seconds = 0) =>
-    new UpstreamFailure(code, { pauseMs: seconds * 1000, retryAfterSeconds: 99 })
+    new UpstreamFailure(code, { pauseMs: seconds * 1000, pauseScope: 'all', retryAfterSeconds: 99 })
 const [broken, paused] = [failed('upstream_error'), failed('upstream_rate_limited')]
 const unauthorized = () => new Failure('upstream_unauthorized')
 const forbidden = () => new Failure('upstream_forbidden')
+/** A Retry-After that may be about one contact, and one that is. */
+const [closed, brokenFor] = (['suspected', 'contact'] as const).map(
+  (pauseScope) =>
+    (seconds = 7) =>
+      new UpstreamFailure('upstream_rate_limited', { pauseMs: seconds * 1000, pauseScope, retryAfterSeconds: seconds }),
+) as [(seconds?: number) => UpstreamFailure, (seconds?: number) => UpstreamFailure]
 
 type Settings = Partial<CircuitBreakerOptions['circuitBreaker']>
 
@@ -22,7 +28,7 @@ function arrange(settings: Settings = {}, random = 0) {
   const opened: string[] = []
   const reports: string[] = []
   const breaker = createCircuitBreaker({
-    circuitBreaker: { maxFailedContacts: 3, openMs: 1000, refusalMs: 5000, ...settings },
+    circuitBreaker: { maxFailedContacts: 3, openMs: 1000, refusalMs: 5000, maxPausedContacts: 3, ...settings },
     clock,
     onOpen: ({ code }, _refusal, isNews) => {
       opened.push(code)
@@ -37,10 +43,10 @@ function arrange(settings: Settings = {}, random = 0) {
     for (const id of ids) call(id, broken())
   }
   /** The failure that a call gets if it starts now, such as `upstream_rate_limited 7`; null when it may start. */
-  const refused = () => {
-    if (breaker.refusal() === null) return null
+  const refused = (id = 'refused') => {
+    if (breaker.refusal(id) === null) return null
     try {
-      return breaker.begin('refused')
+      return breaker.begin(id)
     } catch (failure) {
       const { code, retryAfterSeconds } = failure as Failure
       return `${code} ${retryAfterSeconds}`
@@ -54,6 +60,7 @@ function arrange(settings: Settings = {}, random = 0) {
   return {
     ...breaker,
     ...clock,
+    refusal: (id = 'refused') => breaker.refusal(id),
     beginCall: breaker.begin,
     begin,
     call,
@@ -211,28 +218,182 @@ t.test('a requested pause is not lengthened at random, and restarts the count of
   t.equal(refused(), null)
 })
 
-for (const refusalOf of [unauthorized, forbidden])
-  t.test(`no call starts for a while after ${refusalOf().code}`, async (t) => {
+/** The calls after which no call starts, whatever it is about. */
+const refusedForAll = [
+  ['a 401', unauthorized, 'a'],
+  ['a 403 for a second contact', forbidden, 'ab'],
+] as const
+
+for (const [title, refusalOf, ids] of refusedForAll)
+  t.test(`no call starts for a while after ${title}`, async (t) => {
     const { call, refused, begin, refusal, reports, advance, refusedAfter } = arrange({}, 0.9)
     const { code } = refusalOf()
     const refusedNow = () => {
-      // A 403 may be about one contact only, so a stale document may be served for the others.
+      // A 403 may be about some contacts only, so a stale document may be served for the others.
       t.equal(refusal() instanceof UpstreamFailure, code === 'upstream_forbidden')
       t.strictSame(refusal()?.facts, { reason: 'the circuit breaker is open' })
       t.equal(refused(), `${code} null`)
     }
-    call('a', refusalOf())
+    for (const id of ids) call(id, refusalOf())
     refusedNow()
     advance(4999)
     refusedNow()
     t.strictSame(refusedAfter(1), [null])
-    const end = begin('b')
+    const end = begin('c')
     refusedNow()
     end(refusalOf())
-    t.strictSame(refusedAfter(4999, 1), [`${code} null`, null])
-    call('b')
+    t.strictSame(refusedAfter(4999, 1), [`${code} null`, null], 'one is enough while it is not closed')
+    call('d')
     t.strictSame(reports, [code, 'closed'], 'it is reported once')
   })
+
+t.test('a 403, or a Retry-After that may be about one contact, is about that contact at first', async (t) => {
+  checkRows(
+    t,
+    [
+      [forbidden(), 5000, 'upstream_forbidden null', 'upstream_forbidden null', false],
+      [closed(7), 7000, rateLimited(7), rateLimited(1), true],
+      [closed(300), 300_000, rateLimited(300), rateLimited(1), true],
+      [brokenFor(7), 7000, rateLimited(7), rateLimited(1), true],
+    ] as const,
+    ([failure, pauseMs, atFirst, atLast, isTransient]) => {
+      const { call, refused, refusal, advance, reports } = arrange()
+      call('a', failure)
+      const found: unknown[] = [refused('a'), refusal('a') instanceof UpstreamFailure, refusal('a')?.facts.reason]
+      advance(pauseMs - 1)
+      found.push(refused('a'), refused('b'))
+      call('b')
+      advance(1)
+      found.push(refused('a'), reports)
+      const facts = 'calls about this contact pause'
+      return difference(found, [atFirst, isTransient, facts, atLast, null, null, []])
+    },
+    'only that contact pauses, for that time',
+  )
+})
+
+t.test(
+  'a second contact that meets the same within that time confirms it, if no call was answered between',
+  async (t) => {
+    const isOpen = 'open'
+    checkRows(
+      t,
+      [
+        ['a second contact', isOpen, ['a', closed()], ['b', closed()]],
+        ['in the last moment', isOpen, ['a', closed()], 6999, ['b', closed()]],
+        ['too late', null, ['a', closed()], 7000, ['b', closed()]],
+        ['a failure that is no answer between', isOpen, ['a', closed()], ['c', broken()], ['b', closed()]],
+        ['an answer between', null, ['a', closed()], ['c', null], ['b', closed()]],
+        ['an absence of the contact itself between', null, ['a', closed()], ['a', null], ['b', closed()]],
+        [
+          'an answer between, again and again',
+          null,
+          ['a', closed()],
+          ['c', null],
+          ['b', closed()],
+          ['c', null],
+          ['d', closed()],
+        ],
+        ['the same contact again', null, ['a', forbidden()], 4000, ['a', forbidden()]],
+        [
+          'the same contact, and then another',
+          isOpen,
+          ['a', forbidden()],
+          4000,
+          ['a', forbidden()],
+          4000,
+          ['b', forbidden()],
+        ],
+        ['something else', null, ['a', forbidden()], ['b', closed()]],
+        ['something else between', null, ['a', forbidden()], ['b', closed()], ['c', forbidden()]],
+        ['a Retry-After about one contact', null, ['a', brokenFor()], ['b', brokenFor()]],
+      ] as const,
+      ([, expected, ...steps]) => {
+        const { begin, advance, state } = arrange({ maxFailedContacts: 10 })
+        // The calls start together, before the first ends.
+        const ends = steps.map((step) => (typeof step === 'number' ? null : begin(step[0])))
+        for (const [index, step] of steps.entries()) {
+          if (typeof step === 'number') advance(step)
+          else ends[index]?.(step[1])
+        }
+        return difference(state().name === isOpen ? isOpen : null, expected)
+      },
+      'it opens if that is confirmed',
+    )
+  },
+)
+
+t.test('the second contact opens the breaker for as long as Hilos asked for then', async (t) => {
+  const { call, refusedAfter, reports } = arrange()
+  call('a', closed(300))
+  call('b', closed(7))
+  t.strictSame(refusedAfter(0, 6999, 1), [rateLimited(7), rateLimited(1), null])
+  t.strictSame(reports, ['upstream_rate_limited'])
+})
+
+t.test(
+  'a probe that may have failed because of its contact keeps the breaker open, but not for its Retry-After',
+  async (t) => {
+    for (const [failure, code] of [
+      [closed(300), 'upstream_unavailable 1'],
+      [forbidden(), 'upstream_forbidden null'],
+    ] as const) {
+      const { call, refused, refusedAfter } = arrangeProbe()
+      call('d', failure)
+      t.strictSame(refusedAfter(0, 999, 1), [code, code, null])
+      t.not(refused('d'), null, 'its own contact pauses for longer')
+      call('e', failure)
+      t.strictSame(refusedAfter(1000).length, 1)
+      t.not(refused(), null, 'a second contact confirms it')
+    }
+  },
+)
+
+t.test('a contact that pauses on its own is not the probe', async (t) => {
+  const { call, failAll, advance, refused, state } = arrange()
+  call('z', closed(300))
+  failAll('ab')
+  advance(1000)
+  t.equal(refused('z'), rateLimited(299))
+  t.equal(state().name, 'open')
+})
+
+t.test('a 401 is told before the pause of a contact', async (t) => {
+  const { call, refused } = arrange()
+  call('a', closed(300))
+  call('b', unauthorized())
+  t.equal(refused('a'), 'upstream_unauthorized null')
+})
+
+t.test(
+  'as many contacts pause on their own as are remembered, and the one that was paused first is forgotten',
+  async (t) => {
+    const { begin, refused } = arrange()
+    const ends = [...'abac'].map((id) => [id, begin(id)] as const)
+    for (const [, end] of ends) end(brokenFor())
+    t.strictSame(
+      [...'abc'].map((id) => refused(id) !== null),
+      [true, true, true],
+    )
+    const { call, refused: refusedThen } = arrange({ maxFailedContacts: 10 })
+    for (const id of 'abcd') call(id, brokenFor())
+    t.strictSame(
+      [...'abcd'].map((id) => refusedThen(id) !== null),
+      [false, true, true, true],
+    )
+  },
+)
+
+t.test('contacts that are refused count as failed when nothing is answered between', async (t) => {
+  const { call, advance, refused } = arrange()
+  for (const id of 'ab') {
+    call(id, forbidden())
+    advance(5000)
+  }
+  t.equal(refused(), null)
+  call('c', forbidden())
+  t.equal(refused(), 'upstream_forbidden null')
+})
 
 t.test('a probe that fails for another reason is reported, and its pause holds', async (t) => {
   const { call, reports, refusedAfter } = arrange()
@@ -240,7 +401,7 @@ t.test('a probe that fails for another reason is reported, and its pause holds',
   t.strictSame(refusedAfter(5000), [null])
   call('a', forbidden())
   t.strictSame(refusedAfter(5000), [null])
-  call('a', paused(7))
+  call('b', paused(7))
   t.strictSame(refusedAfter(6999, 1), [rateLimited(1), null])
   call('a', broken())
   t.strictSame(refusedAfter(0, 1000), [unavailable(1), null])

@@ -127,7 +127,7 @@ t.test('without another token, a refused call sends one request, and takes one s
   for (const second of [null, new Secret(of(current))]) {
     const { callAll, asked } = await arrange(t, () => unauthorized, {
       tokens: tokensOf(second),
-      circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 0 },
+      circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 0, maxPausedContacts: 500 },
       maxCallsPerSecond: 2,
       maxQueuedCalls: 0,
     })
