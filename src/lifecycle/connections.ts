@@ -57,7 +57,7 @@ const keepAliveBufferMs = 1000
 
 /** The connections of one server: how many there are, how much they may ask at once, and when each is closed. */
 export function createConnections(limits: ConnectionLimits, options: ConnectionsOptions = {}) {
-  const { onDrop = () => {}, lifecycle = createLifecycle(), clock = systemClock } = options
+  const { onDrop, lifecycle = createLifecycle(), clock = systemClock } = options
   const connections = new Map<Socket, Connection>()
   /** Those without a response in flight, the one that has been idle for longest first. */
   const idle = { strangers: new Set<Connection>(), trusted: new Set<Connection>() }
@@ -65,7 +65,7 @@ export function createConnections(limits: ConnectionLimits, options: Connections
   function accept(socket: Socket): void {
     if (connections.size >= limits.maxConnections && !closeIdle()) {
       socket.destroy()
-      onDrop()
+      onDrop?.()
       return
     }
     const usual = { isTrusted: false, bytesAtIdle: 0, idleSince: clock.elapsed() }
