@@ -154,6 +154,9 @@ t.test('a requeued call counts for no caller, and is refused only when all calls
   t.equal(refused('b1 b2'), 'b2')
   t.equal(refused('a4', { isRequeued: true }), 'b1')
   t.equal(refused('a5', { isRequeued: true }), 'a5')
+  const other = arrange(4)
+  t.equal(other.refused('a1 a2', { isRequeued: true }), '')
+  t.equal(other.refused('a3 a4'), '')
 })
 
 t.test('waits end in the order of their expiry', async (t) => {
