@@ -106,7 +106,7 @@ export const logLimits = {
    * The lines that wait in memory while they cannot be written, in characters. With more, further lines of the kind are
    * lost; instead of losing a disclosure, the service rejects requests.
    */
-  maxWaiting: { info: 4 * 1024 * 1024, warning: 5 * 1024 * 1024, disclosure: 8 * 1024 * 1024 },
+  maxWaiting: { info: 4 * 1024 * 1024, warning: 5 * 1024 * 1024, disclosure: 32 * 1024 * 1024 },
   /** How long the exit waits for the reader of the log. */
   longestExitMs: 1000,
 }

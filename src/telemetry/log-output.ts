@@ -31,6 +31,8 @@ export type LogState = Pick<ReturnType<typeof createLogOutput>, 'status' | 'line
 
 /** In characters. */
 const batch = 4096
+/** A full pipe is tried again after so many more characters: it has place for as many. A busy event loop is late for timers. */
+const batchOfFullPipe = 64 * 1024
 const batchMs = 200
 /** How soon a reader that has just read something is tried again, one that has not, and an output that fails. */
 const retryMs = { slow: 1, stalled: 10, failing: 200 }
@@ -57,6 +59,8 @@ export function createLogOutput({ maxWaiting, longestExitMs }: LogLimits, option
   /** Null while no line is lost; otherwise the number of lines lost before. */
   let lostBefore: number | null = null
   let cancelFlush: Cancel | null = null
+  /** How much has to wait for the next try. */
+  let enough = batch
   const waiting = () => text.length + bytes.length
 
   function flush(): void {
@@ -69,10 +73,12 @@ export function createLogOutput({ maxWaiting, longestExitMs }: LogLimits, option
         bytes = bytes.subarray(write(bytes))
       }
       recover()
+      enough = batch
     } catch (error) {
       failure = String((error as NodeJS.ErrnoException).code)
       const isSlow = waiting() < waitingBefore
       if (failure !== 'EAGAIN') reportLosing(failure)
+      enough = failure === 'EAGAIN' ? waiting() + batchOfFullPipe : Number.POSITIVE_INFINITY
       const delayMs = failure !== 'EAGAIN' ? retryMs.failing : isSlow ? retryMs.slow : retryMs.stalled
       cancelFlush = clock.schedule(flush, delayMs)
     }
@@ -103,7 +109,7 @@ export function createLogOutput({ maxWaiting, longestExitMs }: LogLimits, option
     write: (line: string) => {
       if (waiting() >= maxWaiting.info && !hasRoomFor(line)) return
       text += line
-      if (text.length >= batch && failure === null) flush()
+      if (waiting() >= enough) flush()
       else cancelFlush ??= clock.schedule(flush, batchMs)
     },
     /** Writes the lines that wait. While that fails, it is tried again at intervals only. */

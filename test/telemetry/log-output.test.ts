@@ -131,6 +131,30 @@ t.test('beyond the limits further lines are lost and counted by kind, and disclo
   t.strictSame([status(), events], [{ ok: true, linesLost: 4 }, ['EAGAIN', 3, 'EAGAIN', 1]])
 })
 
+t.test('a full pipe is tried again after 64 KiB more, because a busy event loop is late for timers', async (t) => {
+  const clock = createTimers()
+  const state = { room: 0, tries: 0 }
+  const output = createLogOutput(
+    { ...limits, maxWaiting: { info: 1e6, warning: 1e6, disclosure: 1e6 } },
+    {
+      clock,
+      write: (bytes) => {
+        state.tries += 1
+        if (state.room === 0) throw Object.assign(new Error('no'), { code: 'EAGAIN' })
+        return bytes.length
+      },
+    },
+  )
+  for (let each = 0; each < 41 + 655; each += 1) output.write(info)
+  t.equal(state.tries, 1)
+  output.write(info)
+  t.equal(state.tries, 2)
+  state.room = 1
+  for (let each = 0; each < 656; each += 1) output.write(info)
+  t.ok(state.tries > 2)
+  t.equal(output.status().ok, true)
+})
+
 t.test('an output that fails is reported once, and its lines are written when it works again', async (t) => {
   const { write, written, clock, state, status, events, flush, flushAtExit } = start()
   Object.assign(state, { room: 0, code: 'ENOSPC' })
