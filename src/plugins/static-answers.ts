@@ -8,7 +8,7 @@ import { codingFor, variesOn } from './negotiation.ts'
 export interface StaticAnswer {
   /** The value of `Content-Type`. */
   readonly type: string
-  /** Called once, at the first request. */
+  /** Called at the first request, and again only if it failed. */
   readonly makeBody: () => string | Buffer | Promise<Buffer>
   /** Further headers; none by default. */
   readonly headers?: Readonly<Record<string, string>>
@@ -36,9 +36,12 @@ export function createStaticHandler({ type, makeBody, headers = {} }: StaticAnsw
   const encoded = new Map<ContentCoding, Promise<Encoded>>()
 
   function encodedIn(coding: ContentCoding): Promise<Encoded> {
-    const known = encoded.get(coding) ?? (coding === 'identity' ? makePlain() : makeCompressed(coding))
-    encoded.set(coding, known)
-    return known
+    const known = encoded.get(coding)
+    if (known !== undefined) return known
+    const made = coding === 'identity' ? makePlain() : makeCompressed(coding)
+    made.catch(() => encoded.delete(coding))
+    encoded.set(coding, made)
+    return made
   }
 
   async function makePlain(): Promise<Encoded> {

@@ -61,6 +61,20 @@ t.test('a body that compression does not make smaller is sent as it is', async (
   }
 })
 
+t.test('a body that could not be made is made at the next request', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  let tries = 0
+  const makeBody = async () => {
+    tries += 1
+    if (tries === 1) throw new Error('too many open files')
+    return Buffer.from(large)
+  }
+  serveStatic(app, '/', { type: 'text/plain', makeBody })
+  const statuses = async () => (await app.inject({ url: '/', headers: { 'accept-encoding': 'br' } })).statusCode
+  t.strictSame([await statuses(), await statuses(), await statuses(), tries], [500, 200, 200, 2])
+})
+
 t.test('a client that has the answer gets a 304', async (t) => {
   const { get } = start(t)
   const { etag = '' } = (await get('/large')).headers
