@@ -85,7 +85,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
       maxRequestsPerSecond: 50,
       maxCallersFileBytes: 1024 * 1024,
       guesses: { max: 60, windowMs: 60_000 },
-      strangers: { max: 100, windowMs: 1000 },
+      strangers: { max: 300, windowMs: 1000 },
       maxCounted: 5000,
       maxCachedTokens: 10_000,
       notFoundStepMs: 1000,
