@@ -10,7 +10,7 @@ import { type FailureCode, failureKinds } from '../failures/failure-kinds.ts'
 import { presentProblem, problemMediaType } from '../failures/problem.ts'
 import { createConnections } from '../lifecycle/connections.ts'
 import type { Lifecycle } from '../lifecycle/lifecycle.ts'
-import { originHeaders, unparsedOriginHeaders } from '../plugins/cross-origin.ts'
+import { originHeaders } from '../plugins/cross-origin.ts'
 import { sendProblem } from '../plugins/problems.ts'
 import { logWhenOver, type OnRequestOver } from '../plugins/request-log.ts'
 import { dataHeaders, setBaseHeaders } from '../plugins/security-headers.ts'
@@ -34,9 +34,9 @@ export interface ServerOptions {
 export function createServer(limits: Limits, logger: FastifyBaseLogger, options: ServerOptions = {}) {
   const { onRequestOver, onMalformed = () => {}, corsOrigins = [], closesAtOnce = false } = options
   const connections = createConnections(limits, options)
-  const rejectMalformed = (code: FailureCode, socket: Socket, received = '') => {
+  const rejectMalformed = (code: FailureCode, socket: Socket) => {
     onMalformed(code)
-    writeProblem(code, socket, unparsedOriginHeaders(corsOrigins, received), logger)
+    writeProblem(code, socket, originHeaders(corsOrigins, '*'), logger)
   }
   const app: FastifyInstance = Fastify<RawServerDefault>({
     loggerInstance: logger,
@@ -67,17 +67,17 @@ export function createServer(limits: Limits, logger: FastifyBaseLogger, options:
       const code = namesContact.test(request.url) ? 'invalid_id' : 'malformed_request'
       if (onRequestOver) logWhenOver(request, reply, onRequestOver)
       setBaseHeaders(request, reply)
-      reply.headers(originHeaders(corsOrigins, request.headers.origin))
+      const allowed = corsOrigins.find((each) => each === request.headers.origin)
+      reply.headers(originHeaders(corsOrigins, allowed))
       sendProblem(new Failure(code), request, reply)
     },
-    clientErrorHandler: (error: Error, socket: OccupiedSocket) => {
-      const { code = '', rawPacket } = error as ClientError
+    clientErrorHandler: ({ code = '' }: NodeJS.ErrnoException, socket: OccupiedSocket) => {
       const isGone = code === 'ECONNRESET' || !socket.writable
       // Node.js expects a request on each new connection at once. One that was opened in advance may be idle.
       if (code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) return
       // The client would mistake a problem for the response to an earlier request on the connection.
       if (isGone || socket._httpMessage) socket.destroy()
-      else rejectMalformed(malformedCodes[code] ?? 'malformed_request', socket, rawPacket?.toString('latin1'))
+      else rejectMalformed(malformedCodes[code] ?? 'malformed_request', socket)
     },
   })
   // Node.js would answer an unknown expectation with an empty 417, and CONNECT with nothing.
@@ -97,9 +97,6 @@ function requestIdOf({ headers }: IncomingMessage): string {
   const isSafe = typeof given === 'string' && wellFormedRequestId.test(given) && !given.includes(keyPrefix)
   return isSafe ? given : randomUUID()
 }
-
-/** An error of the parser has the bytes in which it occurred, which Fastify describes wrongly. */
-type ClientError = Error & { readonly code?: string; readonly rawPacket?: Buffer }
 
 /** Node.js keeps the response in flight in this property, and its own handler checks it for the same reason. */
 type OccupiedSocket = Socket & { readonly _httpMessage?: object | null }

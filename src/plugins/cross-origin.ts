@@ -58,30 +58,16 @@ function isPreflight({ method, headers }: FastifyRequest): boolean {
 }
 
 /**
- * The headers that let a page of these origins read a response that passes no hook.
- * @param origin the value of `Origin`
+ * The headers that let a page read a response that passes no hook.
+ * @param allowed the origin that the page is on, if it is one of these. `*` if it could not be parsed: every page may read that
+ *   response, which says only that the request was refused.
  */
 export function originHeaders(
   origins: readonly string[],
-  origin: string | undefined,
+  allowed: string | undefined,
 ): Readonly<Record<string, string>> {
-  return headersFor(
-    origins,
-    origins.find((each) => each === origin),
-  )
-}
-
-/**
- * The same for a request whose headers could not be parsed. If none of the origins is in it, every page may read the response:
- * it says only that the request was refused.
- * @param received what was received last
- */
-export function unparsedOriginHeaders(origins: readonly string[], received: string): Readonly<Record<string, string>> {
-  return headersFor(origins, origins.find((each) => received.includes(each)) ?? '*')
-}
-
-function headersFor(origins: readonly string[], allowed: string | undefined): Readonly<Record<string, string>> {
   if (origins.length === 0) return {}
-  const access = { 'access-control-allow-origin': allowed, 'access-control-expose-headers': exposedHeaders.join(', ') }
-  return { vary: 'Origin', ...(allowed !== undefined && (access as Record<string, string>)) }
+  if (allowed === undefined) return { vary: 'Origin' }
+  const exposed = exposedHeaders.join(', ')
+  return { vary: 'Origin', 'access-control-allow-origin': allowed, 'access-control-expose-headers': exposed }
 }
