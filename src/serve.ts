@@ -7,7 +7,7 @@ import { readSettingsFiles, type SettingsFiles } from './config/settings.ts'
 import { fileWarnings } from './doctor/file-findings.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { shutDownOnSignals } from './lifecycle/shutdown.ts'
-import { createLogOutput, type LogState, neverWaitFor, type StandardOutput } from './telemetry/log-output.ts'
+import { createLogOutput, type LogState } from './telemetry/log-output.ts'
 import { createLogger } from './telemetry/logger.ts'
 
 /** Serves until the process ends. When the settings are wrong, or a port is in use, it ends the process with the status 1. */
@@ -16,7 +16,9 @@ export async function serve(): Promise<void> {
   const config = configOrExit(files)
   // A closed stderr must not end the process.
   process.stderr.on('error', () => {})
-  neverWaitFor(process.stdout as StandardOutput)
+  // Writing must not wait for the reader of the log. The function is not documented, and does not exist for a file.
+  const { _handle } = process.stdout as { _handle?: { setBlocking?: (blocking: boolean) => void } | null }
+  _handle?.setBlocking?.(false)
   const output = createLogOutput(logLimits, {
     onLosing: (code) =>
       process.stderr.write(`hilos-bff: the log cannot be written (${code}), its lines are lost until it can\n`),

@@ -151,9 +151,7 @@ function configOf(
     },
     limits: {
       ...serverLimits,
-      /** A connection that is idle for this long between two requests is closed. */
       keepAliveMs: settings.KEEP_ALIVE_TIMEOUT_MS,
-      /** A socket that is silent for this long during a request or response is closed. */
       silentSocketMs: settings.HILOS_TIMEOUT_MS + 10_000,
     },
     shedding: {

@@ -1,10 +1,11 @@
+import type { ConnectionLimits } from '../lifecycle/connections.ts'
 import type { HilosSettings } from '../upstream/hilos-settings.ts'
 
 /*
  * The limits that operators cannot set. Those that they can set are in settings.ts.
  */
 
-/** Limits of an HTTP server. */
+/** Limits of an HTTP server. Those of its connections are described where they are used. */
 export const serverLimits = {
   /** The request line and the headers must arrive within this time. */
   headersTimeoutMs: 5000,
@@ -12,20 +13,15 @@ export const serverLimits = {
   requestTimeoutMs: 10_000,
   /** The interval at which Node.js checks the two timeouts above. */
   timeoutCheckMs: 1000,
-  /** Beyond it, the connection that has been idle for longest is closed, or the new one if none is idle. */
   maxConnections: 4096,
-  /** How long a connection may be idle after a request, while no good credential has been shown on it. */
   strangerKeepAliveMs: 5000,
-  /** Requests of one connection that are worked on at once. */
   maxUnanswered: 8,
-  /** Requests beyond them that are read and wait. With one more, the connection is closed. */
   maxWaiting: 56,
-  /** How long a connection is read after its last response, so that the client gets to read that response. */
   lingerMs: 2000,
   /** Enough for an access token of 8 KiB and the cookies of an authenticating proxy. */
   maxHeaderBytes: 16_384,
   maxUrlLength: 2048,
-}
+} satisfies Partial<ConnectionLimits> & Record<string, number>
 
 export const hilosLimits = {
   connectTimeoutMs: 1000,

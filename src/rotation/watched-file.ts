@@ -9,16 +9,17 @@ export interface WatchedFileOptions {
   readonly maxBytes: number
   /** The text that is in use, which is not reported; by default there is none, and no problem is reported at first. */
   readonly known?: string | undefined
-  /** How long after the first event the file is read, and how long after that again; 300 ms by default. */
-  readonly settleMs?: number
-  /** How often the file is read without an event; 10 s by default. */
-  readonly pollMs?: number
   readonly clock?: Pick<Clock, 'schedule'>
   /** `watch` of Node.js by default. */
   readonly watch?: Watch
   /** `readBoundedFile` by default. */
   readonly read?: (path: string, maxBytes: number) => Promise<FileReading>
 }
+
+/** How long after the first event the file is read, and how long after that again. */
+const settleMs = 300
+/** How often the file is read without an event. */
+const pollMs = 10_000
 
 type Watch = (folder: string, options: { readonly persistent: false }, onEvent: () => void) => FSWatcher
 
@@ -32,8 +33,7 @@ type Watch = (folder: string, options: { readonly persistent: false }, onEvent: 
  * @param path links in it are followed at each reading
  */
 export function watchFile(path: string, onChange: (content: FileContent) => void, options: WatchedFileOptions) {
-  const { maxBytes, known, settleMs = 300, pollMs = 10_000 } = options
-  const { clock = systemClock, watch = watchWithNode, read = readBoundedFile } = options
+  const { maxBytes, known, clock = systemClock, watch = watchWithNode, read = readBoundedFile } = options
   let lastDigest = known === undefined ? undefined : digestOf({ text: known })
   /** Of the reading before, if it differed. */
   let newDigest: string | undefined

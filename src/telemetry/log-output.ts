@@ -3,7 +3,7 @@ import { type Cancel, type Clock, systemClock } from '../common/clock.ts'
 
 export interface LogLimits {
   /** How much may wait, in characters, until further lines of a kind are lost. */
-  readonly maxWaiting: Readonly<Record<Kind, number>>
+  readonly maxWaiting: { readonly info: number; readonly warning: number; readonly disclosure: number }
   /** How long the exit waits for the reader. */
   readonly longestExitMs: number
 }
@@ -18,14 +18,6 @@ export interface LogOutputOptions {
   readonly clock: Pick<Clock, 'schedule' | 'elapsed'>
 }
 
-/** `process.stdout`. The function exists for a pipe, a socket and a terminal, and is not documented. */
-export interface StandardOutput {
-  readonly _handle?: { readonly setBlocking?: (blocking: boolean) => void } | null
-}
-
-/** What can be lost, and may wait in different amounts. */
-type Kind = 'info' | 'warning' | 'disclosure'
-
 /** What the service has to know about its log. */
 export type LogState = Pick<ReturnType<typeof createLogOutput>, 'status' | 'linesLost' | 'isFull'>
 
@@ -36,11 +28,6 @@ const batchOfFullPipe = 64 * 1024
 const batchMs = 200
 /** How soon a reader that has just read something is tried again, one that has not, and an output that fails. */
 const retryMs = { slow: 1, stalled: 10, failing: 200 }
-
-/** Makes standard output non-blocking if it is not a file, so that writing never waits for its reader. */
-export function neverWaitFor(stdout: StandardOutput): void {
-  stdout._handle?.setBlocking?.(false)
-}
 
 /**
  * Writes lines, in order and with few system calls: when 4 KiB have collected, and after 200 ms at the latest. While they
@@ -131,7 +118,7 @@ export function createLogOutput({ maxWaiting, longestExitMs }: LogLimits, option
   }
 }
 
-function kindOf(line: string): Kind {
+function kindOf(line: string): keyof LogLimits['maxWaiting'] {
   const { level, record } = JSON.parse(line)
   if (record === 'disclosure') return 'disclosure'
   return level >= 40 ? 'warning' : 'info'
