@@ -64,13 +64,13 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
   async function verify(token: string): Promise<VerifiedToken> {
     const at = { ...rules, currentDate: new Date(clock.now()) }
     const attempt = () => jwtVerify<{ exp: number }>(token, findKey, at)
-    const version = issuerKeys.version()
+    const fetchedAt = issuerKeys.fetchedAt()
     const { payload } = await attempt()
       .catch(async (error) => {
         if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
         // The issuer may have replaced the key without a new name.
         await issuerKeys.refresh()
-        if (issuerKeys.version() === version) throw error
+        if (issuerKeys.fetchedAt() === fetchedAt) throw error
         return attempt()
       })
       .catch((error) => {

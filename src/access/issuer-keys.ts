@@ -27,8 +27,8 @@ export interface IssuerKeys {
   readonly find: JWTVerifyGetKey
   /** Asks the issuer for its keys, unless it was asked a moment ago. It never rejects. */
   readonly refresh: () => Promise<void>
-  /** How often the keys have been fetched. */
-  readonly version: () => number
+  /** When the keys were fetched, in milliseconds of `elapsed`. */
+  readonly fetchedAt: () => number
 }
 
 /**
@@ -53,7 +53,6 @@ export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
   const { clock, onOutage } = options
   let keys = createLocalJWKSet({ keys: [] })
   let [fetchedAt, askedAt] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  let version = 0
   /** The failure of the last request; null before the first one, and after one that succeeds. */
   let outage: Failure | null = null
   let pending: Promise<void> | null = null
@@ -64,7 +63,6 @@ export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
     try {
       keys = createLocalJWKSet(JSON.parse(await keySetText(options)))
       fetchedAt = clock.elapsed()
-      version += 1
       outage = null
     } catch (error) {
       outage = issuerFailure(error, 'no answer')
@@ -80,7 +78,7 @@ export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
   }
 
   const find: JWTVerifyGetKey = async (header, token) => {
-    const versionBefore = version
+    const fetchedBefore = fetchedAt
     const asked = clock.elapsed() - fetchedAt < maxAgeMs ? null : refresh()
     // During an outage, only a token with an unknown key waits for the request that shows whether the outage is over.
     if (outage === null) await asked
@@ -94,12 +92,12 @@ export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
     if (!isRemembered) await refresh()
     return keys(header, token).catch((error) => {
       if (outage !== null) throw outage
-      if (version > versionBefore) unknownSince.set(name, clock.elapsed())
+      if (fetchedAt > fetchedBefore) unknownSince.set(name, clock.elapsed())
       throw error
     })
   }
 
-  return { find, refresh, version: () => version }
+  return { find, refresh, fetchedAt: () => fetchedAt }
 }
 
 function unavailable(facts: Failure['facts']): Failure {

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import { type FileHandle, lstat, open } from 'node:fs/promises'
+import { buffer } from 'node:stream/consumers'
 import { type Clock, systemClock } from './clock.ts'
 
 /** The text of a file, or the problem with it as part of a sentence, without the path and the content. */
@@ -53,10 +54,7 @@ export function killIfReadingHangs(
 export async function inTime(reading: Promise<FileReading>, clock: Pick<Clock, 'schedule'> = systemClock) {
   const { promise, resolve } = Promise.withResolvers<FileReading>()
   const cancel = clock.schedule(() => resolve(tooLate), longestMs)
-  void reading.then(resolve)
-  const first = await promise
-  cancel()
-  return first
+  return await Promise.race([reading, promise]).finally(cancel)
 }
 
 /**
@@ -91,15 +89,7 @@ async function readOpened(
   const isPipe = stats.isFIFO()
   const seen = { mode: stats.mode & 0o777, owner: stats.uid, isLink: link.isSymbolicLink(), isPipe }
   if (!stats.isFile() && !(isPipe && acceptsPipe)) return { content: notRegular, seen }
-  return { content: contentOf(await firstBytes(file, maxBytes + 1), maxBytes), seen }
-}
-
-async function firstBytes(file: FileHandle, count: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(count)
-  let length = 0
-  for (let bytesRead = 1; bytesRead > 0 && length < count; length += bytesRead)
-    bytesRead = (await file.read(buffer, length)).bytesRead
-  return buffer.subarray(0, length)
+  return { content: contentOf(await buffer(file.createReadStream({ end: maxBytes })), maxBytes), seen }
 }
 
 function contentOf(bytes: Buffer, maxBytes: number): FileContent {

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { AccessFailure } from '../access/access-failure.ts'
 import type { Clock } from '../common/clock.ts'
+import type { Config } from '../config/config.ts'
 import { Failure } from '../failures/failure.ts'
 import { callerOf } from './caller-auth.ts'
 
@@ -13,19 +14,7 @@ declare module 'fastify' {
   }
 }
 
-/** At most so many requests in each window. */
-export interface RequestLimit {
-  readonly max: number
-  readonly windowMs: number
-}
-
-export interface CallerLimitsOptions {
-  /** Requests of one caller per second, or of one address when callers are anonymous; 0 for no limit. */
-  readonly maxRequestsPerSecond: number
-  /** Guesses from one address. */
-  readonly guesses: RequestLimit
-  /** Requests from one address that need no credential or have none. */
-  readonly strangers: RequestLimit
+export interface CallerLimitsOptions extends Pick<Config['access'], 'maxRequestsPerSecond' | 'guesses' | 'strangers'> {
   /** Most callers and addresses that are counted at once, in each of the three limits. The one seen longest ago is dropped first. */
   readonly maxCounted: number
   readonly clock: Pick<Clock, 'elapsed'>
@@ -48,14 +37,11 @@ export function limitCallers(app: FastifyInstance, options: CallerLimitsOptions)
    * Counts a request of a caller, and sets `RateLimit-Policy` and `RateLimit` to what is left
    * (draft-ietf-httpapi-ratelimit-headers).
    */
-  function countRequest(request: FastifyRequest, reply: FastifyReply, done: (failure?: Failure) => void): void {
-    done(max === 0 ? undefined : countCaller(request, reply))
-  }
-
-  function countCaller(request: FastifyRequest, reply: FastifyReply): Failure | undefined {
+  function countRequest(request: FastifyRequest, reply: FastifyReply, done: (failure?: Failure) => void) {
+    if (max === 0) return done()
     const { left, seconds } = countOf(callerKeyOf(request))
     reply.header('ratelimit-policy', policy).header('ratelimit', `"caller";r=${Math.max(0, left)};t=${seconds}`)
-    return left < 0 ? new Failure('caller_rate_limited', { retryAfterSeconds: seconds }) : undefined
+    done(left < 0 ? new Failure('caller_rate_limited', { retryAfterSeconds: seconds }) : undefined)
   }
 
   /**
@@ -92,7 +78,7 @@ interface Count {
 
 /** Counts by key. A window begins with the first request in it. */
 function createWindows(
-  { max, windowMs }: RequestLimit,
+  { max, windowMs }: CallerLimitsOptions['guesses'],
   { maxCounted, clock }: Pick<CallerLimitsOptions, 'maxCounted' | 'clock'>,
 ): (key: string) => Count {
   const windows = new LRUCache<string, { readonly endsAt: number; requests: number }>({ max: maxCounted })
