@@ -14,10 +14,11 @@ export interface StaticAnswer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-interface Encoded {
-  readonly body: Buffer
-  readonly coding: ContentCoding
-  readonly etag: string
+type Encoded = ReturnType<typeof encodedAs>
+
+function encodedAs(coding: ContentCoding, content: string | Buffer) {
+  const body = ownBytes(content)
+  return { body, coding, etag: etagOf(body) }
 }
 
 /** In seconds. After it, a cache revalidates, which costs a 304. */
@@ -38,22 +39,18 @@ export function createStaticHandler({ type, makeBody, headers = {} }: StaticAnsw
   function encodedIn(coding: ContentCoding): Promise<Encoded> {
     const known = encoded.get(coding)
     if (known !== undefined) return known
-    const made = coding === 'identity' ? makePlain() : makeCompressed(coding)
+    const made = encode(coding)
     made.catch(() => encoded.delete(coding))
     encoded.set(coding, made)
     return made
   }
 
-  async function makePlain(): Promise<Encoded> {
-    const body = ownBytes(await makeBody())
-    return { body, coding: 'identity', etag: etagOf(body) }
-  }
-
-  async function makeCompressed(coding: Exclude<ContentCoding, 'identity'>): Promise<Encoded> {
+  async function encode(coding: ContentCoding): Promise<Encoded> {
+    if (coding === 'identity') return encodedAs(coding, await makeBody())
     const plain = await encodedIn('identity')
     if (plain.body.length < worthCompressingBytes) return plain
-    const body = ownBytes(await compress(plain.body, coding))
-    return body.length < plain.body.length ? { body, coding, etag: etagOf(body) } : plain
+    const compressed = await compress(plain.body, coding)
+    return compressed.length < plain.body.length ? encodedAs(coding, compressed) : plain
   }
 
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
