@@ -15,8 +15,6 @@ declare module 'fastify' {
 export function answerWithProblems(app: FastifyInstance): void {
   app.decorateRequest('failure', null)
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(failureOf(error), request, reply))
-  // A path that has a route but no content, for example a missing file of the documentation page.
-  app.setNotFoundHandler((request, reply) => sendProblem(new Failure('route_not_found'), request, reply))
 }
 
 export function sendProblem(failure: Failure, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -37,7 +35,6 @@ export function failureOf(error: FastifyError | Failure): Failure {
   if (error instanceof Failure) return error
   if (error.validationContext === 'params') return new Failure('invalid_id')
   if (error.validationContext === 'querystring') return new Failure('invalid_query')
-  if (error.statusCode === 404) return new Failure('route_not_found')
   const isClientError = error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
   return new Failure(isClientError ? 'malformed_request' : 'internal_error', { cause: error })
 }

@@ -265,7 +265,6 @@ t.test('an error of the framework is a malformed request if its status is a 4xx,
   const table = [
     [{ statusCode: 399 }, 'internal_error'],
     [{ statusCode: 400 }, 'malformed_request'],
-    [{ statusCode: 404 }, 'route_not_found'],
     [{ statusCode: 499 }, 'malformed_request'],
     [{ statusCode: 500 }, 'internal_error'],
     [{}, 'internal_error'],
