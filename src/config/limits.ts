@@ -39,7 +39,7 @@ export const accessLimits = {
   maxCallersFileBytes: 1024 * 1024,
   /** Credentials from one address that belong to no caller, per window. */
   guesses: { max: 60, windowMs: 60_000 },
-  /** Requests from one address that need no credential or have none, per window. The documentation page takes eight. */
+  /** Requests from one address that need no credential or have none, per window. The documentation page takes six. */
   strangers: { max: 300, windowMs: 1000 },
   /** Most callers and addresses that are counted at once. */
   maxCounted: 5000,

@@ -103,7 +103,8 @@ export const failureKinds = {
   caller_rate_limited: {
     status: 429,
     title: 'Too many requests',
-    detail: 'This caller, or this address with invalid credentials, has sent more requests than the limit allows.',
+    detail:
+      'This caller, or this address with invalid credentials or none, has sent more requests than the limit allows.',
     advice:
       'Wait for the seconds in Retry-After. RateLimit-Policy says how many requests are allowed, RateLimit how many are left.',
     retryAfterSeconds: 1,

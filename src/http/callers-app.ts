@@ -63,7 +63,7 @@ export async function createCallersApp(options: CallersAppOptions) {
     readContact: contacts.read,
     recordDisclosure: createDisclosureRecord(logger, config.disclosureLogLevel, config.disclosureKey),
   })
-  problemRoutes(callers)
+  problemRoutes(callers, 'caller_rate_limited', 'overloaded')
   if (config.docs === 'callers') {
     serveStatic(callers, '/openapi.json', documentOf(callers))
     serveDocumentation(callers, callers)

@@ -56,7 +56,7 @@ export async function createOperatorsApp(
   reportRoutes(app, options)
   const checkToken = options.deletionToken === null ? () => {} : createAdminTokenCheck(options.deletionToken)
   cacheRoutes(app, { ...options, guard: async ({ headers }) => checkToken(headers.authorization) })
-  problemRoutes(app)
+  problemRoutes(app, 'foreign_request')
   serveStatic(app, '/openapi.json', documentOf(app))
   if (options.described !== null) serveDocumentation(app, options.described)
   return app

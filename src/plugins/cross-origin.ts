@@ -18,7 +18,7 @@ const exposedHeaders = [
 ]
 
 /** The request headers that they may set: all that this service and its tracing read, except those that only browsers set. */
-export const understoodHeaders = [
+const understoodHeaders = [
   'Accept',
   'Authorization',
   'Cache-Control',

@@ -12,7 +12,7 @@ import {
 import { problemResponses } from '../failures/problem.ts'
 import { createStaticHandler } from '../plugins/static-answers.ts'
 
-const schema = {
+const schemaWith = (codes: readonly FailureCode[]) => ({
   operationId: 'getProblem',
   tags: ['Problems'],
   summary: 'Explain a kind of failure',
@@ -26,11 +26,11 @@ const schema = {
       content: { 'text/html': { schema: { type: 'string' } } },
     },
     ...problemResponses(
-      ['malformed_request', 'route_not_found', 'uri_too_long', 'headers_too_large', 'internal_error'],
+      ['malformed_request', 'route_not_found', 'uri_too_long', 'headers_too_large', 'internal_error', ...codes],
       '/problems/no_such_code',
     ),
   },
-}
+})
 
 const pages = Object.fromEntries(
   failureCodes.map((code) => [
@@ -39,8 +39,12 @@ const pages = Object.fromEntries(
   ]),
 ) as Readonly<Record<FailureCode, ReturnType<typeof createStaticHandler>>>
 
-/** `GET /problems/{code}`. */
-export function problemRoutes(app: FastifyInstance): void {
+/**
+ * `GET /problems/{code}`.
+ * @param codes the failures that any route of the app can have
+ */
+export function problemRoutes(app: FastifyInstance, ...codes: readonly FailureCode[]): void {
+  const schema = schemaWith(codes)
   app.withTypeProvider<TypeBoxTypeProvider>().get('/problems/:code', { schema }, (request, reply) => {
     const { code } = request.params
     if (!isFailureCode(code)) throw new Failure('route_not_found')
