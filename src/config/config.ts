@@ -178,7 +178,7 @@ function operatorsOf(settings: Settings, given: Environment) {
   const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token } = settings
   const needsToken = !isLoopback(host) || (token ?? given.ADMIN_TOKEN_FILE) !== undefined
   return {
-    host,
+    host: oneAddress(host),
     port,
     /** Names and addresses of this listener, besides those of this machine for itself. */
     allowedHosts: [...(isIP(host) === 0 ? [host] : []), ...listed(settings.ADMIN_ALLOWED_HOSTS)],

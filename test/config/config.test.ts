@@ -397,6 +397,7 @@ t.test(
     const configOf = (env: Record<string, string>) => loadWithFiles({ ...minimum, ...env })
     const names = { ADMIN_HOST: 'ops.example', ADMIN_ALLOWED_HOSTS: ' a.example, ::1,' }
     t.strictSame((await configOf(names)).operators?.allowedHosts, ['ops.example', 'a.example', '::1'])
+    t.equal((await configOf({ ADMIN_HOST: 'localhost' })).operators?.host, '127.0.0.1', 'one address')
     const notSet = /^ADMIN_TOKEN is not set: operators cannot delete from the cache/m
     const cannotRead = /^ADMIN_TOKEN_FILE: the file cannot be read \(ENOENT\)$/m
     const token = 'sixteen-letters-and-more'
