@@ -34,9 +34,11 @@ export interface ServerOptions {
 export function createServer(limits: Limits, logger: FastifyBaseLogger, options: ServerOptions = {}) {
   const { onRequestOver, onMalformed = () => {}, corsOrigins = [], closesAtOnce = false } = options
   const connections = createConnections(limits, options)
-  const rejectMalformed = (code: FailureCode, socket: Socket) => {
+  const onlyOrigin = corsOrigins.length === 1 ? corsOrigins[0] : '*'
+  const rejectMalformed = (code: FailureCode, socket: Socket, received = '') => {
     onMalformed(code)
-    writeProblem(code, socket, originHeaders(corsOrigins, '*'), logger)
+    const allowed = corsOrigins.find((each) => received.includes(each)) ?? onlyOrigin
+    writeProblem(code, socket, originHeaders(corsOrigins, allowed), logger)
   }
   const app: FastifyInstance = Fastify<RawServerDefault>({
     loggerInstance: logger,
@@ -71,13 +73,14 @@ export function createServer(limits: Limits, logger: FastifyBaseLogger, options:
       reply.headers(originHeaders(corsOrigins, allowed))
       sendProblem(new Failure(code), request, reply)
     },
-    clientErrorHandler: ({ code = '' }: NodeJS.ErrnoException, socket: OccupiedSocket) => {
+    clientErrorHandler: (error: Error, socket: OccupiedSocket) => {
+      const { code = '', rawPacket } = error as ClientError
       const isGone = code === 'ECONNRESET' || !socket.writable
       // Node.js expects a request on each new connection at once. One that was opened in advance may be idle.
       if (code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) return
       // The client would mistake a problem for the response to an earlier request on the connection.
       if (isGone || socket._httpMessage) socket.destroy()
-      else rejectMalformed(malformedCodes[code] ?? 'malformed_request', socket)
+      else rejectMalformed(malformedCodes[code] ?? 'malformed_request', socket, rawPacket?.toString('latin1'))
     },
   })
   // Node.js would answer an unknown expectation with an empty 417, and CONNECT with nothing.
@@ -97,6 +100,9 @@ function requestIdOf({ headers }: IncomingMessage): string {
   const isSafe = typeof given === 'string' && wellFormedRequestId.test(given) && !given.includes(keyPrefix)
   return isSafe ? given : randomUUID()
 }
+
+/** An error of the parser has the bytes in which it occurred, which Fastify describes wrongly. */
+type ClientError = Error & { readonly code?: string; readonly rawPacket?: Buffer }
 
 /** Node.js keeps the response in flight in this property, and its own handler checks it for the same reason. */
 type OccupiedSocket = Socket & { readonly _httpMessage?: object | null }

@@ -59,7 +59,7 @@ function isPreflight({ method, headers }: FastifyRequest): boolean {
 
 /**
  * The headers that let a page read a response that passes no hook.
- * @param allowed the origin that the page is on, if it is one of these. `*` if it could not be parsed: every page may read that
+ * @param allowed the origin that the page is on, if it is one of these. `*` if it is not known: every page may read that
  *   response, which says only that the request was refused.
  */
 export function originHeaders(

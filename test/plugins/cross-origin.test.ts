@@ -100,7 +100,7 @@ t.test('a page can also read a refusal of a request that reaches no route', asyn
     [400, request('/execution-contacts/%zz', `Origin: ${origin}\r\n`), origin],
     [400, request('/execution-contacts/%zz', 'Origin: https://evil.example\r\n'), null],
     [400, request('/execution-contacts/%zz', ''), null],
-    [431, request(path, `Origin: http://localhost:5173\r\n${long}`), '*'],
+    [431, request(path, `Origin: http://localhost:5173\r\n${long}`), 'http://localhost:5173'],
     [431, request(path, long), '*'],
     [400, 'nonsense\r\n\r\n', '*'],
   ] as const) {
