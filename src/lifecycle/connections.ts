@@ -78,6 +78,8 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     // client loses the response (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
     socket.destroySoon = () => linger(connection)
     socket.once('close', () => forget(connection))
+    // Node.js drops its own listener at a CONNECT. Without any, a connection that is reset would end the process.
+    socket.on('error', () => {})
   }
 
   function forget(connection: Connection): void {

@@ -148,6 +148,19 @@ t.test('a connection that the client resets is not a malformed request', async (
   t.equal(rejections(), 0)
 })
 
+t.test('a connection that is reset after its CONNECT was refused does not end the process', async (t) => {
+  const { open, status, server } = await start(t)
+  const [[accepted], socket] = await Promise.all([
+    once(server.server, 'connection'),
+    open('CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n'),
+  ])
+  await once(socket, 'data')
+  accepted.emit('error', Object.assign(new Error('reset'), { code: 'ECONNRESET' }))
+  socket.resetAndDestroy()
+  await until(() => accepted.destroyed)
+  t.equal(await status(), 200)
+})
+
 t.test('requests on open connections are answered while the server closes', async (t) => {
   const { server, open, slow } = await start(t, patient)
   const socket = await open('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
