@@ -35,9 +35,12 @@ export function createServer(limits: Limits, logger: FastifyBaseLogger, options:
   const { onRequestOver, onMalformed = () => {}, corsOrigins = [], closesAtOnce = false } = options
   const connections = createConnections(limits, options)
   const onlyOrigin = corsOrigins.length === 1 ? corsOrigins[0] : '*'
-  const rejectMalformed = (code: FailureCode, socket: Socket, received = '') => {
+  const refuse = (code: FailureCode, socket: OccupiedSocket, received = '') => {
+    // The client would mistake a problem for the response to an earlier request on the connection.
+    if (socket._httpMessage) return void socket.destroy()
     onMalformed(code)
-    const allowed = corsOrigins.find((each) => received.includes(each)) ?? onlyOrigin
+    const sent = /^origin:[ \t]*(\S+)[ \t]*\r?$/im.exec(received)?.[1]
+    const allowed = corsOrigins.find((each) => each === sent) ?? onlyOrigin
     writeProblem(code, socket, originHeaders(corsOrigins, allowed), logger)
   }
   const app: FastifyInstance = Fastify<RawServerDefault>({
@@ -71,21 +74,23 @@ export function createServer(limits: Limits, logger: FastifyBaseLogger, options:
       setBaseHeaders(request, reply)
       const allowed = corsOrigins.find((each) => each === request.headers.origin)
       reply.headers(originHeaders(corsOrigins, allowed))
+      // The limits of callers do not count this request. The next one has to open a connection first.
+      reply.header('connection', 'close')
       sendProblem(new Failure(code), request, reply)
     },
     clientErrorHandler: (error: Error, socket: OccupiedSocket) => {
       const { code = '', rawPacket } = error as ClientError
-      const isGone = code === 'ECONNRESET' || !socket.writable
       // Node.js expects a request on each new connection at once. One that was opened in advance may be idle.
       if (code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) return
-      // The client would mistake a problem for the response to an earlier request on the connection.
-      if (isGone || socket._httpMessage) socket.destroy()
-      else rejectMalformed(malformedCodes[code] ?? 'malformed_request', socket, rawPacket?.toString('latin1'))
+      if (code === 'ECONNRESET' || !socket.writable) socket.destroy()
+      else refuse(malformedCodes[code] ?? 'malformed_request', socket, rawPacket?.toString('latin1'))
     },
   })
-  // Node.js would answer an unknown expectation with an empty 417, and CONNECT with nothing.
-  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
-  app.server.on('connect', (_request, socket) => rejectMalformed('method_not_allowed', socket as Socket))
+  // Node.js would answer an unknown expectation with an empty 417, and CONNECT with nothing. It would write 100 (Continue), which
+  // no request needs, into the middle of an earlier response.
+  for (const event of ['checkExpectation', 'checkContinue'])
+    app.server.on(event, (request, response) => app.server.emit('request', request, response))
+  app.server.on('connect', (_request, socket: OccupiedSocket) => refuse('method_not_allowed', socket))
   return { app, connections }
 }
 

@@ -18,6 +18,8 @@ export interface ConnectionLimits {
    * closed after half to all of this time.
    */
   readonly silentSocketMs: number
+  /** The time in which a request line and its headers must arrive. */
+  readonly headersTimeoutMs: number
   /** Requests of one connection that are worked on at once. */
   readonly maxUnanswered: number
   /** Requests beyond them that have been read and wait for their turn. With one more, the connection is closed. */
@@ -99,8 +101,11 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     return true
   }
 
+  /** The first that is silent, or else the first that should have sent its request by now: it may send empty lines for ever. */
   function longestIn(those: ReadonlySet<Connection>): Connection | undefined {
-    return [...those].find(({ socket, bytesAtIdle }) => socket.bytesRead === bytesAtIdle)
+    const isSilent = ({ socket, bytesAtIdle }: Connection) => socket.bytesRead === bytesAtIdle
+    const isLate = ({ idleSince }: Connection) => clock.elapsed() - idleSince > limits.headersTimeoutMs
+    return [...those].find((each) => isSilent(each) || isLate(each))
   }
 
   function begin(request: IncomingMessage, response: ServerResponse, handle: Handle): void {
@@ -194,7 +199,8 @@ function announceKeepAlive(response: ServerResponse, keepAliveMs: number): void 
  * (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
  */
 export function closeAfterLast(responses: ReadonlySet<ServerResponse>): void {
-  const unsent = [...responses].filter(({ headersSent }) => !headersSent)
-  for (const response of unsent) response.removeHeader('connection')
-  unsent.at(-1)?.setHeader('connection', 'close')
+  const inOrder = [...responses]
+  for (const response of inOrder) if (!response.headersSent) response.removeHeader('connection')
+  const last = inOrder.at(-1)
+  if (last && !last.headersSent) last.setHeader('connection', 'close')
 }

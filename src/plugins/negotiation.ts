@@ -14,6 +14,8 @@ export function variesOn(before: unknown, names: string): string {
   return before === undefined ? names : `${before}, ${names}`
 }
 
+/** In characters. Browsers send less than half of it. A longer value counts as none, because parsing one takes long. */
+const maxValueLength = 512
 /** The number of values of one header that are cached. All callers together send only a few. */
 const maxCachedValues = 100
 
@@ -50,7 +52,7 @@ function decidedByHeader<T extends boolean | string>(
   const decisions = new LRUCache<string, { readonly decision: T }>({ max: maxCachedValues })
   return (request) => {
     const value = request.headers[header]
-    if (value === undefined) return withoutHeader
+    if (value === undefined || value.length > maxValueLength) return withoutHeader
     const cached = decisions.get(value)
     if (cached !== undefined) return cached.decision
     const decision = decide(value)

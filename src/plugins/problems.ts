@@ -21,8 +21,8 @@ export function sendProblem(failure: Failure, request: FastifyRequest, reply: Fa
   request.failure = failure
   if (failure.retryAfterSeconds !== null) reply.header('retry-after', failure.retryAfterSeconds)
   if (failure instanceof AccessFailure) reply.header('www-authenticate', failure.challenge)
-  // The client and this server may not agree on where a malformed request ends.
-  if (failure.code === 'malformed_request') reply.header('connection', 'close')
+  // The client and this server may not agree on where a malformed request ends, and the next one has to open a connection first.
+  if (failure.code === 'malformed_request' || failure.code === 'uri_too_long') reply.header('connection', 'close')
   return reply
     .code(failureKinds[failure.code].status)
     .header('cache-control', 'no-store')

@@ -61,7 +61,9 @@ export function createStaticHandler({ type, makeBody, headers = {} }: StaticAnsw
       'cache-control': `public, max-age=${maxAge}`,
       vary: variesOn(reply.getHeader('vary'), 'Accept-Encoding'),
     })
-    if (matchesIfNoneMatch(request.headers['if-none-match'], etag)) return reply.code(304).send()
+    if (matchesIfNoneMatch(request.headers['if-none-match'], etag)) reply.code(304)
+    if (reply.statusCode === 304 && request.method === 'GET') return reply.send()
+    // For HEAD, Fastify sets the length of what it is given: 0 would be wrong even in a 304 (RFC 9110 section 8.6).
     if (coding !== 'identity') reply.header('content-encoding', coding)
     return reply.type(type).send(body)
   }

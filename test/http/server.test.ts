@@ -161,6 +161,23 @@ t.test('a connection that is reset after its CONNECT was refused does not end th
   t.equal(await status(), 200)
 })
 
+t.test('an expectation is never met with a 100, which would stand in the middle of another response', async (t) => {
+  const { open } = await start(t)
+  const request = 'GET / HTTP/1.1\r\nHost: a\r\n'
+  const heard = heardBy(await open(`${request}\r\n${request}Expect: 100-continue\r\n\r\n`))
+  t.notMatch(await heard, /100 Continue/)
+  t.equal((await heard).match(/HTTP\/1.1 200 OK/g)?.length, 2)
+})
+
+t.test('CONNECT behind a request in flight closes the connection without a response', async (t) => {
+  const { open, slow } = await start(t, patient)
+  const socket = await open('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
+  await slow
+  const heard = heardBy(socket)
+  socket.write('CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n')
+  t.equal(await heard, '')
+})
+
 t.test('requests on open connections are answered while the server closes', async (t) => {
   const { server, open, slow } = await start(t, patient)
   const socket = await open('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')

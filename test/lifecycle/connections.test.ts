@@ -15,6 +15,7 @@ const patient: ConnectionLimits = {
   maxUnanswered: 8,
   maxWaiting: 56,
   lingerMs: 60_000,
+  headersTimeoutMs: 5000,
 }
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
 const gets = (count: number) => Array.from({ length: count }, (_, index) => get(`/${index}`)).join('')
@@ -234,6 +235,24 @@ t.test('a connection that has just been opened does not make room for the next o
   await until(() => stranger.accepted.destroyed)
   t.notOk(caller.accepted.destroyed)
 })
+
+t.test(
+  'a connection that sends only empty lines makes room, but not before it could have sent a request',
+  async (t) => {
+    const { open, clock, dropped } = await start(t, { maxConnections: 1 })
+    const { socket, accepted } = await open()
+    socket.write('\r\n')
+    await until(() => accepted.bytesRead === 2)
+    await clock.advance(5000)
+    const early = await open()
+    await until(() => early.accepted.destroyed)
+    t.equal(dropped(), 1)
+    await clock.advance(1)
+    const next = await open(get('/quick'))
+    await next.hears(1)
+    t.ok(accepted.destroyed)
+  },
+)
 
 t.test('a client that still sends gets to read the last response', async (t) => {
   const { open, clock, handled } = await start(t)

@@ -257,6 +257,17 @@ t.test('all pipelined requests are answered before their connection is closed', 
   t.match(third, /\r\n\r\nslow$/)
 })
 
+t.test('a response that waits behind another one is not lost when the drain begins', async (t) => {
+  const { call, startDrain, slow, lifecycle } = await start(t)
+  const caller = await call(get('/slow') + get('/quick'))
+  await until(() => slow.length === 1 && lifecycle.requestsInFlight() === 2)
+  const { over } = startDrain({ idleGraceMs: 0 })
+  slow[0]?.()
+  await until(caller.isClosed)
+  await over
+  t.match(caller.heard(), /slow.*quick$/s)
+})
+
 t.test('a server that never listened is drained at once, also a second time', async (t) => {
   const connections = createConnections(connectionLimits)
   const server = connections.createServer({}, () => {})

@@ -102,7 +102,8 @@ t.test('a page can also read a refusal of a request that reaches no route', asyn
     [400, request('/execution-contacts/%zz', ''), null],
     [431, request(path, `Origin: http://localhost:5173\r\n${long}`), 'http://localhost:5173'],
     [431, request(path, long), '*'],
-    [400, 'nonsense\r\n\r\n', '*'],
+    [400, `nonsense\r\nReferer: ${origin}\r\n\r\n`, '*'],
+    [431, request(path, `Origin: ${origin}.evil.example\r\n${long}`), '*'],
   ] as const) {
     const heard = await exchange(text)
     t.match(heard, new RegExp(`^HTTP/1.1 ${status} `))

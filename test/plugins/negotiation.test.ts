@@ -59,6 +59,13 @@ t.test('a long Accept-Encoding is read in time in proportion to its length', asy
   checkRows(t, parts, check, 'each repeated part')
 })
 
+t.test('a value that is too long counts as none', async (t) => {
+  const longest = `gzip${','.repeat(508)}`
+  t.equal(codingOf(longest), 'gzip')
+  t.equal(codingOf(`${longest},`), 'identity')
+  t.equal(acceptsJson(requestWith({ accept: `text/html${','.repeat(504)}` })), true)
+})
+
 t.test('Vary keeps the names that it has', async (t) => {
   t.equal(variesOn(undefined, 'Accept, Accept-Encoding'), 'Accept, Accept-Encoding')
   t.equal(variesOn('Origin', 'Accept-Encoding'), 'Origin, Accept-Encoding')
