@@ -34,6 +34,13 @@ export const tooLate: FileReading = {
 }
 
 const notRegular = { problem: 'the file is not a regular file' }
+const empty = { problem: 'the file is empty' }
+const cannotRead = (code: unknown) => ({ problem: `the file cannot be read (${code})` })
+
+/** Whether there is no text because nobody has put any there. */
+export function isAbsent(content: FileContent): content is { readonly problem: string } {
+  return 'problem' in content && [empty.problem, cannotRead('ENOENT').problem].includes(content.problem)
+}
 
 /** The readings that have not ended, each with the time of its beginning. */
 const running = new Set<{ readonly beganMs: number }>()
@@ -67,10 +74,7 @@ export function readBoundedFile(path: string, maxBytes: number, acceptsPipe = fa
   const reading = { beganMs: systemClock.elapsed() }
   running.add(reading)
   return read(path, maxBytes, acceptsPipe)
-    .catch(({ code }: NodeJS.ErrnoException) => ({
-      content: { problem: `the file cannot be read (${code})` },
-      seen: null,
-    }))
+    .catch(({ code }: NodeJS.ErrnoException) => ({ content: cannotRead(code), seen: null }))
     .finally(() => running.delete(reading))
 }
 
@@ -95,5 +99,5 @@ async function readOpened(
 function contentOf(bytes: Buffer, maxBytes: number): FileContent {
   if (bytes.length > maxBytes) return { problem: `the file is larger than ${maxBytes} bytes` }
   const text = bytes.toString('utf8').replace(/[\r\n]+$/, '')
-  return text === '' ? { problem: 'the file is empty' } : { text }
+  return text === '' ? empty : { text }
 }

@@ -1,6 +1,6 @@
 import { envSchema } from 'env-schema'
 import { type Static, Type } from 'typebox'
-import { type FileContent, type FileReading, inTime, readBoundedFile } from '../common/bounded-file.ts'
+import { type FileContent, type FileReading, inTime, isAbsent, readBoundedFile } from '../common/bounded-file.ts'
 import { accessLimits } from './limits.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -134,7 +134,6 @@ export function readSettings(
 function withSecretsFromFiles(env: Environment, files: SettingsFiles, problems: string[], warnings: string[]) {
   const given: Record<string, string | undefined> = { ...env }
   for (const name of secretNames) {
-    const report = optionalNames.includes(name) ? warnings : problems
     if (env[`${name}_FILE`] === undefined) continue
     if (given[name] !== undefined) {
       problems.push(`${name}: must not be set together with ${name}_FILE`)
@@ -142,7 +141,8 @@ function withSecretsFromFiles(env: Environment, files: SettingsFiles, problems: 
     }
     const content = contentOf(files, `${name}_FILE`)
     if ('text' in content) given[name] = content.text
-    else report.push(`${name}_FILE: ${content.problem}`)
+    else
+      (optionalNames.includes(name) && isAbsent(content) ? warnings : problems).push(`${name}_FILE: ${content.problem}`)
   }
   return given
 }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { FileContent } from '../common/bounded-file.ts'
+import { type FileContent, isAbsent } from '../common/bounded-file.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { watchFile } from './watched-file.ts'
 
@@ -28,7 +28,7 @@ export function reloadFile<T>(options: ReloadedFileOptions<T>) {
   let problems: readonly string[] = []
 
   function reload(content: FileContent): void {
-    if ('problem' in content && useNone) {
+    if (useNone && isAbsent(content)) {
       useNone()
       problems = []
       metrics.fileChanged(setting, 'used')

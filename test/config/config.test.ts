@@ -476,6 +476,10 @@ t.test('the file of the next token may be empty or missing', async (t) => {
   const { hilos } = await loadWithFiles({ ...minimum, HILOS_TOKEN_NEXT_FILE: file('next', 'next-token\n') })
   t.equal(hilos.nextToken?.reveal(), 'next-token')
   t.match(await fileProblemsOf({ HILOS_TOKEN_NEXT_FILE: file('bad', 'two words') }), [/^HILOS_TOKEN_NEXT: must be/])
+  for (const name of ['HILOS_TOKEN_NEXT_FILE', 'ADMIN_TOKEN_FILE']) {
+    const problems = await fileProblemsOf({ [name]: file('large', 'x'.repeat(9000)) })
+    t.match(problems, [new RegExp(`^${name}: the file is larger`)], 'what is there has to be readable')
+  }
 })
 
 t.test('a file that is a pipe is read and not watched, and one that was not read is a problem', async (t) => {
