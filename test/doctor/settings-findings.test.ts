@@ -9,8 +9,12 @@ const minimum = {
   CONTACT_REF_KEY: 'contact-ref-key-canary',
 }
 
-const findingsOf = (env: Record<string, string>, memoryLimitBytes = 0) =>
-  settingsFindings(loadConfig({ ...minimum, ...env }, memoryLimitBytes))
+/** The files that the settings name are empty. */
+function findingsOf(env: Record<string, string>, memoryLimitBytes = 0) {
+  const empty = { content: { problem: 'the file is empty' }, seen: null }
+  const files = Object.fromEntries(Object.keys(env).map((name) => [name, empty]))
+  return settingsFindings(loadConfig({ ...minimum, ...env }, memoryLimitBytes, files))
+}
 
 t.test('the minimum of settings has one finding per subject, and a warning only about what is unsafe', async (t) => {
   const findings = findingsOf({})
@@ -48,7 +52,7 @@ t.test('each setting has one finding, by its value', async (t) => {
     [{}, 'ADMIN_TOKEN', 'note', /every program on this machine can delete/],
     [{ ADMIN_TOKEN: 'admin-token-canary' }, 'ADMIN_TOKEN', 'ok', /^Nobody deletes from the cache without/],
     [{ ADMIN_HOST: '0.0.0.0' }, 'ADMIN_TOKEN', 'warn', /cannot delete from the cache/],
-    [{ ADMIN_TOKEN_FILE: '/nowhere' }, 'ADMIN_TOKEN_FILE', 'warn', /was not read/],
+    [{ ADMIN_TOKEN_FILE: '/empty' }, 'ADMIN_TOKEN_FILE', 'warn', /is empty/],
     [{ CALLER_MAX_RPS: '0' }, 'CALLER_MAX_RPS', 'warn', /not limited/],
     [{ CALLER_MAX_RPS: '1' }, 'CALLER_MAX_RPS', 'ok', / 1 requests/],
     [{ HILOS_MAX_RPS: '0' }, 'HILOS_MAX_RPS', 'warn', /not limited/],
@@ -66,7 +70,7 @@ t.test('each setting has one finding, by its value', async (t) => {
     [{ HILOS_BASE_URL: 'http://localhost:1/x' }, 'HILOS_BASE_URL', 'warn', /unencrypted/],
     [{ CONTACT_REF_KEY: '' }, 'CONTACT_REF_KEY', 'warn', /is not set/],
     [{ REDIS_URL: 'redis://canary' }, 'REDIS_URL', 'warn', /ignores it/],
-    [{ HILOS_TOKEN_NEXT_FILE: '/nowhere' }, 'HILOS_TOKEN_NEXT_FILE', 'warn', /was not read/],
+    [{ HILOS_TOKEN_NEXT_FILE: '/empty' }, 'HILOS_TOKEN_NEXT_FILE', 'warn', /is empty/],
   ]
   for (const [env, subject, level, message] of table) {
     const found = findingsOf(env).filter((finding) => finding.subject === subject)
