@@ -51,7 +51,7 @@ export function createServiceStatus(service: ServiceParts) {
       hilos: hilos.health,
       cache: () => ({ ...contacts.usage() }),
       drift: drift.counts,
-      tokenAgeMs: () => clock.now() - reloadedTokens.tokens.inUseSince(),
+      tokenAgeMs: reloadedTokens.tokens.inUseMs,
       parts,
       logLinesLost: logState.linesLost,
     },

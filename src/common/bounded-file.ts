@@ -37,7 +37,7 @@ const notRegular = { problem: 'the file is not a regular file' }
 const empty = { problem: 'the file is empty' }
 const cannotRead = (code: unknown) => ({ problem: `the file cannot be read (${code})` })
 
-/** Whether there is no text because nobody has put any there. */
+/** Whether the file is missing or empty, as it is before a text is put there. */
 export function isAbsent(content: FileContent): content is { readonly problem: string } {
   return 'problem' in content && [empty.problem, cannotRead('ENOENT').problem].includes(content.problem)
 }

@@ -182,7 +182,7 @@ function operatorsOf(settings: Settings, given: Environment) {
     port,
     /** Names and addresses of this listener, besides those of this machine for itself. */
     allowedHosts: [...(isIP(host) === 0 ? [host] : []), ...listed(settings.ADMIN_ALLOWED_HOSTS)],
-    /** For deleting from the cache; null if it is not needed. If it is needed and not given, nobody knows it. */
+    /** For deleting from the cache; null if it is not needed. If it is needed and not given, it is random and unknown. */
     deletionToken: needsToken ? new Secret(token ?? unknownSecret()) : null,
   }
 }

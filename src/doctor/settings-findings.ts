@@ -49,7 +49,7 @@ function deletionFindings({ operators, warnings }: Config): Finding[] {
   return [
     operators.deletionToken === null
       ? note(subject, 'It is not set, so every program on this machine can delete from the cache.')
-      : ok(subject, 'Nobody deletes from the cache without this token.'),
+      : ok(subject, 'Deleting from the cache needs this token.'),
   ]
 }
 

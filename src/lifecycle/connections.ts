@@ -101,7 +101,7 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     return true
   }
 
-  /** The first that is silent, or else the first that should have sent its request by now: it may send empty lines for ever. */
+  /** The first whose request is not on its way. One that has not sent it in time may be sending empty lines for ever. */
   function longestIn(those: ReadonlySet<Connection>): Connection | undefined {
     const isSilent = ({ socket, bytesAtIdle }: Connection) => socket.bytesRead === bytesAtIdle
     const isLate = ({ idleSince }: Connection) => clock.elapsed() - idleSince > limits.headersTimeoutMs

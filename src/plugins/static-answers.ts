@@ -4,7 +4,7 @@ import { type ContentCoding, compress, worthCompressingBytes } from '../presenta
 import { etagOf, ownBytes } from '../presentation/views/view.ts'
 import { codingFor, variesOn } from './negotiation.ts'
 
-/** A response that is the same for everybody while the process runs. */
+/** A response that is the same for all callers while the process runs. */
 export interface StaticAnswer {
   /** The value of `Content-Type`. */
   readonly type: string

@@ -44,7 +44,7 @@ export function watchFile(path: string, onChange: (content: FileContent) => void
   let looking: Promise<boolean> | null = null
   let isClosed = false
 
-  /** Reads the file, and returns whether it answered in time. Whoever asks meanwhile gets the same answer. */
+  /** Reads the file, and returns whether it answered in time. Further calls in the meantime get the same answer. */
   function look(): Promise<boolean> {
     looking ??= lookOnce().finally(() => {
       looking = null

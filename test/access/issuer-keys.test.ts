@@ -121,7 +121,11 @@ t.test('a made-up key keeps a new one out for two seconds at most', async (t) =>
   const token = issuer.sign()
   t.strictSame(await refusalOf(token), unknownKey)
   advance(1999)
-  t.strictSame(await refusalOf(token), unknownKey, 'it is not remembered as unknown, because nobody asked for it')
+  t.strictSame(
+    await refusalOf(token),
+    unknownKey,
+    'it is not remembered as unknown, because the issuer was not asked for it',
+  )
   t.equal(issuer.requests(), 2)
   advance(1)
   t.match(await tokens(token), { profile: 'agent' })

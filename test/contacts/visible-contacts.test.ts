@@ -182,7 +182,11 @@ t.test('the load of a hidden run changes nothing for the runs that its caller se
     t.match(await ask(flowB, 'k'), /^absent/)
   }
   t.equal(await ask(flowB, 'new'), 'b; fwd=uri-miss; ttl=5; stored', 'no lifetime is lengthened')
-  t.match(await ask(flowB, 'rare'), /^b; hit/, 'the hidden run was evicted, because nobody who may see it has read it')
+  t.match(
+    await ask(flowB, 'rare'),
+    /^b; hit/,
+    'the hidden run was evicted, because no caller who may see it has read it',
+  )
   t.equal(hilos.asked.filter((id) => id === 'k').length, 4)
 })
 

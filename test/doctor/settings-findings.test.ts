@@ -50,7 +50,7 @@ t.test('each setting has one finding, by its value', async (t) => {
     [{ PORT: '0' }, listeners[0], 'ok', / 127\.0\.0\.1 on any free port,/],
     [{ ADMIN_PORT: '0' }, listeners[1], 'note', /is off/],
     [{}, 'ADMIN_TOKEN', 'note', /every program on this machine can delete/],
-    [{ ADMIN_TOKEN: 'admin-token-canary' }, 'ADMIN_TOKEN', 'ok', /^Nobody deletes from the cache without/],
+    [{ ADMIN_TOKEN: 'admin-token-canary' }, 'ADMIN_TOKEN', 'ok', /^Deleting from the cache needs this token/],
     [{ ADMIN_HOST: '0.0.0.0' }, 'ADMIN_TOKEN', 'warn', /cannot delete from the cache/],
     [{ ADMIN_TOKEN_FILE: '/empty' }, 'ADMIN_TOKEN_FILE', 'warn', /is empty/],
     [{ CALLER_MAX_RPS: '0' }, 'CALLER_MAX_RPS', 'warn', /not limited/],

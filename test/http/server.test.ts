@@ -206,7 +206,7 @@ t.test('a path that cannot be decoded is an invalid id where an id belongs', asy
   for (const url of [...ids, '/%zz', '/%zz?/execution-contacts/', '/execution-contacts%zz/']) {
     const { headers, json } = await server.inject({ url })
     t.equal(json().code, ids.includes(url) ? 'invalid_id' : 'malformed_request', url)
-    t.match(headers, { 'x-content-type-options': 'nosniff', 'x-request-id': json().requestId })
+    t.match(headers, { 'x-content-type-options': 'nosniff', 'x-request-id': json().requestId, connection: 'close' })
   }
 })
 

@@ -147,6 +147,7 @@ t.test('a target may have 2048 characters', async (t) => {
   t.equal((await get(pathOf(2048))).status, 404)
   const reply = await get(pathOf(2049))
   t.match([reply.status, reply.json().code], [414, 'uri_too_long'])
+  t.equal(reply.headers.get('connection'), 'close', 'no limit of callers counts it')
 })
 
 t.test('malformed HTTP is answered with a problem, and the connection is closed', async (t) => {

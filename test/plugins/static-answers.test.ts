@@ -7,7 +7,7 @@ import { startService } from '../harness/service.ts'
 
 /** Bytes that no compression makes fewer. */
 const dense = Buffer.concat(Array.from({ length: 40 }, (_, index) => hash('sha256', `${index}`, 'buffer')))
-const large = 'the same for everybody '.repeat(100)
+const large = 'the same for all callers '.repeat(100)
 
 function start(t: Test) {
   const app = Fastify()
@@ -89,7 +89,7 @@ t.test('a client that has the answer gets a 304', async (t) => {
   t.match([statusCode, headers['content-length'], body], [200, `${large.length}`, ''])
 })
 
-t.test('all that is the same for everybody is served as static answers', async (t) => {
+t.test('all that is the same for all callers is served as static answers', async (t) => {
   const { get, service } = await startService(t)
   const files = ['swagger-ui.css', 'swagger-ui-bundle.js', 'swagger-initializer.js', 'favicon-32x32.png']
   const paths = ['/docs', '/docs/', '/docs/json', '/docs/yaml', '/openapi.json', '/problems/overloaded']

@@ -84,7 +84,7 @@ export function createCallQueue(maxCalls: number) {
   }
 }
 
-/** For each call, how many wait of the caller to whom it belongs; 0 for a requeued call, which counts for nobody. */
+/** For each call, how many wait of the caller to whom it belongs; 0 for a requeued call, which belongs to no caller. */
 function queueLengths(calls: readonly QueuedCall[]): number[] {
   const lengths = new Map<string, number>()
   for (const { isRequeued, demand } of calls)

@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.ts'
 import { Failure } from '../../failures/failure.ts'
 import { isRefusal, type PauseScope, UpstreamFailure } from '../failures.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
+import { createContactPauses, waitFor } from './contact-pauses.ts'
 
 export interface CircuitBreakerOptions extends Pick<HilosSettings, 'circuitBreaker'> {
   readonly clock: Pick<Clock, 'elapsed' | 'random'>
@@ -50,26 +51,19 @@ export function createCircuitBreaker(options: CircuitBreakerOptions) {
   let state: State = { name: 'closed' }
   /** The contacts that have failed since the last answer. */
   const failedIds = new Set<string>()
-  /** The contacts that pause, the one that was paused last at the end. */
-  const paused = new Map<string, { readonly until: number; readonly reason: Failure }>()
+  const pauses = createContactPauses({ maxContacts: maxPausedContacts, clock })
   /** The last failure that may be about all contacts, if no call was answered since. */
   let suspicion: { code: string; id: string; until: number; isConfirmed: boolean } | null = null
 
   /** The failure for a call about one contact that would start now; null when the call may start. */
   function refusal(id: string): Failure | null {
-    return refusalOfAll() ?? refusalOf(id)
+    return refusalOfAll() ?? pauses.refusal(id)
   }
 
   function refusalOfAll(): Failure | null {
     if (state.name === 'closed') return null
     const leftMs = (state.name === 'open' ? state.until : state.nextProbeAt) - clock.elapsed()
     return leftMs > 0 ? refusalFor(state.reason, leftMs) : null
-  }
-
-  function refusalOf(id: string): Failure | null {
-    const pause = paused.get(id)
-    const leftMs = pause === undefined ? 0 : pause.until - clock.elapsed()
-    return pause !== undefined && leftMs > 0 ? ownRefusalFor(pause.reason, leftMs) : null
   }
 
   /**
@@ -99,15 +93,8 @@ export function createCircuitBreaker(options: CircuitBreakerOptions) {
   /** Whether all calls must pause. If not, those about this contact pause from now on. */
   function isForAll(id: string, reason: Failure, ms: number, scope: PauseScope): boolean {
     if (scope === 'all') return true
-    pauseOne(id, reason, ms)
+    pauses.pause(id, reason, ms)
     return scope === 'suspected' && suspect(id, reason, ms)
-  }
-
-  function pauseOne(id: string, reason: Failure, ms: number): void {
-    paused.delete(id)
-    paused.set(id, { until: clock.elapsed() + ms, reason })
-    const [oldest = ''] = paused.keys()
-    if (paused.size > maxPausedContacts) paused.delete(oldest)
   }
 
   /** Returns whether this failure confirms an earlier one. A confirmation holds until a call is answered. */
@@ -168,15 +155,3 @@ function refusalFor(reason: Failure, leftMs: number): Failure {
   const FailureKind = reason.code === 'upstream_unauthorized' ? Failure : UpstreamFailure
   return new FailureKind(reason.code, { facts: { reason: 'the circuit breaker is open' }, ...waitFor(reason, leftMs) })
 }
-
-/** The failure that paused a contact, for the calls about it in the meantime. It is as transient as that one. */
-function ownRefusalFor(reason: Failure, leftMs: number): Failure {
-  const FailureKind = reason instanceof UpstreamFailure ? UpstreamFailure : Failure
-  return new FailureKind(reason.code, {
-    facts: { reason: 'calls about this contact pause' },
-    ...waitFor(reason, leftMs),
-  })
-}
-
-const waitFor = ({ retryAfterSeconds }: Failure, leftMs: number) =>
-  retryAfterSeconds === null ? {} : { retryAfterSeconds: Math.ceil(leftMs / 1000) }

@@ -8,14 +8,14 @@ import type { Secret } from '../../common/secret.ts'
 export type HilosTokens = Readonly<ReturnType<typeof createHilosTokens>>
 
 /** `current` is in use at first. */
-export function createHilosTokens(current: Secret, next: Secret | null, clock: Pick<Clock, 'now'>) {
+export function createHilosTokens(current: Secret, next: Secret | null, clock: Pick<Clock, 'now' | 'elapsed'>) {
   const tokens = new Map([['current', current]])
   if (next !== null) tokens.set('next', next)
   let used = current
-  let usedSince = clock.now()
+  let [usedSince, usedFrom] = [clock.now(), clock.elapsed()]
   const putIntoUse = (token: Secret) => {
     used = token
-    usedSince = clock.now()
+    ;[usedSince, usedFrom] = [clock.now(), clock.elapsed()]
   }
 
   return {
@@ -23,6 +23,8 @@ export function createHilosTokens(current: Secret, next: Secret | null, clock: P
     inUse: () => used,
     /** Since when it has been in use, in milliseconds since 1970 UTC. */
     inUseSince: () => usedSince,
+    /** How long it has been in use, in milliseconds, whatever happened to the wall clock. */
+    inUseMs: () => clock.elapsed() - usedFrom,
     /** The token to send after this one was refused; null when there is no other. It is the one in use, if that has changed. */
     otherThan: (token: Secret) => [used, ...tokens.values()].find((each) => each.reveal() !== token.reveal()) ?? null,
     /**

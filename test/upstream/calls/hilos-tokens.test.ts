@@ -84,7 +84,7 @@ t.test('a removed next token is not tried any more, but stays in use if it was',
 })
 
 t.test('the time since when a token is in use changes only with the token in use', async (t) => {
-  const { inUseSince, use, replace, dropNext, clock } = arrange()
+  const { inUseSince, inUseMs, use, replace, dropNext, clock } = arrange()
   const start = clock.now()
   const changes = [
     dropNext,
@@ -97,7 +97,21 @@ t.test('the time since when a token is in use changes only with the token in use
   const times = changes.map((change) => {
     clock.advance(1000)
     change()
-    return inUseSince() - start
+    return [inUseSince() - start, inUseMs()]
   })
-  t.strictSame(times, [0, 0, 0, 4000, 5000, 6000])
+  t.strictSame(times, [
+    [0, 1000],
+    [0, 2000],
+    [0, 3000],
+    [4000, 0],
+    [5000, 0],
+    [6000, 0],
+  ])
+})
+
+t.test('how long a token is in use does not depend on the wall clock', async (t) => {
+  let [now, elapsed] = [3_600_000, 0]
+  const { inUseMs } = createHilosTokens(a, null, { now: () => now, elapsed: () => elapsed })
+  ;[now, elapsed] = [0, 5000]
+  t.equal(inUseMs(), 5000)
 })
