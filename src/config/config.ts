@@ -7,6 +7,7 @@ import {
   accessLimits,
   cacheLimits,
   cacheShares,
+  connectShare,
   hilosLimits,
   issuerLimits,
   longestIdleGraceMs,
@@ -90,6 +91,7 @@ function configOf(
       baseUrl,
       proxy: proxyFor(baseUrl, given),
       timeoutMs: settings.HILOS_TIMEOUT_MS,
+      connectTimeoutMs: settings.HILOS_TIMEOUT_MS * connectShare,
       maxCallsPerSecond: settings.HILOS_MAX_RPS,
       // A call that got a slot has at least the same time for itself.
       maxWaitMs: settings.HILOS_TIMEOUT_MS / 2,

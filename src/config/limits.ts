@@ -24,13 +24,20 @@ export const serverLimits = {
 } satisfies Partial<ConnectionLimits> & Record<string, number>
 
 export const hilosLimits = {
-  connectTimeoutMs: 1000,
+  connectionLife: { longestMs: 60_000, leastMs: 2000 },
+  discardMs: 100,
   maxConnections: 16,
   maxQueuedCalls: 100,
   maxElements: 10_000,
   retries: { share: 0.1, reserve: 5, longestDelayMs: 100 },
   circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000, maxPausedContacts: 500 },
 } satisfies Partial<HilosSettings>
+
+/**
+ * The share of `HILOS_TIMEOUT_MS` for DNS, TCP and TLS of a new connection. A retry needs half of it, and the timers of
+ * undici can be a second late.
+ */
+export const connectShare = 0.3
 
 /** For DNS, TCP and TLS of a new connection to the token issuer. */
 export const issuerLimits = { connectTimeoutMs: 3000 }

@@ -30,6 +30,9 @@ export class UpstreamFailure extends Failure {
   }
 }
 
+/** The request was lost, before any answer, with a connection that had been of use before. It may be repeated at once. */
+export class LostConnection extends UpstreamFailure {}
+
 /** Statuses of gateways in front of Hilos, which are often transient. */
 const gatewayStatuses: readonly number[] = [502, 503, 504]
 
@@ -92,18 +95,21 @@ const untrusted =
 /** The error codes of undici and llhttp for a response that is not valid HTTP. */
 const notHttp = /^HPE_|^HTTPParserError$|HEADERS_OVERFLOW|RES_CONTENT_LENGTH_MISMATCH/
 
-/** Returns the failure for an error before the response began. */
-export function connectionFailure(error: unknown, timeoutMs: number): UpstreamFailure {
+/**
+ * Returns the failure for an error before the response began.
+ * @param isLoss whether a connection was lost that had been of use before
+ */
+export function connectionFailure(error: unknown, timeoutMs: number, isLoss: boolean): UpstreamFailure {
   const { name, code = name } = error as Error & { code?: string | number }
   // Only names and codes are used, because the messages of the libraries may quote received data.
   if (name === 'TimeoutError')
     return new UpstreamFailure('upstream_timeout', { facts: { reason: 'before an answer', timeoutMs } })
   const facts = { reason: String(code) }
-  if (name === 'ConnectTimeoutError') return new UpstreamFailure('upstream_timeout', { facts })
+  if (name === 'ConnectTimeoutError') return new UpstreamFailure('upstream_timeout', { facts, worthRetrying: true })
   if (untrusted.test(facts.reason)) return new UpstreamFailure('upstream_untrusted', { facts })
   if (notHttp.test(facts.reason)) return new UpstreamFailure('upstream_invalid_response', { facts })
-  // The usual cause is a keep-alive connection that Hilos has closed, so a retry is likely to succeed.
-  return new UpstreamFailure('upstream_unavailable', { facts, worthRetrying: true })
+  const FailureKind = isLoss ? LostConnection : UpstreamFailure
+  return new FailureKind('upstream_unavailable', { facts, worthRetrying: true })
 }
 
 /** Returns the failure for an error after the response began and before it was complete. */

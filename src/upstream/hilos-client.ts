@@ -10,7 +10,7 @@ import type { RetryBudget } from './calls/retry-budget.ts'
 import { createTokenFallback } from './calls/token-fallback.ts'
 import type { HilosDocument } from './document/hilos-document.ts'
 import { elementsIn, readDocument } from './document/read-document.ts'
-import { UpstreamFailure } from './failures.ts'
+import { LostConnection, UpstreamFailure } from './failures.ts'
 import type { HilosSettings } from './hilos-settings.ts'
 import type { HilosObserver } from './observer.ts'
 import type { Connections } from './transport/connections.ts'
@@ -53,7 +53,7 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     if (refusal !== null) throw refusal
     const endsAt = clock.elapsed() + timeoutMs
     const deadline = { signal: AbortSignal.timeout(timeoutMs), leftMs: () => endsAt - clock.elapsed() }
-    const attempt = (dispatcher: Dispatcher) => attemptOnce(id, demand, dispatcher, deadline)
+    const attempt = (dispatcher: () => Dispatcher) => attemptOnce(id, demand, dispatcher, deadline)
     retryBudget.earn()
     const delayMs = clock.random() * retries.longestDelayMs
     try {
@@ -72,12 +72,21 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     return worthwhile && leftMs > timeoutMs / 2 && breaker.refusal(id) === null && retryBudget.spend()
   }
 
-  async function attemptOnce(id: string, demand: CallDemand, dispatcher: Dispatcher, deadline: Deadline) {
+  async function attemptOnce(id: string, demand: CallDemand, dispatcher: () => Dispatcher, deadline: Deadline) {
     const slot = await waitForSlot(demand)
     try {
       const call = breaker.begin(id)
       const begunAt = clock.elapsed()
-      const send = (token: Secret) => exchange(id, token, dispatcher, deadline.signal)
+      const sendOn = (connection: Dispatcher, token: Secret) => exchange(id, token, connection, deadline.signal)
+      const send = async (token: Secret) => {
+        try {
+          return await sendOn(dispatcher(), token)
+        } catch (error) {
+          if (!(error instanceof LostConnection)) throw error
+        }
+        await afterLoss(slot, deadline)
+        return await sendOn(connections.fresh(), token)
+      }
       try {
         const document = read(await sendWithFallback({ slot, call, send, leftMs: deadline.leftMs }), id)
         call.end(null)
@@ -85,12 +94,23 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
         return document
       } catch (error) {
         call.end(error as Failure)
+        connections.renewAfterFailure()
         observer.callEnded((error as Failure).code, clock.elapsed() - begunAt)
         throw error
       }
     } finally {
       slot.release()
     }
+  }
+
+  /**
+   * Waits until a request that was lost with a kept connection may be repeated. This is no retry in the sense of the budget
+   * and of the circuit breaker, because it says nothing about Hilos. Hilos may have counted it, so it needs another slot.
+   */
+  async function afterLoss(slot: Slot, { leftMs }: Deadline): Promise<void> {
+    connections.renewAfterFailure()
+    observer.callRetried()
+    await slot.requeue(leftMs())
   }
 
   async function waitForSlot(demand: CallDemand): Promise<Slot> {

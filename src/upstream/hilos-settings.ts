@@ -8,8 +8,16 @@ export interface HilosSettings {
   readonly proxy: Secret | null
   /** For one whole call, from the wait for a slot to the last byte, with its retry. */
   readonly timeoutMs: number
-  /** For DNS, TCP and TLS of a new connection. */
+  /** For DNS, TCP and TLS of a new connection, unless a failed call is repeated. It leaves the time to repeat it. */
   readonly connectTimeoutMs: number
+  readonly connectionLife: {
+    /** Connections are replaced after this time. */
+    readonly longestMs: number
+    /** A failed call does not replace them earlier than this. */
+    readonly leastMs: number
+  }
+  /** How long the rest of an answer is read that is not wanted, so that its connection can be used again. */
+  readonly discardMs: number
   /** Calls started in any one second; below 1 for less than one a second, 0 for no limit. With 2.5, two fit into a second. */
   readonly maxCallsPerSecond: number
   /** Connections, and so calls, at once. Further calls wait for a slot. */

@@ -31,6 +31,8 @@ export function createHilos(options: HilosOptions) {
     clock,
     onOpen: (reason, refusal, isNews) => {
       limiter.rejectAll(refusal)
+      // The probe looks up the name of Hilos anew, and so do the calls that follow when it is answered.
+      connections.renew()
       if (isNews) observer.circuitOpened(reason)
     },
     onClose: observer.circuitClosed,
@@ -58,8 +60,6 @@ export function createHilos(options: HilosOptions) {
       }
     },
     /** Closes all connections and aborts the calls on them. */
-    close: async () => {
-      await Promise.all([connections.kept.destroy(), connections.fresh.destroy()])
-    },
+    close: connections.destroy,
   }
 }

@@ -6,7 +6,10 @@ import { createConnections } from './transport/connections.ts'
 import { createExchange } from './transport/exchange.ts'
 
 export interface ProbeOptions
-  extends Pick<HilosSettings, 'baseUrl' | 'proxy' | 'connectTimeoutMs' | 'maxBodyBytes' | 'timeoutMs'> {
+  extends Pick<
+    HilosSettings,
+    'baseUrl' | 'proxy' | 'connectTimeoutMs' | 'connectionLife' | 'discardMs' | 'maxBodyBytes' | 'timeoutMs'
+  > {
   readonly token: Secret
   readonly userAgent: string
 }
@@ -18,15 +21,17 @@ export interface ProbeOptions
  */
 export async function probeHilos(options: ProbeOptions): Promise<'absent' | 'present'> {
   const { token, timeoutMs } = options
-  const { kept, fresh } = createConnections({ ...options, maxConnections: 1 })
+  const connections = createConnections({ ...options, maxConnections: 1, clock: systemClock })
   const exchange = createExchange({
     ...options,
     tokens: { all: () => [token] },
     observer: { tokenRefused: () => {} },
     clock: systemClock,
   })
-  const [answer] = await Promise.allSettled([exchange(randomUUID(), token, fresh, AbortSignal.timeout(timeoutMs))])
-  await Promise.all([kept.destroy(), fresh.destroy()])
+  const [answer] = await Promise.allSettled([
+    exchange(randomUUID(), token, connections.fresh(), AbortSignal.timeout(timeoutMs)),
+  ])
+  await connections.destroy()
   if (answer.status === 'rejected') throw answer.reason
   return answer.value === undefined ? 'absent' : 'present'
 }

@@ -66,7 +66,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
     maxCallsPerSecond: 5,
     maxWaitMs: 4000,
     maxBodyBytes: 5 * 1024 * 1024,
-    connectTimeoutMs: 1000,
+    connectTimeoutMs: 2400,
     maxConnections: 16,
     maxQueuedCalls: 100,
     maxElements: 10_000,

@@ -39,12 +39,13 @@ t.test('an error before a response becomes a failure by its code, its name or th
       [new DOMException(canary, 'TimeoutError'), 'upstream_timeout', { reason: 'before an answer', timeoutMs }],
     ] as const,
     async ([error, kind, facts]) => {
-      const failure = await failureOf(Promise.reject(connectionFailure(error, timeoutMs)))
+      const failure = await failureOf(Promise.reject(connectionFailure(error, timeoutMs, false)))
+      const isRetried = kind === 'upstream_unavailable' || facts.reason === 'UND_ERR_CONNECT_TIMEOUT'
       const { worthRetrying, pauseMs } = failure as UpstreamFailure
       const found = [failure instanceof UpstreamFailure, failure.code, failure.facts, worthRetrying, pauseMs]
-      return difference(found, [true, kind, facts, kind === 'upstream_unavailable', 0])
+      return difference(found, [true, kind, facts, isRetried, 0])
     },
-    'the failure is transient, and worth a retry only if there was no connection',
+    'the failure is transient, and worth a retry only if there was no connection or it was lost',
   )
 })
 

@@ -6,6 +6,7 @@ import { inspect } from 'node:util'
 import type { Test } from 'tap'
 import { createSandbox, type SandboxOptions } from '../../sandbox/hilos.ts'
 import { uuid } from '../../sandbox/parts.ts'
+import { systemClock } from '../../src/common/clock.ts'
 import { Secret } from '../../src/common/secret.ts'
 import { Failure } from '../../src/failures/failure.ts'
 import { createHilosTokens } from '../../src/upstream/calls/hilos-tokens.ts'
@@ -88,6 +89,17 @@ export const idsOf = (count: number) => Array.from({ length: count }, (_, index)
 /** The retries of the service, without a delay. */
 export const retries = { share: 0.1, reserve: 5, longestDelayMs: 0 }
 
+/** The options of connections to an upstream that is reached directly. */
+export const connectionsOptions = {
+  proxy: null,
+  connectTimeoutMs: 1000,
+  timeoutMs: 10_000,
+  maxConnections: 2,
+  maxBodyBytes: 1000,
+  connectionLife: { longestMs: 60_000, leastMs: 2000 },
+  clock: systemClock,
+}
+
 export interface ClientOptions extends Partial<Omit<HilosOptions, 'clock' | 'observer'>> {
   readonly clock?: TestClock
   readonly observer?: Partial<HilosObserver>
@@ -104,6 +116,8 @@ export function createClient(t: Test, baseUrl: string, options: ClientOptions = 
     userAgent: 'hilos-bff/test',
     timeoutMs: 10_000,
     connectTimeoutMs: 1000,
+    connectionLife: connectionsOptions.connectionLife,
+    discardMs: 100,
     maxConnections: 16,
     maxCallsPerSecond: 0,
     maxQueuedCalls: 100,

@@ -45,6 +45,7 @@ const ends = {
   FIN: (bytes: string) => (socket: Socket) => socket.end(bytes),
   reset: (bytes: string) => (socket: Socket) => socket.write(bytes, () => setImmediate(() => socket.resetAndDestroy())),
 }
+const unlucky = httpResponse(502, json)
 const ok = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n'
 const endingsAfter = (texts: readonly string[]) =>
   Object.entries(ends).flatMap(([name, end]) => texts.map((text) => ({ name, text, lose: end(text) })))
@@ -186,12 +187,10 @@ t.test('the wait for a slot counts against the time for a retry', async (t) => {
   held[0]?.write(minimal)
   t.ok(await before)
   await untilHeld(2)
-  held[1]?.end()
-  t.equal((await waiting).code, 'upstream_unavailable')
+  held[1]?.write(unlucky)
+  t.equal((await waiting).code, 'upstream_error')
   t.equal(held.length, 2)
 })
-
-const unlucky = httpResponse(502, json)
 
 t.test('after the reserve is spent, calls earn the retries', async (t) => {
   const { call, requests } = await arrange(t, () => unlucky)

@@ -1,45 +1,114 @@
 import { Agent, type Dispatcher, fetch as fetchThrough, Pool, ProxyAgent } from 'undici'
+import type { Clock } from '../../common/clock.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
+import { watchForLosses } from './lost-requests.ts'
 
-type ProxyOptions = Pick<HilosSettings, 'proxy' | 'connectTimeoutMs'>
-export type ConnectionsOptions = ProxyOptions & Pick<HilosSettings, 'maxConnections' | 'maxBodyBytes'>
+interface DispatcherOptions extends Pick<HilosSettings, 'proxy' | 'connectTimeoutMs'> {
+  /** A URL of the server. */
+  readonly server: string
+}
+
+export interface ConnectionsOptions
+  extends Pick<
+    HilosSettings,
+    'baseUrl' | 'proxy' | 'connectTimeoutMs' | 'timeoutMs' | 'maxConnections' | 'maxBodyBytes'
+  > {
+  readonly connectionLife: HilosSettings['connectionLife']
+  readonly clock: Pick<Clock, 'elapsed'>
+}
 
 /** The connections to Hilos. */
 export type Connections = Readonly<ReturnType<typeof createConnections>>
 
 /**
- * Opens connections to Hilos: HTTP/1.1 without pipelining, so that no answer can be taken for another
- * one. Certificates are verified whatever the environment says. The caller sets deadlines: those of undici are per chunk.
+ * Opens connections to Hilos: HTTP/1.1 without pipelining, so that no answer can be taken for another one. Certificates are
+ * verified whatever the environment says. The caller sets deadlines: those of undici are per chunk.
+ *
+ * The name of Hilos is looked up for each new connection, and for nothing else. So kept connections are replaced from time
+ * to time, and after a failure: Hilos may have moved, while the old server still answers, wrongly.
  */
 export function createConnections(options: ConnectionsOptions) {
-  const { maxConnections, maxBodyBytes } = options
-  const connections = (pipelining: number) =>
-    createDispatcher(options, { connections: maxConnections, pipelining, maxResponseSize: maxBodyBytes })
+  const { baseUrl: server, maxConnections, maxBodyBytes, timeoutMs, connectionLife, clock } = options
+  const open = new Set<Dispatcher>()
+  watchForLosses()
+
+  function openDispatcher(connectTimeoutMs: number, pipelining: number): Dispatcher {
+    const limits = { connections: maxConnections, pipelining, maxResponseSize: maxBodyBytes }
+    const dispatcher = createDispatcher({ ...options, server, connectTimeoutMs }, limits)
+    open.add(dispatcher)
+    return dispatcher
+  }
+
+  const openKept = () => ({ dispatcher: openDispatcher(options.connectTimeoutMs, 1), openedAt: clock.elapsed() })
+  let kept = openKept()
+  /** 0 means a connection for each request in undici. The deadline of the call limits the time to connect. */
+  const fresh = openDispatcher(timeoutMs, 0)
+
+  /** Calls that are under way end on the old connections. */
+  function renew(): void {
+    const { dispatcher } = kept
+    kept = openKept()
+    dispatcher.close().then(
+      () => open.delete(dispatcher),
+      // It was destroyed in the meantime.
+      () => {},
+    )
+  }
+
+  const renewAfter = (ageMs: number) => {
+    if (clock.elapsed() - kept.openedAt >= ageMs) renew()
+  }
+
   return {
     /** Connections that are kept alive and used again. */
-    kept: connections(1),
-    /** A new connection for each request, which is what 0 means in undici: for a retry after Hilos has closed a kept one. */
-    fresh: connections(0),
+    kept: (): Dispatcher => {
+      renewAfter(connectionLife.longestMs)
+      return kept.dispatcher
+    },
+    /** A new connection for each request: for a request that is repeated. */
+    fresh: (): Dispatcher => fresh,
+    /** Lets the next calls open new connections. */
+    renew,
+    /** Does the same after a failed call, but not after each of many. */
+    renewAfterFailure: () => renewAfter(connectionLife.leastMs),
+    /** Closes all connections and aborts the calls on them. */
+    destroy: async () => {
+      await Promise.all([...open].map((dispatcher) => dispatcher.destroy()))
+    },
   }
 }
 
-/** Returns a `fetch` that uses this proxy, or none whatever the environment says. */
-export function createFetch(options: ProxyOptions): typeof fetch {
+/** Returns a `fetch` for this server that uses this proxy, or none whatever the environment says. */
+export function createFetch(options: DispatcherOptions): typeof fetch {
   const dispatcher = createDispatcher(options, {})
   // The types of undici and of Node.js describe the same function.
   return ((url: string, init: object) => fetchThrough(url, { ...init, dispatcher })) as typeof fetch
 }
 
 /** In a tunnel, the proxy sees the name of the server and nothing inside TLS. Plain http never goes through a proxy. */
-function createDispatcher({ proxy, connectTimeoutMs: timeout }: ProxyOptions, limits: Agent.Options): Dispatcher {
-  const connect = { timeout, rejectUnauthorized: true, allowH2: false }
-  if (proxy === null) return new Agent({ ...limits, connect })
+function createDispatcher({ server, proxy, connectTimeoutMs: timeout }: DispatcherOptions, limits: Agent.Options) {
+  const connectTo = (url: string) => ({
+    timeout,
+    rejectUnauthorized: true,
+    allowH2: false,
+    servername: serverNameOf(url),
+  })
+  if (proxy === null) return new Agent({ ...limits, connect: connectTo(server) })
   return new ProxyAgent({
     ...limits,
     uri: proxy.reveal(),
-    proxyTls: connect,
-    requestTls: connect,
+    proxyTls: connectTo(proxy.reveal()),
+    requestTls: connectTo(server),
     // A proxy that accepts a connection and does not answer must not hold it for long.
     clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout: timeout }),
   })
+}
+
+/**
+ * The server name for TLS, if undici would send another one: it has no trailing dot, unlike an absolute name of DNS
+ * (RFC 6066 section 3).
+ */
+function serverNameOf(url: string): string | undefined {
+  const { hostname } = new URL(url)
+  return hostname.endsWith('.') ? hostname.slice(0, -1) : undefined
 }

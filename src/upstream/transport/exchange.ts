@@ -6,16 +6,17 @@ import type { HilosTokens } from '../calls/hilos-tokens.ts'
 import { connectionFailure, interruptedFailure, isRefusal, statusFailure, UpstreamFailure } from '../failures.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
 import type { HilosObserver } from '../observer.ts'
+import { isLossOfKeptConnection } from './lost-requests.ts'
 import { parseJson } from './parse-json.ts'
 import { acceptedEncodings, discardBody, readBody, textOf } from './response-body.ts'
 import { containsToken } from './token-leak.ts'
 
-export interface ExchangeOptions extends Pick<HilosSettings, 'baseUrl' | 'timeoutMs' | 'maxBodyBytes'> {
+export interface ExchangeOptions extends Pick<HilosSettings, 'baseUrl' | 'timeoutMs' | 'maxBodyBytes' | 'discardMs'> {
   /** A body that contains one of these tokens is refused. */
   readonly tokens: Pick<HilosTokens, 'all'>
   readonly userAgent: string
   readonly observer: Pick<HilosObserver, 'tokenRefused'>
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'schedule'>
 }
 
 /**
@@ -26,7 +27,7 @@ export interface ExchangeOptions extends Pick<HilosSettings, 'baseUrl' | 'timeou
 export type Exchange = (id: string, token: Secret, dispatcher: Dispatcher, deadline: AbortSignal) => Promise<unknown>
 
 export function createExchange(options: ExchangeOptions): Exchange {
-  const { tokens, timeoutMs, maxBodyBytes, userAgent, observer, clock } = options
+  const { tokens, timeoutMs, maxBodyBytes, discardMs, userAgent, observer, clock } = options
   const { origin, pathname } = new URL(`${options.baseUrl}/flow-execution-contact/`)
 
   async function exchange(id: string, token: Secret, dispatcher: Dispatcher, deadline: AbortSignal): Promise<unknown> {
@@ -34,7 +35,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
     const contentType = headerOf(response, 'content-type')
     // Django answers an unknown object in JSON, and an unknown route in HTML.
     if (response.statusCode !== 200 && !(response.statusCode === 404 && isJson(contentType))) {
-      discardBody(response.body)
+      await discardBody(response.body, discardMs, clock)
       const fingerprint = token.fingerprint()
       const retryAfter = headerOf(response, 'retry-after')
       const failure = statusFailure(response.statusCode, retryAfter, clock.now(), fingerprint)
@@ -60,7 +61,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
         signal,
       })
     } catch (error) {
-      throw connectionFailure(error, timeoutMs)
+      throw connectionFailure(error, timeoutMs, isLossOfKeptConnection(error))
     }
   }
 

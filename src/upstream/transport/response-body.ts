@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip, gunzipSync } from 'node:zlib'
 import type { Dispatcher } from 'undici'
+import type { Clock } from '../../common/clock.ts'
 import { Failure } from '../../failures/failure.ts'
 import { UpstreamFailure } from '../failures.ts'
 
@@ -65,10 +66,15 @@ async function unzip(bytes: Buffer, maxBytes: number): Promise<Buffer> {
   }
 }
 
-/** Reads the rest of an unneeded body, so that its connection can be reused. If it is longer than 64 KiB, the connection is closed. */
-export function discardBody(body: Body): void {
+/**
+ * Reads an unneeded body, so that its connection can be used again, and resolves when that connection is free: when it is
+ * longer than 64 KiB or takes longer than `ms`, because it is closed then.
+ */
+export async function discardBody(body: Body, ms: number, clock: Pick<Clock, 'schedule'>): Promise<void> {
   body.on('error', ignore)
-  body.dump({ limit: 64 * 1024 }).catch(ignore)
+  const cancel = clock.schedule(() => body.destroy(), ms)
+  await body.dump({ limit: 64 * 1024 }).catch(ignore)
+  cancel()
 }
 
 /** Without a listener, an `error` event of the stream would end the process. The failure itself is handled elsewhere. */

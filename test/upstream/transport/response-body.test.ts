@@ -6,19 +6,24 @@ import { UpstreamFailure } from '../../../src/upstream/failures.ts'
 import { createConnections } from '../../../src/upstream/transport/connections.ts'
 import { acceptedEncodings, discardBody, readBody, textOf } from '../../../src/upstream/transport/response-body.ts'
 import { checkRowsInTurn, difference } from '../../harness/table.ts'
-import { type Answer, canary, closed, failureOf, httpResponse, startRawHilos } from '../raw-hilos.ts'
+import { createTimers } from '../../harness/timers.ts'
+import {
+  type Answer,
+  canary,
+  closed,
+  connectionsOptions,
+  failureOf,
+  httpResponse,
+  startRawHilos,
+  until,
+} from '../raw-hilos.ts'
 
 /** Responses as undici gives them, from a connection that stays open. */
 async function arrange(t: Test, answer: Answer, maxBodyBytes = 1_000_000) {
   const hilos = await startRawHilos(t, typeof answer === 'function' ? answer : (socket) => socket.write(answer))
-  const { kept } = createConnections({
-    proxy: null,
-    connectTimeoutMs: 1000,
-    maxConnections: 1,
-    maxBodyBytes,
-  })
-  t.teardown(() => kept.destroy())
-  const ask = async () => (await kept.request({ origin: hilos.origin, path: '/', method: 'GET' })).body
+  const connections = createConnections({ ...connectionsOptions, ...hilos, maxConnections: 1, maxBodyBytes })
+  t.teardown(connections.destroy)
+  const ask = async () => (await connections.kept().request({ origin: hilos.origin, path: '/', method: 'GET' })).body
   return { ...hilos, ask }
 }
 
@@ -150,9 +155,7 @@ t.test('a short discarded body leaves the connection for the next request, a lon
   for (const length of [0, 100, 64 * 1024, 64 * 1024 + 1]) {
     const { ask, sockets } = await arrange(t, withLength(Buffer.alloc(length)))
     for (let index = 0; index < 5; index += 1) {
-      const body = await ask()
-      discardBody(body)
-      await closed(body)
+      await discardBody(await ask(), 60_000, createTimers())
     }
     // One, or two if the next request comes before undici has taken the first one back.
     t.equal(sockets.length <= 2, length <= 64 * 1024, `${length} bytes: ${sockets.length} connections`)
@@ -170,10 +173,25 @@ t.test('a discarded body that never ends or breaks closes the connection, withou
   ]
   for (const answer of answers) {
     const { ask, sockets } = await arrange(t, answer)
-    const body = await ask()
-    discardBody(body)
-    await closed(body)
+    await discardBody(await ask(), 60_000, createTimers())
     await closed(sockets[0])
     t.ok(sockets[0]?.destroyed)
   }
+})
+
+t.test('a discarded body that does not end in time closes the connection', async (t) => {
+  const { ask, sockets } = await arrange(t, (socket) =>
+    socket.write('HTTP/1.1 500 no\r\ncontent-length: 9\r\n\r\nslow'),
+  )
+  const timers = createTimers()
+  let isDone = false
+  const discarded = discardBody(await ask(), 100, timers).then(() => {
+    isDone = true
+  })
+  await timers.advance(99)
+  t.strictSame([isDone, sockets[0]?.destroyed], [false, false])
+  await timers.advance(1)
+  await discarded
+  await until(() => sockets[0]?.destroyed === true)
+  t.strictSame(timers.armed(), [])
 })
