@@ -108,7 +108,6 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
    * and of the circuit breaker, because it says nothing about Hilos. Hilos may have counted it, so it needs another slot.
    */
   async function afterLoss(slot: Slot, { leftMs }: Deadline): Promise<void> {
-    connections.renewAfterFailure()
     observer.callRetried()
     await slot.requeue(leftMs())
   }

@@ -202,11 +202,12 @@ t.test('requests on connections that Hilos closes when they are used again all s
 })
 
 t.test('a loss of a kept connection costs a slot, and no retry of the budget', async (t) => {
-  const settings = { retries: noRetries }
+  let retried = 0
+  const settings = { retries: noRetries, observer: { callRetried: () => (retried += 1) } }
   const { call, requests, sockets } = await arrangeClosing(t, waysToClose.FIN, 'plain', settings)
   t.ok(await call())
   t.ok(await call())
-  t.strictSame([requests.length, sockets.length], [3, 2])
+  t.strictSame([requests.length, sockets.length, retried], [3, 2, 1])
   const limited = { ...settings, maxCallsPerSecond: 2, maxQueuedCalls: 0 }
   const rationed = await arrangeClosing(t, waysToClose.FIN, 'plain', limited)
   t.ok(await rationed.call())
@@ -234,13 +235,34 @@ t.test('TLS gets the name of the server without the dot of an absolute DNS name'
     socket.end(minimal)
   }
   const hilos = await startRawHilos(t, answer, { key: throwawayKey, cert: throwawayCertificates.wrongHost })
+  const { port } = new URL(hilos.origin)
+  const proxy = await createProxy(t, Number(port))
   const { lookups } = startNameServer(t, new Map([host, `${host}.`].map((each) => [each, '127.0.0.1'])))
-  for (const given of [host, `${host}.`]) {
-    const { call } = createClient(t, hilos.baseUrl.replace('127.0.0.1', given))
-    t.ok(await call())
+  for (const through of [null, new Secret(proxy.url)])
+    for (const given of [host, `${host}.`])
+      t.ok(await createClient(t, `https://${given}:${port}`, { proxy: through }).call())
+  t.strictSame(serverNames, [host, host, host, host])
+  const asked = [host, `${host}.`]
+  t.strictSame([lookups, proxy.requests], [asked, asked.map((each) => `CONNECT ${each}:${port}`)], 'DNS gets the dot')
+})
+
+t.test('a connection that takes too long to open is opened anew, with the rest of the time', async (t) => {
+  const hilos = await startRawHilos(t, minimal)
+  const never = new Promise<void>(() => {})
+  const another = Promise.withResolvers<void>()
+  const { baseUrl } = hilos
+  const slowly = baseUrl.replace('127.0.0.1', hilosName)
+  const options = { connectTimeoutMs: 1, timeoutMs: 60_000 }
+  const answerWhen = async (number: number) => {
+    if (number !== 2) return await never
+    // This one begins later and is given up.
+    await outcomeOf(createClient(t, slowly, options).call())
+    another.resolve()
   }
-  t.strictSame(serverNames, [host, host])
-  t.strictSame(lookups, [host, `${host}.`], 'DNS gets the dot')
+  startNameServer(t, new Map([[hilosName, '127.0.0.1']]), answerWhen)
+  t.ok(await createClient(t, slowly, { ...options, retries }).call())
+  await another.promise
+  t.equal(hilos.requests.length, 1)
 })
 
 t.test('error bodies without an end hold back no other call', async (t) => {
