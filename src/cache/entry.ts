@@ -15,7 +15,7 @@ export interface Entry<V> extends Lifetime {
   /** Memory that the value takes, in bytes. */
   readonly bytes: number
   /** When the origin answered, in milliseconds since 1970 UTC. */
-  readonly fetchedAt: number
+  readonly generatedAt: number
 }
 
 /** The window of its lifetime that an entry is in. */
@@ -23,7 +23,7 @@ export type Usability = 'fresh' | 'stale-while-revalidate' | 'stale-if-error' | 
 
 /** Milliseconds since the origin answered. */
 export function ageMs(entry: Entry<unknown>, now: number): number {
-  return now - entry.fetchedAt
+  return now - entry.generatedAt
 }
 
 /** Milliseconds of freshness that are left. A negative value says for how long the entry has been stale. */

@@ -33,13 +33,13 @@ export function createLoadContact({ cache, contact, hilos }: Config, client: Hil
     const presented = document && withoutUrlSecrets(presentExecutionContact(document, presentationOptions), document)
     const value = presented && toStoredContact(presented, identityOf(document), previous?.value ?? null)
 
-    const fetchedAt = clock.now()
+    const generatedAt = clock.now()
     const options = { scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }
     if (previous) {
-      const { freshMs } = lifetimeOf(presented, fetchedAt, options)
-      adaptiveTtl.recordRefresh(fetchedAt - previous.fetchedAt, freshMs)
+      const { freshMs } = lifetimeOf(presented, generatedAt, options)
+      adaptiveTtl.recordRefresh(generatedAt - previous.generatedAt, freshMs)
     }
-    const lifetime = lifetimeOf(presented, fetchedAt, { ...options, ttlFactor: adaptiveTtl.factor() })
-    return { value, bytes: value === null ? 0 : bytesOf(value), fetchedAt, ...lifetime }
+    const lifetime = lifetimeOf(presented, generatedAt, { ...options, ttlFactor: adaptiveTtl.factor() })
+    return { value, bytes: value === null ? 0 : bytesOf(value), generatedAt, ...lifetime }
   }
 }

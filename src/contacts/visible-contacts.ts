@@ -118,7 +118,7 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
   ): Promise<Entry<StoredContact>> {
     const entry = await load(id, demand, undefined)
     // The absence of a hidden contact takes as much memory as a real one.
-    const absence = { value: null, bytes: keyBytes, fetchedAt: entry.fetchedAt }
+    const absence = { value: null, bytes: keyBytes, generatedAt: entry.generatedAt }
     if (entry.value === null) {
       values.delete(id)
       return { ...entry, ...absence }

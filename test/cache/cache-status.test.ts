@@ -10,7 +10,7 @@ import type { Handling } from '../../src/cache/read-through.ts'
 import { checkRows, difference } from '../harness/table.ts'
 
 const windows = { freshMs: 5000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
-const entry = { value: 'v', bytes: 1, fetchedAt: 1_000_000, ...windows }
+const entry = { value: 'v', bytes: 1, generatedAt: 1_000_000, ...windows }
 const hit: Handling = { fwd: null, stored: false, collapsed: false, detail: null, reloadDenied: false }
 const miss: Handling = { ...hit, fwd: 'uri-miss' }
 const stale: Handling = { ...hit, fwd: 'stale' }
@@ -33,13 +33,13 @@ t.test('Cache-Status says in the terms of RFC 9211 how a request was handled', a
     [{ ...stale, collapsed: true, detail: 'origin-slow' }, 45_000, 'fwd=stale; ttl=-40; collapsed; detail=origin-slow'],
   ]
   const check = ([handling, age, status]: (typeof rows)[number]) =>
-    difference(formatCacheStatus('c', { entry, handling }, entry.fetchedAt + age), `c; ${status}`)
+    difference(formatCacheStatus('c', { entry, handling }, entry.generatedAt + age), `c; ${status}`)
   checkRows(t, rows, check, 'all statuses are right')
   t.strictSame([cacheWord(hit), cacheWord(stale)], ['hit', 'stale'])
 })
 
 t.test('Age is in whole seconds and never below zero', async (t) => {
-  const seconds = [-1, 0, 999, 1000, 59_999].map((age) => ageSeconds(entry, entry.fetchedAt + age))
+  const seconds = [-1, 0, 999, 1000, 59_999].map((age) => ageSeconds(entry, entry.generatedAt + age))
   t.strictSame(seconds, [0, 0, 0, 1, 59])
 })
 

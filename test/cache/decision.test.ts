@@ -3,9 +3,9 @@ import { type Decision, decide } from '../../src/cache/decision.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
 import { checkRows, difference } from '../harness/table.ts'
 
-const fetchedAt = 1_000_000
+const generatedAt = 1_000_000
 const windows = { freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
-const entry = { value: 'v', bytes: 1, fetchedAt, ...windows }
+const entry = { value: 'v', bytes: 1, generatedAt, ...windows }
 
 const maxAge = (maxAgeMs: number): RequestDirectives => ({ maxAgeMs, onlyIfCached: false })
 const onlyIfCached: RequestDirectives = { ...noDirectives, onlyIfCached: true }
@@ -59,7 +59,7 @@ const rows: readonly Row[] = [
 t.test('the window of the entry, the directives and the last load decide about a request', async (t) => {
   const check = ([age, directives, decision, afterFailure]: Row) => {
     const stored = age === null ? undefined : entry
-    const found = [false, true].map((hasFailed) => decide(stored, directives, hasFailed, fetchedAt + (age ?? 0)))
+    const found = [false, true].map((hasFailed) => decide(stored, directives, hasFailed, generatedAt + (age ?? 0)))
     return difference(found, [decision, afterFailure])
   }
   checkRows(t, rows, check, 'all decisions are right')

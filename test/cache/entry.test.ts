@@ -2,9 +2,9 @@ import t from 'tap'
 import { ageMs, freshOnly, remainingMs, usabilityOf, usableMs } from '../../src/cache/entry.ts'
 import { checkRows, difference } from '../harness/table.ts'
 
-const fetchedAt = 1_000_000
+const generatedAt = 1_000_000
 const windows = { freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
-const entry = { value: 'v', bytes: 1, fetchedAt, ...windows }
+const entry = { value: 'v', bytes: 1, generatedAt, ...windows }
 
 t.test('the age of an entry decides its window, of which the end is not part', async (t) => {
   const rows = [
@@ -23,7 +23,8 @@ t.test('the age of an entry decides its window, of which the end is not part', a
     [{ ...entry, staleIfErrorMs: 0 }, 34_999, 'stale-while-revalidate'],
     [{ ...entry, staleIfErrorMs: 0 }, 35_000, 'expired'],
   ] as const
-  const check = ([given, age, window]: (typeof rows)[number]) => difference(usabilityOf(given, fetchedAt + age), window)
+  const check = ([given, age, window]: (typeof rows)[number]) =>
+    difference(usabilityOf(given, generatedAt + age), window)
   checkRows(t, rows, check, 'all ages are in their window')
 })
 
@@ -32,9 +33,9 @@ t.test('an entry without its stale windows is otherwise the same', async (t) => 
 })
 
 t.test('the age and the rest of the freshness add up to the lifetime', async (t) => {
-  t.equal(ageMs(entry, fetchedAt + 1200), 1200)
-  t.equal(remainingMs(entry, fetchedAt + 1200), 3800)
-  t.equal(remainingMs(entry, fetchedAt + 6000), -1000)
+  t.equal(ageMs(entry, generatedAt + 1200), 1200)
+  t.equal(remainingMs(entry, generatedAt + 1200), 3800)
+  t.equal(remainingMs(entry, generatedAt + 6000), -1000)
 })
 
 t.test('an entry is usable until the end of its longer window, and not at all without freshness', async (t) => {

@@ -18,7 +18,7 @@ function arrange(entries: number) {
   })
   const set = (key: string, given: Partial<Entry<string>> = {}) => {
     const windows = { freshMs: 5000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
-    return store.set(key, { value: key, bytes: kibibyte, fetchedAt: clock.now(), ...windows, ...given })
+    return store.set(key, { value: key, bytes: kibibyte, generatedAt: clock.now(), ...windows, ...given })
   }
   const keys = () => [...store.entries()].map(([key]) => key).join('')
   /** The reports of the store since the last call. */
@@ -44,10 +44,10 @@ t.test('an entry that is too large or expired is not stored, and removes the one
     [{ freshMs: 0 }, false],
     [{ freshMs: -1 }, false],
     [{ freshMs: Number.NaN }, false],
-    [{ fetchedAt: clock.now() - 4999 }, true],
-    [{ fetchedAt: clock.now() - 5000 }, false],
+    [{ generatedAt: clock.now() - 4999 }, true],
+    [{ generatedAt: clock.now() - 5000 }, false],
     // The wall clock was set back during the load.
-    [{ fetchedAt: clock.now() + 3_600_000 }, true],
+    [{ generatedAt: clock.now() + 3_600_000 }, true],
   ] as const
   const check = ([given, isStored]: (typeof rows)[number]) => {
     set('a', { value: 'old' })
@@ -62,7 +62,7 @@ t.test('an entry expires after its longer window', async (t) => {
     [{ staleWhileRevalidateMs: 1000 }, 6000],
     [{ staleIfErrorMs: 2000 }, 7000],
     [{ staleWhileRevalidateMs: 1000, staleIfErrorMs: 2000 }, 7000],
-    [{ fetchedAt: createClock().now() - 3000 }, 2000],
+    [{ generatedAt: createClock().now() - 3000 }, 2000],
   ] as const
   const check = ([given, leftMs]: (typeof rows)[number]) => {
     const { clock, store, set } = arrange(1)
@@ -100,7 +100,7 @@ t.test('a sweep removes entries in time, whatever the wall clock does', async (t
   ]
   for (const { title, ageMs = 0, wallMs, passMs } of cases) {
     const { clock, store, set, keys } = arrange(3)
-    for (const key of ['a', 'b', 'c']) set(key, { fetchedAt: clock.now() - ageMs })
+    for (const key of ['a', 'b', 'c']) set(key, { generatedAt: clock.now() - ageMs })
     clock.shiftWall(wallMs)
     clock.advance(passMs)
     store.sweep()

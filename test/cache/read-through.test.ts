@@ -159,7 +159,7 @@ t.test('each value and absence is stored for its own lifetime', async (t) => {
 t.test('an entry that is expired when it arrives or exceeds the budget is answered, not stored', async (t) => {
   const { ask, clock } = arrange({ valueBytes: 100 + overheadBytes })
   t.equal(await ask('k', { freshMs: 0 }), 'v uri-miss')
-  t.equal(await ask('k', { ...noWindows, fetchedAt: clock.now() - 5000 }), 'v uri-miss')
+  t.equal(await ask('k', { ...noWindows, generatedAt: clock.now() - 5000 }), 'v uri-miss')
   t.equal(await ask('k', { bytes: 101 }), 'v uri-miss')
   t.equal(await ask('k', { bytes: 100 }), 'v uri-miss stored')
 })

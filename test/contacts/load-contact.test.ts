@@ -31,7 +31,7 @@ t.test('a load presents a contact of Hilos for the cache', async (t) => {
   t.match(value, { id, flowId: 'F1' })
   t.strictSame(rest, {
     bytes: value?.serialized.length,
-    fetchedAt: clock.now(),
+    generatedAt: clock.now(),
     freshMs: 3000,
     staleWhileRevalidateMs: 30_000,
     staleIfErrorMs: 600_000,
@@ -42,7 +42,7 @@ t.test('an absence takes no memory and has no stale windows', async (t) => {
   const { clock, hilos, load } = arrange()
   hilos.documents.delete(id)
   const windows = { staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
-  t.strictSame(await load(), { value: null, bytes: 0, fetchedAt: clock.now(), freshMs: 10_000, ...windows })
+  t.strictSame(await load(), { value: null, bytes: 0, generatedAt: clock.now(), freshMs: 10_000, ...windows })
 })
 
 t.test('a contact with the same bytes is the same stored contact, and a changed one another', async (t) => {

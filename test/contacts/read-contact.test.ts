@@ -40,7 +40,7 @@ function arrange(value: StoredContact | null | 'nothing' | Failure, isStored: bo
     if (value instanceof Failure) throw value
     if (value === 'nothing') return null
     const windows = { freshMs: 5000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
-    const entry = { value, bytes: 0, fetchedAt: wallClockMs - 1500, ...windows }
+    const entry = { value, bytes: 0, generatedAt: wallClockMs - 1500, ...windows }
     return { entry, handling: isStored ? hit : miss }
   }
   const read = createReadContact({

@@ -58,13 +58,13 @@ function arrange(
       hilos.during()
       if (hilos.failure) throw hilos.failure
       const flowId = hilos.flows[id]
-      const fetchedAt = clock.now()
+      const generatedAt = clock.now()
       if (previous) adaptiveTtl.recordRefresh(0, present.freshMs)
-      if (flowId === undefined) return { value: null, bytes: 0, fetchedAt, ...lifetime }
+      if (flowId === undefined) return { value: null, bytes: 0, generatedAt, ...lifetime }
       return {
         value: { id, serialized: Buffer.alloc(0), identity: noIdentity, flowId },
         bytes: 100,
-        fetchedAt,
+        generatedAt,
         ...present,
         freshMs: present.freshMs * adaptiveTtl.factor(),
       }

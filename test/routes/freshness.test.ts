@@ -32,7 +32,7 @@ t.test('a stale entry is served at once and refreshed in the background', async 
   const { outcomeOf, clock, calls, store } = await startWarm(t)
   clock.advance(6000)
   t.equal(await outcomeOf(), '200 hit; ttl=-1; detail=revalidating')
-  await until(() => [...store.entries()][0]?.[1].fetchedAt === clock.now())
+  await until(() => [...store.entries()][0]?.[1].generatedAt === clock.now())
   t.equal(await outcomeOf(), '200 hit; ttl=5')
   t.equal(calls(), 2)
   clock.advance(36_000)
@@ -115,7 +115,7 @@ t.test('a contact that Hilos forbids stops no call about another contact', async
   clock.advance(6000)
   t.equal(await outcomeOf({}, documentIds.paused), '502 upstream_forbidden')
   t.equal(await outcomeOf(), '200 hit; ttl=-1; detail=revalidating')
-  await until(() => store.get(id)?.fetchedAt === clock.now())
+  await until(() => store.get(id)?.generatedAt === clock.now())
   t.equal(await outcomeOf(), '200 hit; ttl=5')
 })
 
@@ -180,7 +180,7 @@ t.test('if Hilos is slow, a stale entry is served after 400 ms, and the refresh 
   t.equal(await waiting, '200 fwd=stale; ttl=-40; detail=origin-slow')
   t.equal(await outcomeOf(), '200 fwd=stale; ttl=-40; collapsed; detail=origin-slow')
   gate.resolve()
-  await until(() => [...store.entries()][0]?.[1].fetchedAt === timers.now())
+  await until(() => [...store.entries()][0]?.[1].generatedAt === timers.now())
   t.equal(await outcomeOf(), '200 hit; ttl=15')
 })
 

@@ -21,7 +21,7 @@ async function callsFor(t: Test, id: string, initOf: (etag: string) => RequestIn
     etag = reply.headers.get('etag') ?? ''
     // A refresh in the background ends before the clock moves.
     if (/revalidating/.test(reply.headers.get('cache-status') ?? ''))
-      while (store.peek(id)?.fetchedAt !== clock.now()) await settled()
+      while (store.peek(id)?.generatedAt !== clock.now()) await settled()
     clock.advance(3000)
   }
   return sandbox.requests.length
