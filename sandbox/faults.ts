@@ -28,6 +28,8 @@ export const faultIds = {
   notHttp: fault('63'),
   htmlNotFound: fault('64'),
   closedForLong: fault('65'),
+  timedOut: fault('408'),
+  gatewayNotFound: fault('66'),
 } as const
 
 export type FaultName = keyof typeof faultIds
@@ -94,4 +96,7 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
   notHttp: raw((socket, { text }) => socket.end(`220 ${text} ESMTP\r\n`)),
   htmlNotFound: (reply, { text }) => reply.code(404).type('text/html').send(`<!doctype html><h1>${text}</h1>`),
   closedForLong: status(503, { 'retry-after': '300' }),
+  timedOut: status(408),
+  /** As Kong writes it while it has no route. */
+  gatewayNotFound: (reply, { text }) => reply.code(404).send({ message: text }),
 }

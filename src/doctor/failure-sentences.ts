@@ -12,7 +12,7 @@ export function sentenceOf(failure: Failure, baseUrl: string): string {
     case 'upstream_forbidden':
       return `Hilos refuses the token with the fingerprint ${tokenFingerprint} (status ${status}): it is revoked, mistyped or of another account, so replace it with a valid one.`
     case 'upstream_misconfigured':
-      return `Hilos has no such route at ${baseUrl} (status 404, not JSON), so HILOS_BASE_URL is wrong.`
+      return `The answer at ${baseUrl} is not one of Hilos (status ${status}), so HILOS_BASE_URL is wrong, or a gateway, a proxy or a login page answers instead.`
     case 'upstream_redirect':
       return `${host} answers with a redirect (status ${status}), which is never followed because the token would go with it: set HILOS_BASE_URL to the address at which Hilos answers itself.`
     case 'upstream_untrusted':
@@ -24,7 +24,7 @@ export function sentenceOf(failure: Failure, baseUrl: string): string {
     case 'upstream_unavailable':
       return status === undefined
         ? unreachableSentence(String(reason), host, hostname)
-        : `Hilos says that it is out of service (status ${status}): check again in a minute, and if this persists, ask Hilos.`
+        : `Hilos did not take the request or is out of service (status ${status}): check again in a minute, and if this persists, ask Hilos.`
     case 'upstream_error':
       return `Hilos answers with an error (status ${status}): check again in a minute, and if this persists, ask Hilos.`
     default:

@@ -163,9 +163,12 @@ export const failureKinds = {
   },
   upstream_misconfigured: {
     status: 502,
-    title: 'This service calls Hilos at the wrong address',
-    detail: 'Hilos has no such route, so this service cannot say whether the execution contact exists.',
-    advice: 'Only the operators can fix this: HILOS_BASE_URL does not fit the account.',
+    title: 'Something other than Hilos answered',
+    detail:
+      'The answer is that of a gateway, a proxy or a login page, or Hilos has no such route. So this service cannot say whether the execution contact exists.',
+    advice:
+      'Try again in a moment, because a gateway can lose its routes during a deployment. If the problem persists, only the operators can fix this: HILOS_BASE_URL does not fit the account, or something in between answers instead of Hilos.',
+    retryAfterSeconds: 5,
   },
   upstream_untrusted: {
     status: 502,
@@ -178,7 +181,7 @@ export const failureKinds = {
     status: 503,
     title: 'Hilos could not be reached',
     detail:
-      'The connection to Hilos failed before an answer came, Hilos is out of service, or the circuit breaker is open after many failures.',
+      'The connection to Hilos failed before an answer came, Hilos did not take the request or is out of service, or the circuit breaker is open after many failures.',
     advice: 'Try again in a moment.',
     retryAfterSeconds: 2,
   },

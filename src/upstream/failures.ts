@@ -33,8 +33,13 @@ export class UpstreamFailure extends Failure {
 /** The request was lost, before any answer, with a connection that had been of use before. It may be repeated at once. */
 export class LostConnection extends UpstreamFailure {}
 
-/** Statuses of gateways in front of Hilos, which are often transient. */
-const gatewayStatuses: readonly number[] = [502, 503, 504]
+/** Statuses of a gateway that got no answer from the server behind it. Those from 520 on are of Cloudflare. */
+const gatewayStatuses = [502, 503, 504, 520, 521, 522, 523, 524]
+/**
+ * Statuses about the connection or the moment, not about the contact: 408, 421 and 425 (RFC 9110, RFC 8470), and those
+ * of gateways for a connection that was lost (444 and 499 of nginx, 460 of AWS).
+ */
+const connectionStatuses = [408, 421, 425, 444, 460, 499]
 
 /** A 429 is about the account. Any other Retry-After may concern only one document, as on the error pages of a CDN. */
 const pauseScopes: ReadonlyMap<number, PauseScope> = new Map([
@@ -44,26 +49,20 @@ const pauseScopes: ReadonlyMap<number, PauseScope> = new Map([
 
 /**
  * Returns the failure for a response that is neither a document nor an absence.
- * @param retryAfter the value of `Retry-After`
- * @param nowMs milliseconds since 1970 UTC
+ * @param asked the wait that `Retry-After` asks for, in seconds; undefined for none
  * @param tokenFingerprint that of the token that was sent, for the log
  */
-export function statusFailure(
-  upstreamStatus: number,
-  retryAfter: string | undefined,
-  nowMs: number,
-  tokenFingerprint: string,
-): Failure {
+export function statusFailure(upstreamStatus: number, asked: number | undefined, tokenFingerprint: string): Failure {
   const facts = { upstreamStatus }
-  const asked = retryAfterSeconds(retryAfter, nowMs)
   const code = upstreamStatus === 503 && asked === undefined ? 'upstream_unavailable' : codeOf(upstreamStatus)
   if (isRefusalCode(code)) return new Failure(code, { facts: { ...facts, tokenFingerprint } })
-  if (upstreamStatus !== 429 && upstreamStatus < 500) return new Failure(code, { facts })
+  const isAboutContact = code === 'upstream_error' && upstreamStatus < 500
+  if (isAboutContact || code === 'upstream_redirect') return new Failure(code, { facts })
   const pauseScope = pauseScopes.get(upstreamStatus) ?? 'contact'
   if (asked !== undefined)
     return new UpstreamFailure(code, { facts, retryAfterSeconds: asked, pauseMs: asked * 1000, pauseScope })
   const pauseMs = upstreamStatus === 429 ? failureKinds.upstream_rate_limited.retryAfterSeconds * 1000 : 0
-  const worthRetrying = gatewayStatuses.includes(upstreamStatus)
+  const worthRetrying = [...gatewayStatuses, ...connectionStatuses].includes(upstreamStatus)
   return new UpstreamFailure(code, { facts, pauseMs, pauseScope, worthRetrying })
 }
 
@@ -77,16 +76,21 @@ function isRefusalCode(code: FailureCode): boolean {
 }
 
 const codesByStatus: ReadonlyMap<number, FailureCode> = new Map([
-  ...[300, 301, 302, 303, 307, 308].map((status) => [status, 'upstream_redirect'] as const),
+  // Nothing has changed since a document that was never asked about.
+  [304, 'upstream_error'],
   [401, 'upstream_unauthorized'],
   [403, 'upstream_forbidden'],
-  [404, 'upstream_misconfigured'],
+  // No route, or a proxy or a login page in between: the answer is not one of Hilos.
+  ...[404, 407, 410, 511].map((status) => [status, 'upstream_misconfigured'] as const),
+  ...connectionStatuses.map((status) => [status, 'upstream_unavailable'] as const),
   [429, 'upstream_rate_limited'],
   [503, 'upstream_rate_limited'],
 ])
 
+/** An unknown status counts as the x00 of its class (RFC 9110 section 15). */
 function codeOf(status: number): FailureCode {
-  return codesByStatus.get(status) ?? 'upstream_error'
+  const isRedirect = status >= 300 && status < 400
+  return codesByStatus.get(status) ?? (isRedirect ? 'upstream_redirect' : 'upstream_error')
 }
 
 /** The error codes of Node.js and OpenSSL for a failed TLS handshake or an untrusted certificate. */
@@ -117,25 +121,4 @@ export function interruptedFailure(deadline: AbortSignal, timeoutMs: number): Up
   return deadline.aborted
     ? new UpstreamFailure('upstream_timeout', { facts: { reason: 'in the middle of the body', timeoutMs } })
     : new UpstreamFailure('upstream_invalid_response', { facts: { reason: 'cut off in the middle of the body' } })
-}
-
-/** The longest wait, even if Hilos asks for a longer one. */
-export const longestPauseSeconds = 300
-
-/**
- * Returns the wait that a `Retry-After` header asks for (RFC 9110 section 10.2.3), as whole seconds from 1 to
- * {@link longestPauseSeconds}, or undefined if the header is missing or invalid.
- * @param header its value, a number of seconds or an HTTP date
- * @param nowMs milliseconds since 1970 UTC
- */
-export function retryAfterSeconds(header: string | undefined, nowMs: number): number | undefined {
-  const value = header?.trim() ?? ''
-  const seconds = /^\d+$/.test(value) ? Number(value) : Math.ceil((httpDateMs(value) - nowMs) / 1000)
-  if (Number.isNaN(seconds)) return undefined
-  return Math.min(Math.max(seconds, 1), longestPauseSeconds)
-}
-
-/** Accepts only the form of RFC 9110 section 5.6.7 that senders must use. NaN for another text. */
-function httpDateMs(value: string): number {
-  return /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(value) ? Date.parse(value) : Number.NaN
 }

@@ -14,7 +14,11 @@ const refusal = (status: number) =>
 const table: readonly (readonly [FailureCode, FailureFacts, RegExp])[] = [
   ['upstream_unauthorized', { upstreamStatus: 401, tokenFingerprint: '0badcafe' }, refusal(401)],
   ['upstream_forbidden', { upstreamStatus: 403, tokenFingerprint: '0badcafe' }, refusal(403)],
-  ['upstream_misconfigured', { upstreamStatus: 404 }, /no such route at https:\/\/hilos\.example:8443\/channel/],
+  [
+    'upstream_misconfigured',
+    { upstreamStatus: 410 },
+    /^The answer at https:\/\/hilos\.example:8443\/channel.* is not one of Hilos \(status 410\)/,
+  ],
   ['upstream_redirect', { upstreamStatus: 301 }, /redirect \(status 301\), which is never followed/],
   ['upstream_untrusted', { reason: 'CERT_HAS_EXPIRED' }, /^The certificate of \S+ has expired/],
   ['upstream_untrusted', { reason: 'ERR_TLS_CERT_ALTNAME_INVALID' }, /certificate at \S+ is another host’s/],
@@ -25,7 +29,7 @@ const table: readonly (readonly [FailureCode, FailureFacts, RegExp])[] = [
   ['upstream_timeout', { reason: 'before an answer', timeoutMs: 50 }, /^No answer came .* 50 ms: .*HILOS_TIMEOUT_MS/],
   ['upstream_timeout', { reason: 'in the middle of the body', timeoutMs: 50 }, /^No whole answer came .* 50 ms/],
   ['upstream_rate_limited', { upstreamStatus: 429 }, /asks for a pause \(status 429\): wait 7 s/],
-  ['upstream_unavailable', { upstreamStatus: 503 }, /out of service \(status 503\)/],
+  ['upstream_unavailable', { upstreamStatus: 503 }, /did not take the request or is out of service \(status 503\)/],
   ['upstream_unavailable', { reason: 'ENOTFOUND' }, /^There is no host named hilos\.example \(ENOTFOUND\)/],
   ['upstream_unavailable', { reason: 'EAI_AGAIN' }, /^The name hilos\.example cannot be looked up now \(EAI_AGAIN\)/],
   ['upstream_unavailable', { reason: 'ECONNREFUSED' }, /^Nothing listens at hilos\.example:8443/],

@@ -281,13 +281,13 @@ t.test('each way in which Hilos can fail is a problem of its own, and shows noth
     [503, 'upstream_rate_limited', 7, 'rateLimited'],
     [503, 'upstream_rate_limited', 300, 'closedForLong'],
     [502, 'upstream_error', 2, 'broken'],
-    [503, 'upstream_unavailable', 2, 'outOfService', 'reset'],
+    [503, 'upstream_unavailable', 2, 'outOfService', 'timedOut', 'reset'],
     [502, 'upstream_redirect', null, 'redirect'],
     [504, 'upstream_timeout', 2, 'slow', 'hang', 'hangInBody'],
     [502, 'upstream_invalid_response', 2, 'cutBody', 'invalidJson', 'html', 'empty', 'wrongEncoding'],
     [502, 'upstream_invalid_response', 2, 'anotherId', 'notHttp'],
     [502, 'upstream_too_large', null, 'huge', 'gzipBomb'],
-    [502, 'upstream_misconfigured', null, 'htmlNotFound'],
+    [502, 'upstream_misconfigured', 5, 'htmlNotFound', 'gatewayNotFound'],
   ] as const
   const cases = kinds.flatMap(([status, code, retryAfterSeconds, ...faults]) =>
     faults.map((fault) => ({ id: faultIds[fault], status, code, retryAfterSeconds })),

@@ -69,11 +69,11 @@ t.test('a stale entry replaces a transient failure of Hilos and no other', async
   const stale = '200 fwd=stale; ttl=-40; detail=origin-failed'
   for (const [expected, ...faults] of [
     [stale, 'broken', 'outOfService', 'rateLimited', 'reset', 'cutBody', 'invalidJson', 'html', 'notHttp'],
+    [stale, 'timedOut', 'htmlNotFound', 'gatewayNotFound'],
     ['502 upstream_unauthorized', 'unauthorized'],
     ['502 upstream_forbidden', 'forbidden'],
     ['502 upstream_redirect', 'redirect'],
     ['502 upstream_invalid_response', 'empty', 'anotherId'],
-    ['502 upstream_misconfigured', 'htmlNotFound'],
   ] as const) {
     for (const fault of faults) {
       fail(fault)
@@ -182,6 +182,21 @@ t.test('if Hilos is slow, a stale entry is served after 400 ms, and the refresh 
   gate.resolve()
   await until(() => [...store.entries()][0]?.[1].generatedAt === timers.now())
   t.equal(await outcomeOf(), '200 hit; ttl=15')
+})
+
+t.test('a gateway without its routes erases nothing that is remembered', async (t) => {
+  const { outcomeOf, clock, store, fail, heal, get } = await startWarm(t)
+  const stored = store.get(id)
+  for (const fault of ['gatewayNotFound', 'htmlNotFound'] as const) {
+    fail(fault)
+    clock.advance(10_000)
+    t.equal((await get(pathOf(id), { 'cache-control': 'no-cache' })).status, 502)
+    t.equal(store.get(id), stored)
+    t.match(await outcomeOf(), /^200 hit; ttl=-\d+; detail=backing-off$/)
+  }
+  heal()
+  clock.advance(40_000)
+  t.equal(await outcomeOf(), '200 fwd=stale; ttl=5; stored')
 })
 
 t.test('a wish for a reload is granted now and then, and Cache-Status says when it is not', async (t) => {

@@ -43,7 +43,9 @@ const faults: Readonly<
   anotherId: ['upstream_invalid_response', 'final'],
   reset: ['upstream_unavailable', 'retried'],
   notHttp: ['upstream_invalid_response', 'transient'],
-  htmlNotFound: ['upstream_misconfigured', 'final'],
+  htmlNotFound: ['upstream_misconfigured', 'transient'],
+  gatewayNotFound: ['upstream_misconfigured', 'transient'],
+  timedOut: ['upstream_unavailable', 'retried'],
   closedForLong: ['upstream_rate_limited', 'transient', 300, true],
 }
 

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
@@ -5,7 +6,6 @@ import { executionContact } from '../../sandbox/parts.ts'
 import { Secret } from '../../src/common/secret.ts'
 import { readDocument } from '../../src/upstream/document/read-document.ts'
 import { statusFailure, UpstreamFailure } from '../../src/upstream/failures.ts'
-import { createClock } from '../harness/clock.ts'
 import { checkRowsInTurn, difference } from '../harness/table.ts'
 import {
   type Answer,
@@ -18,8 +18,11 @@ import {
   failureFor,
   type Headers,
   httpResponse,
+  idsOf,
   json,
   jsonResponse,
+  outcomeOf,
+  retries,
   startRawHilos,
   token,
 } from './raw-hilos.ts'
@@ -77,73 +80,189 @@ t.test('a document is read as a whole, and deviations are reported', async (t) =
   t.strictSame(drift, ['wrong_type status', 'unknown_field contact.new_field'])
 })
 
-t.test('a 404 is an absence if its content type is JSON, and otherwise a wrong base URL', async (t) => {
-  const absences = [
-    'application/json',
-    'APPLICATION/JSON',
-    'application/json; charset=utf-8',
-    'application/json;charset=utf-8',
-    'application/json ;v=1',
-    'application/problem+json',
-    'application/vnd.hilos.v2-beta+json',
+/** What gateways and frameworks say of a path that they do not know. */
+const notFoundElsewhere: Record<string, readonly [type: string, body: string]> = {
+  Kong: ['application/json; charset=utf-8', '{"message":"no Route matched with those values"}'],
+  'Kong 3': ['application/json', '{"message":"no Route matched with those values","request_id":"4b6d"}'],
+  Tyk: ['application/json', '{"error":"Not Found"}'],
+  'the API gateway of AWS': ['application/json', '{"message":"Not Found"}'],
+  Spring: ['application/json', '{"timestamp":"2026-11-22T10:05:00Z","status":404,"error":"Not Found","path":"/x"}'],
+  FastAPI: ['application/json', '{"detail":"Not Found"}'],
+  'FastAPI, for a 410': ['application/json', '{"detail":"Gone"}'],
+  'another case': ['application/json', '{"detail":" not found "}'],
+  'RFC 9457': ['application/problem+json', '{"title":"Not Found","status":404,"detail":"No such resource."}'],
+  'RFC 9457 with a detail': ['application/problem+json', '{"detail":"Not found."}'],
+  'RFC 9457 as JSON': ['application/json', '{"title":"Not Found","status":404,"detail":"No such resource."}'],
+  'a code beside the detail': ['application/json', '{"detail":"Not found.","code":"not_found"}'],
+  Express: ['text/html; charset=utf-8', '<pre>Cannot GET /channel/whatsapp</pre>'],
+  Envoy: ['text/plain', ''],
+  Traefik: ['text/plain; charset=utf-8', '404 page not found'],
+  'Google Cloud': ['application/json', '{"error":{"code":404,"message":"Not found.","status":"NOT_FOUND"}}'],
+  'Ruby on Rails': ['application/json', '{"status":404,"error":"Not Found"}'],
+  'a detail that is no text': ['application/json', '{"detail":["Not found."]}'],
+  'a detail that is null': ['application/json', '{"detail":null}'],
+  'an empty detail': ['application/json', '{"detail":""}'],
+  'a blank detail': ['application/json', '{"detail":" "}'],
+  'an empty object': ['application/json', '{}'],
+  'an array': ['application/json', '["Not found."]'],
+  null: ['application/json', 'null'],
+  'a text': ['application/json', '"Not found."'],
+  'an empty body': ['application/json', ''],
+  'JSON that is HTML': ['application/json', `<h1>${canary}</h1>`],
+  'JSON that is cut off': ['application/json', '{"detail":"Not found."'],
+}
+
+t.test('a 404 or 410 is an absence if it is JSON as Django REST Framework writes it', async (t) => {
+  const types = ['application/json', 'APPLICATION/JSON', 'application/json; charset=utf-8', 'application/json ;v=1']
+  const details = [
+    'Not found.',
+    'No FlowExecutionContact matches the given query.',
+    'No encontrado.',
+    '未找到。',
+    canary,
   ]
-  const others = [
-    'text/html; charset=utf-8',
-    'text/plain',
-    'text/json',
-    'application/jsonp',
-    'application/json5',
-    'application/json-seq',
-    'application/+json+x',
-    'xapplication/json',
-    'text/html; was=application/json',
-    'json',
-    '',
-    ['application/json', 'text/html'],
-  ]
-  const body = `{"detail":"${canary}"}`
-  const answerOf = (type: string | string[]) => httpResponse(404, { 'content-type': type }, body)
-  await checkRowsInTurn(t, absences, async (type) => difference(await read(t, answerOf(type)), null), 'an absence')
+  const rows = [404, 410].flatMap((status) => [
+    ...types.map((type) => [status, type, '{"detail":"Not found."}'] as const),
+    ...details.map((detail) => [status, 'application/json', JSON.stringify({ detail })] as const),
+    [status, 'application/json', ' {\n"detail": "Not found." }\n'] as const,
+  ])
   await checkRowsInTurn(
     t,
-    [...others.map(answerOf), httpResponse(404, {}, body)],
-    async (answer) => difference((await failureFor(t, answer)).code, 'upstream_misconfigured'),
-    'a wrong base URL',
+    rows,
+    async ([status, type, body]) =>
+      difference(await read(t, httpResponse(status, { 'content-type': type }, body)), null),
+    'an absence',
+  )
+  const compressed = httpResponse(404, { ...json, 'content-encoding': 'gzip' }, gzipSync('{"detail":"Not found."}'))
+  t.equal(await read(t, compressed), null)
+})
+
+t.test('any other 404 or 410 is not of Hilos, so it is a transient failure', async (t) => {
+  const types = ['text/html', 'text/json', 'application/vnd.hilos+json', '', ['application/json', 'text/html']]
+  const rows = [404, 410].flatMap((status) => [
+    ...Object.values(notFoundElsewhere).map(([type, body]) => [status, { 'content-type': type }, body] as const),
+    ...types.map((type) => [status, { 'content-type': type }, '{"detail":"Not found."}'] as const),
+    [status, {}, '{"detail":"Not found."}'] as const,
+  ])
+  await checkRowsInTurn(
+    t,
+    rows,
+    async ([status, headers, body]) => {
+      const failure = await failureFor(t, httpResponse(status, headers, body))
+      const found = [failure.code, failure.facts, failure instanceof UpstreamFailure]
+      return difference(found, ['upstream_misconfigured', { upstreamStatus: status }, true])
+    },
+    'not an answer of Hilos',
   )
 })
 
-t.test('a 404 with a content type of JSON but another body is a failure', async (t) => {
-  for (const body of ['', `<h1>${canary}</h1>`])
-    t.equal((await failureFor(t, httpResponse(404, json, body))).code, 'upstream_invalid_response')
+t.test(
+  'a gateway without its routes counts as an outage: it opens the circuit breaker, and does not close it',
+  async (t) => {
+    const noRoute = httpResponse(404, json, '{"message":"no Route matched with those values"}')
+    const { call, clock, requests, reports } = await arrangeRaw(t, noRoute)
+    const ids = idsOf(11)
+    for (const id of ids.slice(0, 9)) t.equal(await outcomeOf(call(id)), 'upstream_misconfigured')
+    t.strictSame(reports, [])
+    t.equal(await outcomeOf(call(ids[9])), 'upstream_misconfigured')
+    t.strictSame(reports, ['opened: upstream_unavailable'])
+    t.equal(await outcomeOf(call(ids[10])), 'upstream_unavailable')
+    clock.advance(1000)
+    t.equal(await outcomeOf(call(ids[10])), 'upstream_misconfigured', 'the probe')
+    t.equal(await outcomeOf(call(ids[10])), 'upstream_unavailable')
+    t.equal(requests.length, 11)
+    t.strictSame(reports, ['opened: upstream_unavailable'])
+  },
+)
+
+t.test('an absence is an answer: it closes the circuit breaker', async (t) => {
+  let isUp = false
+  const { call, clock, reports } = await arrangeRaw(t, (socket) =>
+    socket.end(isUp ? httpResponse(410, json, '{"detail":"Not found."}') : httpResponse(404)),
+  )
+  for (const id of idsOf(10)) await outcomeOf(call(id))
+  clock.advance(1000)
+  isUp = true
+  t.equal(await call(), null)
+  t.strictSame(reports, ['opened: upstream_unavailable', 'closed'])
+})
+
+t.test('a 404 in JSON that cannot be read is the failure of its body', async (t) => {
   const tooLong = httpResponse(404, json, '"too long"')
   t.equal((await failureFor(t, tooLong, { maxBodyBytes: 4 })).code, 'upstream_too_large')
+  const encoded = httpResponse(404, { ...json, 'content-encoding': 'br' }, '{"detail":"Not found."}')
+  t.equal((await failureFor(t, encoded)).code, 'upstream_invalid_response')
+})
+
+t.test(
+  'a success has a document, also one with a status that is not known, unless it cannot have a whole one',
+  async (t) => {
+    const expected = readDocument(JSON.parse(whole), contactId, () => {})
+    const statuses = [200, 203, 209, 218, 225, 227, 250, 299]
+    await checkRowsInTurn(
+      t,
+      statuses,
+      async (status) => difference(await read(t, httpResponse(status, json, whole)), expected),
+      'the document',
+    )
+    for (const status of [203, 299]) {
+      const failure = await failureFor(t, httpResponse(status, html, `<title>${canary}</title>`))
+      t.strictSame([failure.code, failure.facts], ['upstream_invalid_response', { reason: 'not JSON' }])
+    }
+  },
+)
+
+t.test('a status about the connection is retried at once, on a fresh one', async (t) => {
+  const statuses = [408, 421, 425, 444, 460, 499, 502, 503, 504, 520, 521, 522, 523, 524]
+  await checkRowsInTurn(
+    t,
+    statuses,
+    async (status) => {
+      let responses = 0
+      const answer = (socket: Socket) => {
+        responses += 1
+        socket.write(responses === 1 ? httpResponse(status, html, canary) : jsonResponse(whole))
+      }
+      const { call, requests, sockets } = await arrangeRaw(t, answer, { retries })
+      const id = (await call())?.id
+      return difference([id, requests.length, sockets.length], [contactId, 2, 2])
+    },
+    'the document of the second request',
+  )
 })
 
 t.test('any other status is the failure of that status, whatever the body, and is not retried', async (t) => {
   const elsewhere = { ...html, location: 'http://127.0.0.1:1/elsewhere' }
   const statuses = [
-    201, 202, 203, 204, 205, 206, 300, 301, 302, 303, 304, 307, 308, 400, 401, 403, 405, 408, 409, 410, 418, 425, 429,
-    500, 501, 505, 599,
+    201, 202, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303, 304, 305, 307, 308, 399, 400, 401, 403, 404, 405, 407,
+    409, 410, 418, 429, 500, 501, 505, 511, 525, 529, 599, 600, 999,
   ]
   const soon = 'Sun, 22 Nov 2026 10:05:09 GMT'
   // The gateway statuses are retried without a readable Retry-After.
-  const waits = [429, 500, 502, 503, 504].flatMap((status) => ['7', '0', soon].map((wait) => [status, wait] as const))
-  const rows: [status: number, headers: Headers, retryAfter?: string][] = [
+  const waits = [408, 429, 500, 502, 503, 504].flatMap((status) =>
+    Object.entries({ '7': 7, '0': 1, [soon]: 9 }).map(([wait, seconds]) => [status, wait, seconds] as const),
+  )
+  const rows: [status: number, headers: Headers, asked?: number][] = [
     ...statuses.map((status): [number, Headers] => [status, elsewhere]),
-    ...waits.map(([status, wait]): [number, Headers, string] => [status, { ...json, 'retry-after': wait }, wait]),
+    ...waits.map(([status, wait, asked]): [number, Headers, number] => [
+      status,
+      { ...json, 'retry-after': wait },
+      asked,
+    ]),
     [206, { ...json, 'content-range': 'bytes 0-1/2' }],
     [401, { 'retry-after': '7' }],
     [429, { 'retry-after': canary }],
-    [429, { 'retry-after': ['7', '9'] }],
+    [429, { 'retry-after': ['7', '9'] }, 9],
+    [429, { 'retry-after': ['soon', soon], date: 'Sun, 22 Nov 2026 10:05:02 GMT' }, 7],
   ]
   await checkRowsInTurn(
     t,
     rows,
-    async ([status, headers, retryAfter]) => {
+    async ([status, headers, asked]) => {
       // A whole document, so that a status that is taken for a 200 is noticed.
       const body = status === 204 || status === 304 ? '' : `{"contact":{},"status_reason":"${canary}"}`
       const found = await failureFor(t, httpResponse(status, headers, body))
-      const expected = statusFailure(status, retryAfter, createClock().now(), new Secret(token).fingerprint())
+      const expected = statusFailure(status, asked, new Secret(token).fingerprint())
       const parts = [found, expected].map(({ code, retryAfterSeconds, facts }) => ({ code, retryAfterSeconds, facts }))
       return difference(parts[0], parts[1])
     },
@@ -177,6 +296,10 @@ t.test('a body of JSON is read whatever the headers say', async (t) => {
     jsonResponse(gzipSync(whole), { 'content-encoding': 'gzip' }),
     jsonResponse(gzipSync(whole), { 'content-encoding': 'GZIP' }),
     jsonResponse(whole, { 'content-encoding': 'Identity' }),
+    jsonResponse(whole, { 'content-encoding': '' }),
+    ...['x-gzip', 'gzip, identity', 'identity,gzip', ', gzip ,', ['gzip', 'identity']].map((encoding) =>
+      jsonResponse(gzipSync(whole), { 'content-encoding': encoding }),
+    ),
     httpResponse(200, html, whole),
     httpResponse(200, {}, whole),
     jsonResponse(Buffer.concat([bom, Buffer.from(whole)])),
@@ -206,7 +329,7 @@ t.test('a 200 that is not the requested document is a failure, transient only if
     'another id than the requested one': [`{"id":"${canary}","contact":{}}`],
     'our own key in the body': [`{"contact":{"email":"${token}"}}`, token],
   }
-  const encodings = ['br', 'gzip, gzip', ['gzip', 'gzip'], canary]
+  const encodings = ['br', 'gzip, gzip', ['gzip', 'gzip'], ['gzip', 'x-gzip'], 'deflate, identity', canary]
   await checkRowsInTurn(
     t,
     [

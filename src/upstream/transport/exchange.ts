@@ -9,6 +9,7 @@ import type { HilosObserver } from '../observer.ts'
 import { isLossOfKeptConnection } from './lost-requests.ts'
 import { parseJson } from './parse-json.ts'
 import { acceptedEncodings, discardBody, readBody, textOf } from './response-body.ts'
+import { codingsOf, isJson, retryAfterSeconds } from './response-headers.ts'
 import { containsToken } from './token-leak.ts'
 
 export interface ExchangeOptions extends Pick<HilosSettings, 'baseUrl' | 'timeoutMs' | 'maxBodyBytes' | 'discardMs'> {
@@ -20,30 +21,35 @@ export interface ExchangeOptions extends Pick<HilosSettings, 'baseUrl' | 'timeou
 }
 
 /**
- * Sends one request to Hilos and returns the JSON of a 200, or undefined when Hilos has no such contact.
+ * Sends one request to Hilos and returns the JSON of its answer, or undefined when Hilos has no such contact.
  * @param id a UUID in lower case
  * @throws Failure, one of the `upstream_` codes
  */
 export type Exchange = (id: string, token: Secret, dispatcher: Dispatcher, deadline: AbortSignal) => Promise<unknown>
 
+/** Successes without a whole document. Every other 2xx has one, also those not known (RFC 9110 section 15). */
+const withoutDocument = [201, 202, 204, 205, 206, 207, 208, 226]
+
 export function createExchange(options: ExchangeOptions): Exchange {
   const { tokens, timeoutMs, maxBodyBytes, discardMs, userAgent, observer, clock } = options
   const { origin, pathname } = new URL(`${options.baseUrl}/flow-execution-contact/`)
 
-  async function exchange(id: string, token: Secret, dispatcher: Dispatcher, deadline: AbortSignal): Promise<unknown> {
+  const exchange: Exchange = async (id, token, dispatcher, deadline) => {
     const response = await send(`${pathname}${id}`, token, dispatcher, deadline)
-    const contentType = headerOf(response, 'content-type')
-    // Django answers an unknown object in JSON, and an unknown route in HTML.
-    if (response.statusCode !== 200 && !(response.statusCode === 404 && isJson(contentType))) {
-      await discardBody(response.body, discardMs, clock)
-      const fingerprint = token.fingerprint()
-      const retryAfter = headerOf(response, 'retry-after')
-      const failure = statusFailure(response.statusCode, retryAfter, clock.now(), fingerprint)
-      if (isRefusal(failure)) observer.tokenRefused(fingerprint, failure.code)
-      throw failure
-    }
-    const json = jsonOf(await read(response, token, deadline))
-    return response.statusCode === 404 ? undefined : json
+    return await contentOf(response, token, deadline)
+  }
+
+  async function contentOf(response: Dispatcher.ResponseData, token: Secret, deadline: AbortSignal): Promise<unknown> {
+    const { statusCode, headers, body } = response
+    if (statusCode >= 200 && statusCode < 300 && !withoutDocument.includes(statusCode))
+      return jsonOf(await read(response, token, deadline))
+    // A 410 is a 404 that will last.
+    if (!((statusCode === 404 || statusCode === 410) && isJson(headers))) await discardBody(body, discardMs, clock)
+    else if (isAbsence(await read(response, token, deadline))) return undefined
+    const fingerprint = token.fingerprint()
+    const failure = statusFailure(statusCode, retryAfterSeconds(headers, clock.now()), fingerprint)
+    if (isRefusal(failure)) observer.tokenRefused(fingerprint, failure.code)
+    throw failure
   }
 
   async function send(path: string, token: Secret, dispatcher: Dispatcher, signal: AbortSignal) {
@@ -67,8 +73,8 @@ export function createExchange(options: ExchangeOptions): Exchange {
 
   async function read(response: Dispatcher.ResponseData, token: Secret, signal: AbortSignal): Promise<string> {
     try {
-      const encoding = headerOf(response, 'content-encoding') ?? 'identity'
-      return textOf(withoutTokens(await readBody(response.body, encoding.toLowerCase(), maxBodyBytes), token))
+      const body = await readBody(response.body, codingsOf(response.headers), maxBodyBytes)
+      return textOf(withoutTokens(body, token))
     } catch (error) {
       if (error instanceof Failure) throw error
       throw interruptedFailure(signal, timeoutMs)
@@ -87,13 +93,18 @@ export function createExchange(options: ExchangeOptions): Exchange {
   return exchange
 }
 
-/** The values of a repeated header are joined (RFC 9110 section 5.3). */
-function headerOf(response: Dispatcher.ResponseData, name: string): string | undefined {
-  return response.headers[name]?.toString()
-}
-
-function isJson(contentType: string | undefined): boolean {
-  return /^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType ?? '')
+/**
+ * Whether this is what Django REST Framework says of an object that does not exist: a `detail`, in any language, and nothing
+ * else. Gateways and other frameworks say of a route that it does not exist, with other members or the reason phrase.
+ */
+function isAbsence(text: string): boolean {
+  try {
+    const { detail, ...others } = parseJson(text) as { detail?: unknown }
+    const isText = typeof detail === 'string' && !/^\s*(not found|gone)?\s*$/i.test(detail)
+    return isText && Object.keys(others).length === 0
+  } catch {
+    return false
+  }
 }
 
 /** The error of the parser quotes the document, so it is not kept as a cause. */

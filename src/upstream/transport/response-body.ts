@@ -19,23 +19,16 @@ export const acceptedEncodings = 'gzip'
 
 /**
  * Reads and decodes a whole body.
- * @param encoding the value of `Content-Encoding`
+ * @param codings the content codings in the order in which they were applied, without `identity`
  * @param maxBytes limit for the decoded body; the dispatcher limits the body as sent
  * @throws Failure `upstream_too_large`; `upstream_invalid_response` for another encoding or invalid gzip; or the error of the
  *   stream
  */
-export async function readBody(body: Body, encoding: string, maxBytes: number): Promise<Buffer> {
+export async function readBody(body: Body, codings: readonly string[], maxBytes: number): Promise<Buffer> {
   const bytes = await collect(body, maxBytes)
-  switch (encoding) {
-    case 'identity':
-      return bytes
-    case 'gzip':
-      return await unzip(bytes, maxBytes)
-    default:
-      throw new UpstreamFailure('upstream_invalid_response', {
-        facts: { reason: 'unsupported content encoding' },
-      })
-  }
+  if (codings.length === 0) return bytes
+  if (codings.join() === acceptedEncodings) return await unzip(bytes, maxBytes)
+  throw new UpstreamFailure('upstream_invalid_response', { facts: { reason: 'unsupported content encoding' } })
 }
 
 /** Decodes UTF-8. Invalid bytes become U+FFFD, and a byte order mark is dropped. */

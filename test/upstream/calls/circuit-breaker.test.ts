@@ -111,7 +111,6 @@ const answers = [
   null,
   new Failure('upstream_error'),
   new Failure('upstream_redirect'),
-  new Failure('upstream_misconfigured'),
   new Failure('upstream_too_large'),
   new Failure('upstream_invalid_response'),
 ]

@@ -71,7 +71,7 @@ t.test('the token in use is the only one that is sent while Hilos accepts it', a
 })
 
 t.test('a refused token is replaced by one that gets a document or an absence', async (t) => {
-  for (const answer of [minimal, httpResponse(404, json, '{}')])
+  for (const answer of [minimal, httpResponse(404, json, '{"detail":"Not found."}')])
     for (const [code, refusal] of Object.entries({
       upstream_unauthorized: unauthorized,
       upstream_forbidden: forbidden,

@@ -27,9 +27,9 @@ async function arrange(t: Test, answer: Answer, maxBodyBytes = 1_000_000) {
   return { ...hilos, ask }
 }
 
-async function read(t: Test, answer: Answer, encoding = 'identity', maxBytes = 1000): Promise<string> {
+async function read(t: Test, answer: Answer, codings: readonly string[] = [], maxBytes = 1000): Promise<string> {
   const { ask } = await arrange(t, answer, maxBytes)
-  return textOf(await readBody(await ask(), encoding, maxBytes))
+  return textOf(await readBody(await ask(), codings, maxBytes))
 }
 
 const tooLarge = 'upstream_too_large'
@@ -64,7 +64,7 @@ t.test('a body of as many bytes as allowed is read, and one byte more is too man
 
 t.test('a gzip body of as many decoded bytes as allowed is read, and one byte more is too many', async (t) => {
   for (const length of [0, 999, 1000])
-    t.equal((await read(t, withLength(gzipSync(Buffer.alloc(length, 'x'))), 'gzip')).length, length)
+    t.equal((await read(t, withLength(gzipSync(Buffer.alloc(length, 'x'))), ['gzip'])).length, length)
   const bodies = {
     'one byte more': gzipSync(Buffer.alloc(1001, 'x')),
     'a bomb': gzipSync(Buffer.alloc(64 * 1024 * 1024)),
@@ -72,7 +72,7 @@ t.test('a gzip body of as many decoded bytes as allowed is read, and one byte mo
     'more encoded bytes than allowed decoded ones': gzipSync(randomBytes(990)),
   }
   for (const [name, body] of Object.entries(bodies))
-    t.equal(await reasonOf(read(t, withLength(body), 'gzip')), tooLarge, name)
+    t.equal(await reasonOf(read(t, withLength(body), ['gzip'])), tooLarge, name)
 })
 
 t.test('short and long gzip bodies, which are decoded in different ways, are read or fail alike', async (t) => {
@@ -80,9 +80,9 @@ t.test('short and long gzip bodies, which are decoded in different ways, are rea
     const text = randomBytes(length / 2).toString('hex')
     const encoded = gzipSync(text)
     t.equal(encoded.length > 32 * 1024, length === 100_000)
-    t.equal(await read(t, withLength(encoded), 'gzip', length), text)
-    t.equal(await reasonOf(read(t, withLength(encoded), 'gzip', length - 1), length - 1), tooLarge)
-    t.equal(await reasonOf(read(t, withLength(encoded.subarray(0, -1)), 'gzip', length)), notGzip)
+    t.equal(await read(t, withLength(encoded), ['gzip'], length), text)
+    t.equal(await reasonOf(read(t, withLength(encoded), ['gzip'], length - 1), length - 1), tooLarge)
+    t.equal(await reasonOf(read(t, withLength(encoded.subarray(0, -1)), ['gzip'], length)), notGzip)
   }
 })
 
@@ -98,7 +98,7 @@ const pour = (beginning: string, bytes: string) => (socket: Socket) => {
 
 t.test('a body without end is not read beyond the limit', async (t) => {
   const { ask, sockets } = await arrange(t, pour('HTTP/1.1 200 OK\r\n\r\n', '\0'.repeat(64 * 1024)), 1000)
-  t.equal(await reasonOf(readBody(await ask(), 'identity', 1000)), tooLarge)
+  t.equal(await reasonOf(readBody(await ask(), [], 1000)), tooLarge)
   await closed(sockets[0])
 })
 
@@ -112,13 +112,14 @@ t.test('a gzip body that is not gzip, or not all of it, is a failure', async (t)
     'with a wrong checksum': Buffer.concat([encoded.subarray(0, -8), Buffer.alloc(8)]),
   }
   for (const [name, body] of Object.entries(bodies))
-    t.equal(await reasonOf(read(t, withLength(body), 'gzip')), notGzip, name)
+    t.equal(await reasonOf(read(t, withLength(body), ['gzip'])), notGzip, name)
 })
 
 t.test('an encoding that was not requested is a failure', async (t) => {
   t.equal(acceptedEncodings, 'gzip')
-  for (const encoding of ['br', 'deflate', 'zstd', 'compress', 'x-gzip', 'gzip, gzip', 'identity, gzip', '', canary])
-    t.equal(await reasonOf(read(t, withLength(gzipSync('{}')), encoding)), 'unsupported content encoding', encoding)
+  const others = ['br', 'deflate', 'zstd', 'compress', 'x-gzip', 'identity', '', canary].map((coding) => [coding])
+  for (const codings of [...others, ['gzip', 'gzip'], ['gzip', 'br'], ['br', 'gzip']])
+    t.equal(await reasonOf(read(t, withLength(gzipSync('{}')), codings)), 'unsupported content encoding', `${codings}`)
 })
 
 t.test('a body that is not UTF-8 is read as well-formed text', async (t) => {
@@ -135,7 +136,7 @@ t.test('a body that is not UTF-8 is read as well-formed text', async (t) => {
     ] as const,
     async ([bytes, text]) => {
       const body = Buffer.from(bytes)
-      const texts = [await read(t, withLength(body)), await read(t, withLength(gzipSync(body)), 'gzip')]
+      const texts = [await read(t, withLength(body)), await read(t, withLength(gzipSync(body)), ['gzip'])]
       return difference(texts, [text, text])
     },
     'the text',
