@@ -23,8 +23,8 @@ export function createAdaptiveTtl(maxLoadsPerSecond: number, clock: Pick<Clock, 
   return {
     /**
      * Counts one refresh: the load of a key that had a stored entry.
-     * @param keptMs how long the entry had been stored, in milliseconds
-     * @param baseMs its freshness lifetime with factor 1, in milliseconds
+     * @param keptMs how long after the stored answer the new one was generated, in milliseconds
+     * @param baseMs for how long the new one is fresh from now on with factor 1, in milliseconds
      */
     recordRefresh: (keptMs: number, baseMs: number) => {
       const countsAs = baseMs > 0 ? Math.min(Math.max(keptMs / baseMs, 1), factor()) : 1

@@ -3,7 +3,7 @@ import type { CacheAnswer, Handling } from './read-through.ts'
 
 /** What the cache did for one request, for the log, the metrics and the record of disclosure. */
 export interface CacheUse extends Handling {
-  /** Milliseconds since the origin answered. */
+  /** Milliseconds since the origin generated the answer. */
   readonly ageMs: number
   /** Milliseconds that the request waited for the origin; 0 for a hit. */
   readonly waitedMs: number

@@ -1,6 +1,6 @@
 /** How long an answer may be used, in milliseconds. */
 export interface Lifetime {
-  /** Freshness lifetime, counted from the answer of the origin (RFC 9111 section 4.2.1); 0 means that it is not stored. */
+  /** Freshness lifetime since the origin generated the answer (RFC 9111 section 4.2.1); 0 means not stored. */
   readonly freshMs: number
   /** How long after that it may be served while it is refreshed in the background (RFC 5861 section 3); 0 for never. */
   readonly staleWhileRevalidateMs: number
@@ -14,14 +14,14 @@ export interface Entry<V> extends Lifetime {
   readonly value: V | null
   /** Memory that the value takes, in bytes. */
   readonly bytes: number
-  /** When the origin answered, in milliseconds since 1970 UTC. */
+  /** When the origin generated the answer, by the age that it had when it arrived, in milliseconds since 1970 UTC. */
   readonly generatedAt: number
 }
 
 /** The window of its lifetime that an entry is in. */
 export type Usability = 'fresh' | 'stale-while-revalidate' | 'stale-if-error' | 'expired'
 
-/** Milliseconds since the origin answered. */
+/** Milliseconds since the origin generated the answer. */
 export function ageMs(entry: Entry<unknown>, now: number): number {
   return now - entry.generatedAt
 }
@@ -44,7 +44,7 @@ export function usabilityOf(entry: Entry<unknown>, now: number): Usability {
   return 'expired'
 }
 
-/** Milliseconds from the answer of the origin to the end of the last window. */
+/** Milliseconds from when the origin generated the answer to the end of the last window. */
 export function usableMs({ freshMs, staleWhileRevalidateMs, staleIfErrorMs }: Lifetime): number {
   return freshMs > 0 ? freshMs + Math.max(staleWhileRevalidateMs, staleIfErrorMs) : 0
 }

@@ -40,8 +40,8 @@ export function createContacts(config: Config, client: HilosClient, clock: Clock
     limited,
     load: createLoadContact(config, client, clock),
     isTransient: (error) => error instanceof UpstreamFailure,
-    absenceLifetime: () =>
-      lifetimeOf(null, clock.now(), { scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }),
+    absenceLifetime: (ageMs) =>
+      lifetimeOf(null, clock.now(), { ageMs, scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }),
     slowMs: cache.slowMs,
     grantReload: createReloadLimit({ ...cache.reloads, clock }),
     notFoundStepMs: config.access.notFoundStepMs,

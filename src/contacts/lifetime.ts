@@ -8,6 +8,8 @@ const hour = 60 * minute
 const day = 24 * hour
 
 export interface LifetimeOptions {
+  /** The age of the answer when it arrived, in milliseconds. */
+  readonly ageMs: number
   /** Multiplies every lifetime and window; with 0 nothing is stored. */
   readonly scale: number
   /** The factor of the adaptive TTL, at least 1. It lengthens freshness lifetimes below a minute, to a minute at most. */
@@ -38,17 +40,20 @@ const longestAdaptedMs = minute
 const jitterFraction = 0.1
 
 /**
- * How long an answer about an execution contact may be used, in whole milliseconds.
+ * How long an answer about an execution contact may be used, in whole milliseconds from when it was generated.
  * @param contact null for an absence
- * @param now milliseconds since 1970 UTC
+ * @param now when the answer arrived, in milliseconds since 1970 UTC
  */
 export function lifetimeOf(contact: ExecutionContact | null, now: number, options: LifetimeOptions): Lifetime {
-  const { scale, ttlFactor, random } = options
+  const { ageMs, scale, ttlFactor, random } = options
   const { freshMs, staleWhileRevalidateMs, staleIfErrorMs } = contact ? contactLifetime(contact, now) : absenceLifetime
-  const adaptedMs = contact ? Math.max(freshMs, Math.min(freshMs * ttlFactor, longestAdaptedMs)) : freshMs
   const jitter = 1 - jitterFraction + 2 * jitterFraction * random
+  const adapted = (ms: number) =>
+    scale * jitter * (contact ? Math.max(ms, Math.min(ms * ttlFactor, longestAdaptedMs)) : ms)
+  // Also an answer that was old when it arrived is fresh for a moment: asked again at once, Hilos would send the same.
+  const arrivedMs = Math.max(adapted(freshMs) - ageMs, adapted(Math.min(freshMs, shortestRunningMs)))
   return {
-    freshMs: Math.round(Math.min(adaptedMs * scale * jitter, untilNextDeadlineMs(contact, now) + deadlineGraceMs)),
+    freshMs: Math.round(ageMs + Math.min(arrivedMs, untilNextDeadlineMs(contact, now) + deadlineGraceMs)),
     staleWhileRevalidateMs: Math.round(staleWhileRevalidateMs * scale),
     staleIfErrorMs: Math.round(staleIfErrorMs * scale),
   }

@@ -29,17 +29,18 @@ export function createLoadContact({ cache, contact, hilos }: Config, client: Hil
   const presentationOptions = { refOf: createContactRef(contact.refKey), metaKeys: contact.metaKeys }
 
   return async (id, demand, previous) => {
-    const document = await client.getExecutionContact(id, demand)
+    const { content: document, ageMs } = await client.getExecutionContact(id, demand)
+    const now = clock.now()
     const presented = document && withoutUrlSecrets(presentExecutionContact(document, presentationOptions), document)
     const value = presented && toStoredContact(presented, identityOf(document), previous?.value ?? null)
 
-    const generatedAt = clock.now()
-    const options = { scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }
+    const generatedAt = now - ageMs
+    const options = { ageMs, scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }
     if (previous) {
-      const { freshMs } = lifetimeOf(presented, generatedAt, options)
-      adaptiveTtl.recordRefresh(generatedAt - previous.generatedAt, freshMs)
+      const { freshMs } = lifetimeOf(presented, now, options)
+      adaptiveTtl.recordRefresh(generatedAt - previous.generatedAt, freshMs - ageMs)
     }
-    const lifetime = lifetimeOf(presented, generatedAt, { ...options, ttlFactor: adaptiveTtl.factor() })
+    const lifetime = lifetimeOf(presented, now, { ...options, ttlFactor: adaptiveTtl.factor() })
     return { value, bytes: value === null ? 0 : bytesOf(value), generatedAt, ...lifetime }
   }
 }

@@ -1,5 +1,5 @@
 import { type Caller, maySee } from '../access/caller.ts'
-import type { Entry, Lifetime } from '../cache/entry.ts'
+import { ageMs, type Entry, type Lifetime } from '../cache/entry.ts'
 import type { Demand } from '../cache/in-flight-loads.ts'
 import { type CacheAnswer, createReadThrough, type ReadThroughOptions } from '../cache/read-through.ts'
 import type { RecentFailures } from '../cache/recent-failures.ts'
@@ -41,8 +41,8 @@ export interface VisibleContactsOptions extends Omit<ReadThroughOptions<StoredCo
   readonly unlimited: NegativeCache
   /** Of the callers limited to flows, by contact and flows. */
   readonly limited: NegativeCache
-  /** How long a run of another flow stays absent for a limited caller. */
-  readonly absenceLifetime: () => Lifetime
+  /** How long a run of another flow stays absent for a limited caller; the age is that of the answer on arrival. */
+  readonly absenceLifetime: (ageMs: number) => Lifetime
   /** A not-found answer to a limited caller is sent a multiple of this, in milliseconds, after the request. */
   readonly notFoundStepMs: number
   readonly clock: Pick<Clock, 'now' | 'elapsed' | 'schedule'>
@@ -124,7 +124,7 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
       return { ...entry, ...absence }
     }
     if (maySee(flows, entry.value.flowId)) return entry
-    return { ...absence, ...absenceLifetime() }
+    return { ...absence, ...absenceLifetime(ageMs(entry, clock.now())) }
   }
 
   async function padNotFound(answer: ContactAnswer, askedAt: number): Promise<ContactAnswer> {

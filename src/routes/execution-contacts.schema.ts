@@ -48,7 +48,11 @@ const freshnessHeaders = {
       '`private, no-cache` while the run goes on. Once it has ended, `private, max-age=N`, where N is `Age` + 60: the ' +
       'response can be used for a minute.',
   },
-  Age: { type: 'integer', minimum: 0, description: 'Seconds since Hilos answered.' },
+  Age: {
+    type: 'integer',
+    minimum: 0,
+    description: 'Seconds since Hilos gave this answer, by its own account and the time it took.',
+  },
   'Cache-Status': {
     type: 'string',
     description:

@@ -14,7 +14,7 @@ import { LostConnection, UpstreamFailure } from './failures.ts'
 import type { HilosSettings } from './hilos-settings.ts'
 import type { HilosObserver } from './observer.ts'
 import type { Connections } from './transport/connections.ts'
-import type { Exchange } from './transport/exchange.ts'
+import type { Exchange, HilosAnswer } from './transport/exchange.ts'
 
 export interface HilosClientOptions extends Pick<HilosSettings, 'timeoutMs' | 'maxElements' | 'retries'> {
   readonly tokens: HilosTokens
@@ -29,11 +29,11 @@ export interface HilosClientOptions extends Pick<HilosSettings, 'timeoutMs' | 'm
 
 export interface HilosClient {
   /**
-   * Gets one execution contact; null when Hilos has none with this id.
+   * Gets one execution contact; the content is null when Hilos has none with this id.
    * @param id a UUID in lower case
    * @throws Failure, one of the `upstream_` codes or `overloaded`
    */
-  readonly getExecutionContact: (id: string, demand: CallDemand) => Promise<HilosDocument | null>
+  readonly getExecutionContact: (id: string, demand: CallDemand) => Promise<HilosAnswer<HilosDocument | null>>
 }
 
 /** The deadline of a whole call. */
@@ -48,7 +48,7 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
   const { timeoutMs, maxElements, retries } = options
   const sendWithFallback = createTokenFallback(options.tokens, observer)
 
-  async function getExecutionContact(id: string, demand: CallDemand): Promise<HilosDocument | null> {
+  async function getExecutionContact(id: string, demand: CallDemand): Promise<HilosAnswer<HilosDocument | null>> {
     const refusal = breaker.refusal(id)
     if (refusal !== null) throw refusal
     const endsAt = clock.elapsed() + timeoutMs
@@ -88,10 +88,11 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
         return await sendOn(connections.fresh(), token)
       }
       try {
-        const document = read(await sendWithFallback({ slot, call, send, leftMs: deadline.leftMs }), id)
+        const { content, ageMs } = await sendWithFallback({ slot, call, send, leftMs: deadline.leftMs })
+        const document = read(content, id)
         call.end(null)
         observer.callEnded(document === null ? 'absent' : 'found', clock.elapsed() - begunAt)
-        return document
+        return { content: document, ageMs }
       } catch (error) {
         call.end(error as Failure)
         connections.renewAfterFailure()

@@ -33,5 +33,5 @@ export async function probeHilos(options: ProbeOptions): Promise<'absent' | 'pre
   ])
   await connections.destroy()
   if (answer.status === 'rejected') throw answer.reason
-  return answer.value === undefined ? 'absent' : 'present'
+  return answer.value.content === undefined ? 'absent' : 'present'
 }

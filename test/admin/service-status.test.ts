@@ -25,7 +25,11 @@ function start(t: Test) {
   const linesLost = { info: 1, warning: 2 }
   const logState = { status: () => ({ ok: false, linesLost: 3 }), linesLost: () => linesLost, isFull: () => false }
   let health: HilosHealth = { circuitBreaker: 'closed', pausedFor: null, callsInFlight: 0, callsQueued: 0 }
-  const hilos = { getExecutionContact: async () => null, health: () => health, close: async () => {} }
+  const hilos = {
+    getExecutionContact: async () => ({ content: null, ageMs: 0 }),
+    health: () => health,
+    close: async () => {},
+  }
   const lifecycle = createLifecycle()
   const callers = Fastify()
   const contacts = createContacts(config, hilos, clock)

@@ -166,3 +166,21 @@ t.test('absences are counted by caller, and removed once they have expired', asy
   mock.timers.tick(10_000)
   t.strictSame(entries(), [0, 0, 0])
 })
+
+t.test(
+  'a hidden run and an absent one are asked about as often, also if the answers of Hilos are a day old',
+  async (t) => {
+    const { hilos, clock, read } = arrange(t)
+    hilos.ageMs = 86_400_000
+    const unknown = uuid(1, 1)
+    const seconds: string[] = []
+    for (let second = 0; second < 7; second += 1) {
+      const before = hilos.asked.length
+      for (const one of [id, unknown]) t.equal((await read(one, { caller: limited })).representation, null)
+      seconds.push(hilos.asked.slice(before).join())
+      clock.advance(1000)
+    }
+    const both = `${id},${unknown}`
+    t.strictSame(seconds, [both, '', '', both, '', '', both])
+  },
+)

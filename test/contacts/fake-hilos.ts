@@ -18,6 +18,8 @@ export function createFakeHilos() {
   const hilos = {
     documents: new Map<string, HilosDocument>([[id, document]]),
     failure: null as Error | null,
+    /** How old its answers are when they arrive. */
+    ageMs: 0,
     asked: [] as string[],
     /** For each call, whether a caller waited for it when it ended. */
     awaited: [] as boolean[],
@@ -28,7 +30,7 @@ export function createFakeHilos() {
       await settled()
       hilos.awaited.push(demand.isAwaited())
       if (hilos.failure) throw hilos.failure
-      return hilos.documents.get(requested) ?? null
+      return { content: hilos.documents.get(requested) ?? null, ageMs: hilos.ageMs }
     },
   }
   return { hilos, client }

@@ -14,7 +14,7 @@ const now = at('12:00:00')
 const ahead = (ms: number | null) => (ms === null ? null : new Date(now + ms).toISOString())
 const ago = (ms: number) => ahead(-ms)
 
-const plain: LifetimeOptions = { scale: 1, ttlFactor: 1, random: 0.5 }
+const plain: LifetimeOptions = { ageMs: 0, scale: 1, ttlFactor: 1, random: 0.5 }
 type Given = Partial<ExecutionContact> | null
 /** The lifetime of an absence, or of a contact that changed just now and has no steps. */
 const lifetime = (given: Given, options: Partial<LifetimeOptions> = {}) => {
@@ -109,6 +109,48 @@ t.test('a running contact is fresh until a second after its next deadline at mos
   const near = [0, 1999, 2000, 2001].map((ms) => freshMs({ status: 'RUNNING', steps: [stepWith('RUNNING', ms)] }))
   t.strictSame(near, [1000, 2999, 3000, 3000], 'also if that is less than 3 seconds')
 })
+
+t.test(
+  'the age that an answer has when it arrives is part of its freshness, and 3 seconds are left at least',
+  async (t) => {
+    const running = { status: 'RUNNING' } as const
+    const rows: readonly (readonly [Given, ageMs: number, leftMs: number, options?: Partial<LifetimeOptions>])[] = [
+      [unchanged(), 0, minute],
+      [unchanged(), 10 * second, 50 * second],
+      [unchanged(), 57 * second, 3 * second],
+      [unchanged(), 59 * second, 3 * second],
+      [unchanged(), day, 3 * second],
+      [unchanged(), 2 ** 31 * second, 3 * second],
+      [running, 0, 3 * second],
+      [running, 4 * second, 3 * second],
+      [{ status: 'READY' }, second, 4 * second],
+      [{ status: 'READY' }, 4 * second, 3 * second],
+      [null, second, 9 * second],
+      [null, 60 * second, 3 * second],
+      [ended(10 * day), 10 * minute, 50 * minute],
+      [ended(10 * day), day, 3 * second],
+      // The adaptive TTL lengthens this, too, to a minute at most. An absence is not refreshed.
+      [running, day, 6 * second, { ttlFactor: 2 }],
+      [unchanged(), day, 6 * second, { ttlFactor: 2 }],
+      [unchanged(), day, minute, { ttlFactor: 100 }],
+      [ended(10 * day), day, minute, { ttlFactor: 100 }],
+      [null, day, 3 * second, { ttlFactor: 2 }],
+      // So do the scale and the random part.
+      [unchanged(), day, 1500, { scale: 0.5 }],
+      [unchanged(), 10 * second, 20 * second, { scale: 0.5 }],
+      [unchanged(), day, 0, { scale: 0 }],
+      [unchanged(), day, 2700, { random: 0 }],
+      // A deadline is as far away as it is, and counts even if less than 3 seconds are left until it.
+      [unchanged(stepWith('RUNNING', 20_000)), 10 * second, 21 * second],
+      [unchanged(stepWith('RUNNING', 500)), 10 * second, 1500],
+      [unchanged(stepWith('RUNNING', 500)), day, 1500],
+      [unchanged(stepWith('RUNNING', -5000)), day, 3 * second],
+    ]
+    const check = ([given, ageMs, leftMs, options]: (typeof rows)[number]) =>
+      difference(freshMs(given, { ageMs, ...options }) - ageMs, leftMs)
+    checkRows(t, rows, check, 'all lifetimes end so long after the answer arrived')
+  },
+)
 
 t.test('a deadline counts while its step is open', async (t) => {
   const open = ['RUNNING', 'WAITING_TO_START', 'UNKNOWN'] as const

@@ -45,6 +45,20 @@ t.test('an absence takes no memory and has no stale windows', async (t) => {
   t.strictSame(await load(), { value: null, bytes: 0, generatedAt: clock.now(), freshMs: 10_000, ...windows })
 })
 
+t.test('what was old when it arrived was generated so long before, and is fresh for 3 seconds at least', async (t) => {
+  const { clock, hilos, load } = arrange()
+  const loadAged = async (ageMs: number) => {
+    hilos.ageMs = ageMs
+    const { generatedAt, freshMs } = await load()
+    return [clock.now() - generatedAt, freshMs]
+  }
+  t.strictSame(await loadAged(4000), [4000, 7000])
+  t.strictSame(await loadAged(86_400_000), [86_400_000, 86_403_000])
+  hilos.documents.delete(id)
+  t.strictSame(await loadAged(2000), [2000, 10_000])
+  t.strictSame(await loadAged(60_000), [60_000, 63_000])
+})
+
 t.test('a contact with the same bytes is the same stored contact, and a changed one another', async (t) => {
   const { hilos, load } = arrange()
   const { value } = await load()
@@ -83,18 +97,24 @@ t.test('Hilos gets to know whether a caller waits, and its failure is passed on'
 
 t.test('each refresh counts for the adaptive TTL with its age and its usual lifetime', async (t) => {
   const passMs = [0, ...new Array<number>(100).fill(10), 9000, 9000]
-  for (const [maxLoadsPerSecond, scale] of [
-    [1, 1],
-    [1, 2],
-    [0, 1],
+  for (const [maxLoadsPerSecond, scale, ageMs] of [
+    [1, 1, 0],
+    [1, 2, 0],
+    [0, 1, 0],
+    // As long as each answer is as old as the one before, its age makes no difference.
+    [1, 1, 86_400_000],
   ] as const) {
-    const { clock, load } = arrange({ HILOS_MAX_RPS: String(maxLoadsPerSecond), CACHE_LIFETIME_SCALE: String(scale) })
+    const { clock, hilos, load } = arrange({
+      HILOS_MAX_RPS: String(maxLoadsPerSecond),
+      CACHE_LIFETIME_SCALE: String(scale),
+    })
+    hilos.ageMs = ageMs
     const adaptiveTtl = createAdaptiveTtl(maxLoadsPerSecond, clock)
     const found: number[] = []
     const wanted: number[] = []
     for (const ms of passMs) {
       clock.advance(ms)
-      found.push((await load()).freshMs)
+      found.push((await load()).freshMs - ageMs)
       if (wanted.length > 0) adaptiveTtl.recordRefresh(ms, 3000 * scale)
       wanted.push(Math.round(3000 * adaptiveTtl.factor() * scale))
     }

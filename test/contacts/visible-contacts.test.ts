@@ -28,9 +28,9 @@ const [flowA, flowB, flowC] = [callerOf('a'), callerOf('b'), callerOf('c')]
  */
 function arrange(
   flows: Record<string, string | null>,
-  { maxBytes = 100_000, lifetime = absent, absenceLifetime = () => lifetime } = {},
+  { maxBytes = 100_000, lifetime = absent, absenceLifetime = (_ageMs: number): Lifetime => lifetime } = {},
 ) {
-  const hilos = { flows, failure: null as Error | null, callMs: 0, during: () => {}, asked: [] as string[] }
+  const hilos = { flows, failure: null as Error | null, callMs: 0, ageMs: 0, during: () => {}, asked: [] as string[] }
   const waits: number[] = []
   const clock = createClock(undefined, {
     random: () => 0,
@@ -58,7 +58,7 @@ function arrange(
       hilos.during()
       if (hilos.failure) throw hilos.failure
       const flowId = hilos.flows[id]
-      const generatedAt = clock.now()
+      const generatedAt = clock.now() - hilos.ageMs
       if (previous) adaptiveTtl.recordRefresh(0, present.freshMs)
       if (flowId === undefined) return { value: null, bytes: 0, generatedAt, ...lifetime }
       return {
@@ -216,6 +216,22 @@ t.test('a hidden run that is too large for the store is absent like any other', 
   t.equal(await ask(flowB, 'k'), 'absent; hit; ttl=10')
   t.equal(await ask(everyFlow, 'k'), 'a; fwd=uri-miss; ttl=5')
   t.equal(hilos.asked.length, 2)
+})
+
+t.test('the age of a hidden run is part of how long it is absent', async (t) => {
+  const ages: number[] = []
+  const absenceLifetime = (ageMs: number) => {
+    ages.push(ageMs)
+    return { ...absent, freshMs: ageMs + 3000 }
+  }
+  const { ask, hilos, clock } = arrange({ k: 'a' }, { absenceLifetime })
+  hilos.ageMs = 86_400_000
+  t.equal(await ask(flowB, 'k'), 'absent; fwd=uri-miss; ttl=3; stored')
+  clock.advance(2999)
+  t.equal(await ask(flowB, 'k'), 'absent; hit; ttl=1')
+  clock.advance(1)
+  t.equal(await ask(flowB, 'k'), 'absent; fwd=uri-miss; ttl=3; stored')
+  t.strictSame(ages, [86_400_000, 86_400_000])
 })
 
 t.test('simultaneous requests for a hidden run share one load and one absence', async (t) => {

@@ -35,6 +35,7 @@ const contacts = fc
   })
   .map((given) => ({ ...exampleContact, ...given }))
 const options = fc.record({
+  ageMs: fc.oneof(fc.constantFrom(0, 2 ** 31 * 1000), fc.nat(100_000)),
   scale: fc.oneof(fc.constantFrom(0, 1, 100), fc.double({ min: 0, max: 100, noNaN: true })),
   ttlFactor: fc.oneof(fc.constant(1), fc.double({ min: 1, noNaN: true })),
   random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),

@@ -4,8 +4,10 @@ import { documentIds } from '../../sandbox/documents.ts'
 import type { FaultName } from '../../sandbox/faults.ts'
 import { executionContact, uuid } from '../../sandbox/parts.ts'
 import { Secret } from '../../src/common/secret.ts'
+import type { TestClock } from '../harness/clock.ts'
 import { type Arrangement, sandboxToken, startService, until } from '../harness/service.ts'
 import { createTimers } from '../harness/timers.ts'
+import { type Answer, jsonResponse, startRawHilos } from '../upstream/raw-hilos.ts'
 
 const id = documentIds.ready
 const pathOf = (id: string) => `/execution-contacts/${id}`
@@ -180,8 +182,62 @@ t.test('if Hilos is slow, a stale entry is served after 400 ms, and the refresh 
   t.equal(await waiting, '200 fwd=stale; ttl=-40; detail=origin-slow')
   t.equal(await outcomeOf(), '200 fwd=stale; ttl=-40; collapsed; detail=origin-slow')
   gate.resolve()
-  await until(() => [...store.entries()][0]?.[1].generatedAt === timers.now())
+  await until(() => [...store.entries()][0]?.[1].generatedAt === timers.now() - 400)
   t.equal(await outcomeOf(), '200 hit; ttl=15')
+})
+
+/** Starts a service in front of a Hilos that answers byte for byte as a test wants. */
+async function startBehind(t: Test, answer: Answer) {
+  const hilos = await startRawHilos(t, answer)
+  const { get, clock } = await startService(t, { env: { HILOS_BASE_URL: hilos.baseUrl } })
+  const seen = async (headers?: Record<string, string>) => {
+    const reply = await get(pathOf(id), headers)
+    return [reply.headers.get('age'), reply.headers.get('cache-status'), reply.headers.get('cache-control')]
+  }
+  return { ...hilos, seen, clock }
+}
+
+const ended = JSON.stringify(
+  executionContact(id, { status: 'COMPLETED', status_last_change_on: '2026-11-22T10:00:00Z', execution_steps: [] }),
+)
+const ready = JSON.stringify(executionContact(id, { status: 'READY', status_last_change_on: null }))
+
+t.test('Age includes how long Hilos took, and the age of a cache in between', async (t) => {
+  let clock: TestClock | undefined
+  const headers = [{}, { age: '10' }, {}]
+  const { seen, ...rest } = await startBehind(t, (socket) => {
+    clock?.advance(4000)
+    socket.end(jsonResponse(ended, headers.shift()))
+  })
+  clock = rest.clock
+  t.strictSame(await seen(), ['4', 'hilos-bff; fwd=uri-miss; ttl=26; stored', 'private, max-age=64'])
+  clock.advance(2500)
+  t.strictSame(await seen(), ['6', 'hilos-bff; hit; ttl=24', 'private, max-age=66'])
+  const tooOld = { 'cache-control': 'max-age=5' }
+  t.strictSame(await seen(tooOld), ['14', 'hilos-bff; fwd=request; ttl=16; stored', 'private, max-age=74'])
+  t.strictSame(
+    await seen(tooOld),
+    ['14', 'hilos-bff; hit; ttl=16; detail=reload-denied', 'private, max-age=74'],
+    'a cache in between cannot be made to answer with less',
+  )
+})
+
+t.test('an answer that is a day old costs Hilos one call in three seconds, and is stored', async (t) => {
+  const { seen, requests, clock } = await startBehind(t, (socket) => {
+    socket.end(jsonResponse(ready, { age: '86400' }))
+  })
+  t.strictSame(await seen(), ['86400', 'hilos-bff; fwd=uri-miss; ttl=3; stored', 'private, no-cache'])
+  for (let poll = 0; poll < 29; poll += 1) {
+    clock.advance(100)
+    t.match(await seen(), [/^8640[0-2]$/, /hit; ttl=[1-3]$/])
+  }
+  t.equal(requests.length, 1)
+  clock.advance(100)
+  t.match(await seen(), ['86403', 'hilos-bff; hit; ttl=0; detail=revalidating'])
+  await until(() => requests.length === 2)
+  while (/revalidating/.test(String((await seen())[1]))) {}
+  t.match(await seen(), ['86400', 'hilos-bff; hit; ttl=3'])
+  t.equal(requests.length, 2)
 })
 
 t.test('a gateway without its routes erases nothing that is remembered', async (t) => {

@@ -6,6 +6,7 @@ import { executionContact } from '../../sandbox/parts.ts'
 import { Secret } from '../../src/common/secret.ts'
 import { readDocument } from '../../src/upstream/document/read-document.ts'
 import { statusFailure, UpstreamFailure } from '../../src/upstream/failures.ts'
+import { createClock } from '../harness/clock.ts'
 import { checkRowsInTurn, difference } from '../harness/table.ts'
 import {
   type Answer,
@@ -229,6 +230,54 @@ t.test('a status about the connection is retried at once, on a fresh one', async
     },
     'the document of the second request',
   )
+})
+
+t.test('the age of an answer is its Age and the time since the request that got it was sent', async (t) => {
+  const clock = createClock(undefined, { random: () => 0 })
+  const taking = (ms: number, answer: Buffer) => (socket: Socket) => {
+    clock.advance(ms)
+    socket.end(answer)
+  }
+  const absence = httpResponse(404, { ...json, age: '60' }, '{"detail":"Not found."}')
+  await checkRowsInTurn(
+    t,
+    [
+      [taking(0, jsonResponse(whole)), 0],
+      [taking(4000, jsonResponse(whole)), 4000],
+      [taking(0.25, jsonResponse(whole)), 1],
+      [taking(4000, jsonResponse(whole, { age: '60' })), 64_000],
+      [taking(0, jsonResponse(whole, { age: '86400' })), 86_400_000],
+      [taking(0, jsonResponse(whole, { age: ['60', '7'] })), 60_000],
+      [taking(400, jsonResponse(whole, { age: 'soon' })), 400],
+      // By the clock of Hilos it would be an hour old, but one of the two clocks may be wrong.
+      [taking(0, jsonResponse(whole, { date: 'Sun, 22 Nov 2026 09:05:00 GMT' })), 0],
+      [taking(400, absence), 60_400],
+    ] as const,
+    async ([answer, ageMs]) => {
+      const { load } = await arrangeRaw(t, answer, { clock })
+      return difference((await load()).ageMs, ageMs)
+    },
+    'the age',
+  )
+})
+
+t.test('the age counts from the last request, and includes the time that the body took', async (t) => {
+  const clock = createClock(undefined, { random: () => 0 })
+  let responses = 0
+  const answer = (socket: Socket) => {
+    responses += 1
+    clock.advance(1000)
+    if (responses === 1) return socket.end(httpResponse(502))
+    const bytes = jsonResponse(whole)
+    socket.write(bytes.subarray(0, -1))
+    return setImmediate(() => {
+      clock.advance(200)
+      socket.end(bytes.subarray(-1))
+    })
+  }
+  const { load, requests } = await arrangeRaw(t, answer, { clock, retries })
+  t.equal((await load()).ageMs, 1200)
+  t.equal(requests.length, 2)
 })
 
 t.test('any other status is the failure of that status, whatever the body, and is not retried', async (t) => {

@@ -138,9 +138,10 @@ export function createClient(t: Test, baseUrl: string, options: ClientOptions = 
     ...overrides,
   })
   t.teardown(hilos.close)
-  const call = (id = contactId, isAwaited = () => true) =>
+  const load = (id = contactId, isAwaited = () => true) =>
     hilos.getExecutionContact(id, { askedBy: new Set([id]), isAwaited })
-  return { ...hilos, call, clock, reports, drift }
+  const call = async (...given: Parameters<typeof load>) => (await load(...given)).content
+  return { ...hilos, load, call, clock, reports, drift }
 }
 
 /** An upstream with this answer and a client of it. */

@@ -1,6 +1,7 @@
 import type { Secret } from '../../common/secret.ts'
 import { isRefusal } from '../failures.ts'
 import type { HilosObserver } from '../observer.ts'
+import type { HilosAnswer } from '../transport/exchange.ts'
 import type { BegunCall } from './circuit-breaker.ts'
 import type { HilosTokens } from './hilos-tokens.ts'
 import type { Slot } from './rate-limiter.ts'
@@ -13,17 +14,17 @@ export interface Sending {
    * Sends one request with this token, and returns the answer of Hilos.
    * @throws Failure, one of the `upstream_` codes
    */
-  readonly send: (token: Secret) => Promise<unknown>
+  readonly send: (token: Secret) => Promise<HilosAnswer>
   /** Milliseconds until the deadline of the call. */
   readonly leftMs: () => number
 }
 
 /** @throws what `send` throws. When Hilos refuses both tokens, that is the refusal of the token in use. */
-export type SendWithFallback = (sending: Sending) => Promise<unknown>
+export type SendWithFallback = (sending: Sending) => Promise<HilosAnswer>
 
 /** Sends the token in use. If Hilos refuses it, sends the other token once, in a slot of its own. */
 export function createTokenFallback(tokens: HilosTokens, observer: HilosObserver): SendWithFallback {
-  async function sendWithFallback(sending: Sending): Promise<unknown> {
+  async function sendWithFallback(sending: Sending): Promise<HilosAnswer> {
     const token = tokens.inUse()
     try {
       return await sending.send(token)

@@ -9,7 +9,7 @@ import type { HilosObserver } from '../observer.ts'
 import { isLossOfKeptConnection } from './lost-requests.ts'
 import { parseJson } from './parse-json.ts'
 import { acceptedEncodings, discardBody, readBody, textOf } from './response-body.ts'
-import { codingsOf, isJson, retryAfterSeconds } from './response-headers.ts'
+import { ageMsOf, codingsOf, isJson, retryAfterSeconds } from './response-headers.ts'
 import { containsToken } from './token-leak.ts'
 
 export interface ExchangeOptions extends Pick<HilosSettings, 'baseUrl' | 'timeoutMs' | 'maxBodyBytes' | 'discardMs'> {
@@ -17,15 +17,27 @@ export interface ExchangeOptions extends Pick<HilosSettings, 'baseUrl' | 'timeou
   readonly tokens: Pick<HilosTokens, 'all'>
   readonly userAgent: string
   readonly observer: Pick<HilosObserver, 'tokenRefused'>
-  readonly clock: Pick<Clock, 'now' | 'schedule'>
+  readonly clock: Pick<Clock, 'now' | 'elapsed' | 'schedule'>
+}
+
+/** An answer of Hilos about one contact. */
+export interface HilosAnswer<Content = unknown> {
+  readonly content: Content
+  /** Its age when all of it had arrived, in whole milliseconds: its `Age`, and the time since the request was sent. */
+  readonly ageMs: number
 }
 
 /**
- * Sends one request to Hilos and returns the JSON of its answer, or undefined when Hilos has no such contact.
+ * Sends one request to Hilos. The content of the answer is JSON, or undefined when Hilos has no such contact.
  * @param id a UUID in lower case
  * @throws Failure, one of the `upstream_` codes
  */
-export type Exchange = (id: string, token: Secret, dispatcher: Dispatcher, deadline: AbortSignal) => Promise<unknown>
+export type Exchange = (
+  id: string,
+  token: Secret,
+  dispatcher: Dispatcher,
+  deadline: AbortSignal,
+) => Promise<HilosAnswer>
 
 /** Successes without a whole document. Every other 2xx has one, also those not known (RFC 9110 section 15). */
 const withoutDocument = [201, 202, 204, 205, 206, 207, 208, 226]
@@ -35,8 +47,11 @@ export function createExchange(options: ExchangeOptions): Exchange {
   const { origin, pathname } = new URL(`${options.baseUrl}/flow-execution-contact/`)
 
   const exchange: Exchange = async (id, token, dispatcher, deadline) => {
+    const sentAt = clock.elapsed()
     const response = await send(`${pathname}${id}`, token, dispatcher, deadline)
-    return await contentOf(response, token, deadline)
+    const content = await contentOf(response, token, deadline)
+    // The corrected age of RFC 9111 section 4.2.3, and the time that the body took.
+    return { content, ageMs: Math.ceil(ageMsOf(response.headers) + clock.elapsed() - sentAt) }
   }
 
   async function contentOf(response: Dispatcher.ResponseData, token: Secret, deadline: AbortSignal): Promise<unknown> {
