@@ -1,4 +1,3 @@
-import type { Secret } from '../common/secret.ts'
 import type { Failure } from '../failures/failure.ts'
 import { sentenceOf } from './failure-sentences.ts'
 import { type Finding, fail, note, ok, warn } from './findings.ts'
@@ -7,6 +6,7 @@ import {
   isRefusal,
   isSame,
   isWrongAddress,
+  type Outcome,
   otherBaseUrls,
   type ProbeResults,
   type Tokens,
@@ -17,8 +17,9 @@ export function hilosFindings(tokens: Tokens, results: ProbeResults): Finding[] 
   return [...currentFindings(tokens, results), ...nextFindings(tokens, results)]
 }
 
-function currentFindings({ baseUrl, token }: Tokens, { current, next, others }: ProbeResults): Finding[] {
-  if (hasAnswered(current)) return [answeredFinding(baseUrl, token, current)]
+function currentFindings(tokens: Tokens, { current, control, next, others }: ProbeResults): Finding[] {
+  const { baseUrl } = tokens
+  if (hasAnswered(current)) return [answeredFinding(tokens, current, control)]
   if (isWrongAddress(current)) return wrongAddressFindings(current, baseUrl, others)
   const sentence = sentenceOf(current, baseUrl)
   if (!isRefusal(current)) return [fail('Hilos', sentence)]
@@ -26,11 +27,22 @@ function currentFindings({ baseUrl, token }: Tokens, { current, next, others }: 
   return [next !== null && hasAnswered(next) ? warn('HILOS_TOKEN', sentence) : fail('HILOS_TOKEN', sentence)]
 }
 
-function answeredFinding(baseUrl: string, token: Secret, outcome: 'absent' | 'present'): Finding {
-  const answered = `Hilos answers at ${baseUrl} and accepts the token with the fingerprint ${token.fingerprint()}`
-  return outcome === 'absent'
-    ? ok('Hilos', `${answered}.`)
-    : note('Hilos', `${answered}, but it returned an execution contact for a random id, which is odd.`)
+/** Only the refusal of a made-up token shows that the answer to ours has anything to do with it. */
+function answeredFinding({ baseUrl, token }: Tokens, current: 'absent' | 'present', control: Outcome): Finding {
+  if (hasAnswered(control))
+    return fail(
+      'HILOS_BASE_URL',
+      `A made-up token gets the same answer at ${baseUrl} as HILOS_TOKEN, so what answers there does not look at tokens, as Hilos does: correct HILOS_BASE_URL, or remove what is in between.`,
+    )
+  if (!isRefusal(control))
+    return warn(
+      'Hilos',
+      `Hilos answers at ${baseUrl}, but whether it accepts the token is not known, because the call with a made-up token failed (${briefly(control)}): check again.`,
+    )
+  const accepted = `Hilos answers at ${baseUrl} and accepts the token with the fingerprint ${token.fingerprint()}`
+  return current === 'absent'
+    ? ok('Hilos', `${accepted}.`)
+    : note('Hilos', `${accepted}, but it returned an execution contact for a random id, which is odd.`)
 }
 
 function wrongAddressFindings(failure: Failure, baseUrl: string, others: ProbeResults['others']): Finding[] {
@@ -59,7 +71,7 @@ function nextFindings({ baseUrl, token, nextToken }: Tokens, { current, next }: 
   const subject = 'HILOS_TOKEN_NEXT'
   if (nextToken === null) return []
   if (isSame(token, nextToken)) return [warn(subject, 'This is the same token as HILOS_TOKEN.')]
-  if (next === null) return [note(subject, 'This token was not checked, because the call with HILOS_TOKEN failed.')]
+  if (next === null) return [note(subject, 'This token was not checked, because of the finding before.')]
   if (hasAnswered(next)) {
     const role = hasAnswered(current) ? 'too' : 'and the service uses it'
     return [ok(subject, `Hilos accepts the token with the fingerprint ${nextToken.fingerprint()}, ${role}.`)]

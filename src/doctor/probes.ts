@@ -1,4 +1,5 @@
-import type { Secret } from '../common/secret.ts'
+import { randomBytes } from 'node:crypto'
+import { Secret } from '../common/secret.ts'
 import type { Failure } from '../failures/failure.ts'
 
 /** How one call to Hilos for a random id ended. */
@@ -9,6 +10,8 @@ export type ProbeHilos = (baseUrl: string, token: Secret) => Promise<Outcome>
 export interface ProbeResults {
   /** With the current token. */
   readonly current: Outcome
+  /** With a made-up token, which Hilos must refuse; if the current one got no answer, that is the outcome here, too. */
+  readonly control: Outcome
   /** With the next token; null when it was not tried, because the result would say nothing about the token. */
   readonly next: Outcome | null
   /** At other documented base URLs when the configured one is wrong, up to the first that answers. */
@@ -24,10 +27,11 @@ export interface Tokens {
 /** Calls Hilos with each token, and at other base URLs when the configured one is wrong, one call after the other. */
 export async function probeTokens({ baseUrl, token, nextToken }: Tokens, probe: ProbeHilos): Promise<ProbeResults> {
   const current = await probe(baseUrl, token)
-  const isReached = hasAnswered(current) || isRefusal(current)
-  const next = isReached && nextToken !== null && !isSame(token, nextToken) ? await probe(baseUrl, nextToken) : null
+  const control = hasAnswered(current) ? await probe(baseUrl, new Secret(randomBytes(20).toString('hex'))) : current
+  const isNextTried = isRefusal(control) && nextToken !== null && !isSame(token, nextToken)
+  const next = isNextTried ? await probe(baseUrl, nextToken) : null
   const others = isWrongAddress(current) ? await probeOthers(otherBaseUrls(baseUrl).urls, token, probe) : []
-  return { current, next, others }
+  return { current, control, next, others }
 }
 
 async function probeOthers(urls: readonly string[], token: Secret, probe: ProbeHilos): Promise<ProbeResults['others']> {

@@ -11,7 +11,8 @@ import { type Answer, canary, closed, httpResponse, startRawHilos, token } from 
 
 const json = { 'content-type': 'application/json' }
 const html = { 'content-type': 'text/html' }
-const absent = httpResponse(404, json, '{"detail":"none"}')
+const absent = httpResponse(404, json, '{"detail":"Not found."}')
+const refused = httpResponse(401, json, '{"detail":"Invalid token."}')
 const noRoute = httpResponse(404, html, canary)
 
 /** The findings of the doctor. None repeats a token or any text of Hilos. */
@@ -26,7 +27,7 @@ async function lastOf(t: Test, HILOS_BASE_URL: string, env: Record<string, strin
   return (await examined(t, { HILOS_BASE_URL, ...env })).at(-1)
 }
 
-t.test('Hilos is asked once about a random id', async (t) => {
+t.test('Hilos is asked once about a random id with the token, and once with a made-up one', async (t) => {
   const sandbox = createSandbox({ token })
   const baseUrl = await sandbox.listen()
   t.teardown(sandbox.close)
@@ -35,7 +36,11 @@ t.test('Hilos is asked once about a random id', async (t) => {
     t.match(await lastOf(t, baseUrl), { level: 'ok', subject: 'Hilos', message })
   }
   const urls = sandbox.requests.map(({ url }) => url)
-  t.equal(new Set(urls).size, 2)
+  t.equal(new Set(urls).size, 4)
+  const sent = sandbox.requests.map(({ rawHeaders }) => rawHeaders.find((text) => text.startsWith('Token ')))
+  t.equal(new Set(sent).size, 3, 'a made-up token is used once')
+  for (const index of [0, 2]) t.equal(sent[index], `Token ${token}`)
+  for (const index of [1, 3]) t.match(sent[index], /^Token [0-9a-f]{40}$/)
   for (const url of urls) t.match(url, /^\/channel\/whatsapp\/flow-execution-contact\/[0-9a-f-]{36}$/)
 })
 
@@ -43,8 +48,6 @@ t.test('each response of Hilos is asked for once and explained', async (t) => {
   const hanging = { HILOS_TIMEOUT_MS: '50' }
   type Row = readonly [Answer, Partial<Record<keyof Finding, unknown>>, Record<string, string>?]
   const table: readonly Row[] = [
-    [absent, { level: 'ok' }],
-    [httpResponse(200, json, '{}'), { level: 'note', message: /odd/ }],
     [httpResponse(401, json), { subject: 'HILOS_TOKEN', message: /refuses the token.*401/ }],
     [httpResponse(403, json), { subject: 'HILOS_TOKEN', message: /refuses the token.*403/ }],
     [httpResponse(301, { location: `https://${canary}/` }), { message: /redirect \(status 301\)/ }],
@@ -52,6 +55,7 @@ t.test('each response of Hilos is asked for once and explained', async (t) => {
     [httpResponse(500, html, canary), { message: /error \(status 500\)/ }],
     [httpResponse(502), { message: /error \(status 502\)/ }],
     [httpResponse(503), { message: /out of service \(status 503\)/ }],
+    [httpResponse(408), { message: /did not take the request .*\(status 408\)/ }],
     [httpResponse(200, html, canary), { message: /not as Hilos does \(not JSON\)/ }],
     [(socket) => socket.destroy(), { message: /closed the connection before an answer/ }],
     [(socket) => socket.resetAndDestroy(), { message: /closed the connection before an answer/ }],
@@ -62,6 +66,44 @@ t.test('each response of Hilos is asked for once and explained', async (t) => {
     const { baseUrl, requests } = await startRawHilos(t, answer)
     t.match(await lastOf(t, baseUrl, env), { level: 'fail', subject: 'Hilos', ...expected })
     t.equal(requests.length, 1)
+  }
+})
+
+t.test('an answer that a made-up token gets, too, says nothing about the token', async (t) => {
+  const ignores = { level: 'fail', subject: 'HILOS_BASE_URL', message: /^A made-up token gets the same answer/ }
+  const unknown = (how: string) => ({
+    level: 'warn',
+    subject: 'Hilos',
+    message: `is not known, because the call with a made-up token failed (${how})`,
+  })
+  const accepts = `accepts the token with the fingerprint ${new Secret(token).fingerprint()}`
+  const found = httpResponse(200, json, '{}')
+  type Row = readonly [real: Buffer, madeUp: Answer, Partial<Record<keyof Finding, unknown>>]
+  const table: readonly Row[] = [
+    [absent, refused, { level: 'ok', subject: 'Hilos', message: `${accepts}.` }],
+    [absent, httpResponse(403, json), { level: 'ok', subject: 'Hilos', message: `${accepts}.` }],
+    [found, refused, { level: 'note', subject: 'Hilos', message: `${accepts}, but it returned` }],
+    [absent, absent, ignores],
+    [found, found, ignores],
+    [absent, found, ignores],
+    [found, absent, ignores],
+    [absent, httpResponse(429), unknown('status 429')],
+    [absent, httpResponse(500, json, canary), unknown('status 500')],
+    [absent, noRoute, unknown('status 404')],
+    [absent, (socket) => socket.resetAndDestroy(), unknown('ECONNRESET')],
+  ]
+  for (const [real, madeUp, expected] of table) {
+    const { baseUrl, requests } = await startRawHilos(t, (socket, request) => {
+      const answer = request.includes(`Token ${token}\r\n`) ? real : madeUp
+      if (typeof answer === 'function') answer(socket, request)
+      else socket.end(answer)
+    })
+    const finding = await lastOf(t, baseUrl)
+    t.match(finding, expected)
+    if (expected.level === 'fail' || expected.level === 'warn') t.notMatch(finding?.message, 'fingerprint')
+    t.equal(requests.length, 2)
+    const [, madeUpToken = ''] = /Token (\S+)/.exec(requests[1] ?? '') ?? []
+    t.ok(madeUpToken && !JSON.stringify(finding).includes(madeUpToken))
   }
 })
 

@@ -14,13 +14,22 @@ const nextRefused = failed('upstream_forbidden', 403, nextToken)
 const lost = new Failure('upstream_unavailable', { facts: { reason: 'ECONNREFUSED' } })
 const wrong = failed('upstream_misconfigured', 404)
 
-/** Probes a Hilos that answers by address and token. Returns the probes, as URL and token, and the findings. */
-async function examine(answer: (url: string, token: Secret) => Outcome, next: Secret | null = null, at = baseUrl) {
+/**
+ * Probes a Hilos that answers by address and token, and refuses a made-up token. Returns the probes, as URL and token, and the
+ * findings.
+ */
+async function examine(
+  answer: (url: string, token: Secret) => Outcome,
+  next: Secret | null = null,
+  at = baseUrl,
+  control: Outcome = refused,
+) {
   const probes: string[] = []
   const tokens = { baseUrl: at, token, nextToken: next }
   const results = await probeTokens(tokens, async (url, secret) => {
-    probes.push(`${url} ${secret.reveal()}`)
-    return answer(url, secret)
+    const isMadeUp = secret !== token && secret !== next
+    probes.push(`${url} ${isMadeUp ? 'made-up' : secret.reveal()}`)
+    return isMadeUp ? control : answer(url, secret)
   })
   const findings = hilosFindings(tokens, results)
   return { probes, findings, levels: findings.map(({ level, subject }) => `${level} ${subject}`) }
@@ -37,7 +46,11 @@ t.test('two tokens are probed and judged separately', async (t) => {
     [refused, lost, ['fail HILOS_TOKEN', 'fail HILOS_TOKEN_NEXT']],
   ] as const) {
     const result = await examine((_, secret) => (secret === token ? current : next), nextToken)
-    t.strictSame(result.probes, [`${baseUrl} current-token-1`, `${baseUrl} next-token-2222`])
+    const sent = ['current-token-1', ...(current === refused ? [] : ['made-up']), 'next-token-2222']
+    t.strictSame(
+      result.probes,
+      sent.map((each) => `${baseUrl} ${each}`),
+    )
     t.strictSame(result.levels, levels)
     const [first, second] = result.findings.map(({ message }) => message)
     t.match(first, token.fingerprint())
@@ -47,14 +60,17 @@ t.test('two tokens are probed and judged separately', async (t) => {
 })
 
 t.test('a next token is not sent when it is the token in use, or when Hilos cannot be reached', async (t) => {
-  for (const [outcome, next, level, message] of [
-    [lost, nextToken, 'fail', ['note', /not checked/]],
-    ['absent', new Secret(token.reveal()), 'ok', ['warn', /same token/]],
+  const notChecked = ['note', /not checked, because of the finding before/] as const
+  for (const [outcome, control, next, calls, level, subject, message] of [
+    [lost, refused, nextToken, 1, 'fail', 'Hilos', notChecked],
+    ['absent', 'absent', nextToken, 2, 'fail', 'HILOS_BASE_URL', notChecked],
+    ['absent', lost, nextToken, 2, 'warn', 'Hilos', notChecked],
+    ['absent', refused, new Secret(token.reveal()), 2, 'ok', 'Hilos', ['warn', /same token/]],
   ] as const) {
-    const { probes, findings } = await examine(() => outcome, next)
-    t.equal(probes.length, 1)
+    const { probes, findings } = await examine(() => outcome, next, baseUrl, control)
+    t.equal(probes.length, calls)
     t.match(findings, [
-      { level, subject: 'Hilos' },
+      { level, subject },
       { level: message[0], subject: 'HILOS_TOKEN_NEXT', message: message[1] },
     ])
   }
