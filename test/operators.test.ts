@@ -61,8 +61,39 @@ t.test('the metrics count what happened', async (t) => {
   t.ok((samples.get('hilos_bff_connections') ?? 0) > 0)
   const reply = await ask('/readyz')
   t.equal(reply.statusCode, 200, 'an outage of Hilos is no reason to send callers elsewhere')
-  t.match(reply.json().parts.hilos, { ok: false, circuitBreaker: 'open', pausedFor: 'upstream_rate_limited' })
+  t.match(reply.json().parts.hilos, {
+    ok: false,
+    circuitBreaker: 'open',
+    pausedFor: 'upstream_rate_limited',
+    failuresInARow: 1,
+  })
 })
+
+t.test(
+  '/readyz says from the first failed call on that Hilos does not answer, and from the next answer that it does',
+  async (t) => {
+    const { get, ask, scrape, sandbox } = await start(t)
+    const shown = async () => (await ask('/readyz')).json().parts.hilos
+    const none = { circuitBreaker: 'closed', pausedFor: null, callsInFlight: 0, callsQueued: 0 }
+    const at = '2026-11-22T10:05:00.000Z'
+    t.strictSame(await shown(), { ok: true, lastCall: null, lastAnswerAt: null, failuresInARow: 0, ...none })
+    await get(pathOf(running))
+    t.match(await shown(), { ok: true, lastCall: { at, outcome: 'found' }, lastAnswerAt: at })
+    for (let failures = 1; failures <= 9; failures += 1) {
+      const id = uuid(0xe0, failures)
+      sandbox.documents.set(id, () => executionContact(id, { id: nowhere }))
+      await get(pathOf(id))
+      t.match(await shown(), {
+        ...{ ok: false, lastCall: { outcome: 'upstream_invalid_response' }, lastAnswerAt: at },
+        ...{ failuresInARow: failures, circuitBreaker: 'closed' },
+      })
+    }
+    t.equal((await scrape()).get('hilos_bff_part_ok{part="hilos"}'), 0)
+    t.notMatch((await ask('/readyz')).body, new RegExp(`${nowhere}|${uuid(0xe0, 9)}`))
+    await get(pathOf(nowhere))
+    t.match(await shown(), { ok: true, lastCall: { outcome: 'absent' }, failuresInARow: 0 })
+  },
+)
 
 t.test('the metrics count malformed requests, retries and calls without a slot', async (t) => {
   const { get, origin, scrape } = await start(t)

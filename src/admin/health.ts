@@ -12,7 +12,12 @@ export interface HealthRoutesOptions {
 }
 
 const PartStatusSchema = Type.Object(
-  { ok: flag('Whether the part works as the settings say. If not, the service continues with what it has.') },
+  {
+    ok: flag(
+      'Whether the present content of its files is in use (`hilosToken`, `callersFile`), Hilos answered the last call ' +
+        '(`hilos`, with its time and outcome), or no line is being lost (`log`). If not, the service continues with what it has.',
+    ),
+  },
   { additionalProperties: true },
 )
 

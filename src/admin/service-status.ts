@@ -33,7 +33,7 @@ export function createServiceStatus(service: ServiceParts) {
   const parts = () => ({
     hilosToken: reloadedTokens.status(),
     callersFile: reloadedCallers.status(),
-    hilos: statusOf(hilos),
+    hilos: hilos.health(),
     log: logState.status(),
   })
   return {
@@ -56,12 +56,6 @@ export function createServiceStatus(service: ServiceParts) {
       logLinesLost: logState.linesLost,
     },
   }
-}
-
-/** While Hilos is down, this service still serves what it has stored. */
-function statusOf({ health }: Hilos) {
-  const { circuitBreaker, ...rest } = health()
-  return { ok: circuitBreaker === 'closed', circuitBreaker, ...rest }
 }
 
 function connectionsOf({ server }: FastifyInstance): Promise<number> {

@@ -1,6 +1,7 @@
 import type { Clock } from '../common/clock.ts'
 import { createCircuitBreaker } from './calls/circuit-breaker.ts'
 import type { HilosTokens } from './calls/hilos-tokens.ts'
+import { createLastCalls } from './calls/last-calls.ts'
 import { createRateLimiter } from './calls/rate-limiter.ts'
 import { createRetryBudget } from './calls/retry-budget.ts'
 import { createHilosClient } from './hilos-client.ts'
@@ -23,7 +24,15 @@ export type HilosHealth = Readonly<ReturnType<Hilos['health']>>
 
 /** Puts the parts between the service and Hilos together. */
 export function createHilos(options: HilosOptions) {
-  const { observer, clock } = options
+  const { clock } = options
+  const lastCalls = createLastCalls(clock)
+  const observer: HilosObserver = {
+    ...options.observer,
+    callEnded: (outcome, durationMs) => {
+      lastCalls.ended(outcome)
+      options.observer.callEnded(outcome, durationMs)
+    },
+  }
   const connections = createConnections(options)
   const limiter = createRateLimiter(options)
   const breaker = createCircuitBreaker({
@@ -39,6 +48,7 @@ export function createHilos(options: HilosOptions) {
   })
   const client = createHilosClient({
     ...options,
+    observer,
     exchange: createExchange(options),
     connections,
     breaker,
@@ -51,6 +61,7 @@ export function createHilos(options: HilosOptions) {
       const { name, reason } = breaker.state()
       const { inFlight, queued } = limiter.load()
       return {
+        ...lastCalls.status(),
         circuitBreaker: name,
         /** Why the circuit breaker is not closed; null while it is closed. */
         pausedFor: reason?.code ?? null,

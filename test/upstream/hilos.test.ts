@@ -65,7 +65,9 @@ t.test('a call waits for a slot for a limited time, and reports how long it has 
   await second
   t.strictSame(events, [0, 'refused', 400, 'refused'])
   t.equal(held.length, 2)
-  t.strictSame(health(), { circuitBreaker: 'closed', pausedFor: null, callsInFlight: 0, callsQueued: 0 })
+  t.match(health(), { circuitBreaker: 'closed', pausedFor: null, callsInFlight: 0, callsQueued: 0 })
+  const lastCalls = { ok: true, lastCall: { outcome: 'found' }, failuresInARow: 0 }
+  t.match(health(), lastCalls, 'one without a slot is no call')
 })
 
 t.test('the time that a call waits for a slot counts against its deadline', async (t) => {
