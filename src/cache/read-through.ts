@@ -24,6 +24,8 @@ export interface Handling {
 export interface CacheAnswer<V> {
   readonly entry: Entry<V>
   readonly handling: Handling
+  /** The error of the load that failed, for this request or a moment ago; undefined when none did. */
+  readonly error?: unknown
 }
 
 export interface ReadThrough<V> {
@@ -77,7 +79,7 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
     switch (decision.reply) {
       case 'entry':
         if (decision.detail === 'revalidating') loads.current(key) ?? loads.start(key, load, askedBy)
-        return { entry: entry as Entry<V>, handling: { ...hit, detail: decision.detail } }
+        return { entry: entry as Entry<V>, handling: { ...hit, detail: decision.detail }, error: failure?.error }
       case 'failure':
         throw failure?.error
       case 'nothing':
@@ -105,7 +107,8 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
       const first = await Promise.race([inFlight.result, inFlight.slow()])
       const entry = staleFallbackFor(key, first)
       const detail = first.outcome === 'slow' ? 'origin-slow' : 'origin-failed'
-      if (entry !== undefined) return { entry, handling: { ...hit, fwd, collapsed, detail } }
+      const error = first.outcome === 'failed' ? first.error : undefined
+      if (entry !== undefined) return { entry, handling: { ...hit, fwd, collapsed, detail }, error }
     }
     const result = await inFlight.result
     if (result.outcome === 'failed') throw result.error

@@ -5,6 +5,7 @@ import { ageSeconds, type CacheUse, formatCacheStatus } from '../cache/cache-sta
 import { ageMs } from '../cache/entry.ts'
 import type { CacheAnswer } from '../cache/read-through.ts'
 import type { RequestDirectives } from '../cache/request-directives.ts'
+import { retryAfterSeconds } from '../cache/retry-after.ts'
 import type { Clock } from '../common/clock.ts'
 import { Failure } from '../failures/failure.ts'
 import type { RenderedViews } from '../presentation/views/rendered-views.ts'
@@ -22,15 +23,22 @@ export interface ContactQuery extends Variant {
   readonly directives: RequestDirectives
 }
 
-/** What one caller gets of one contact. */
+/**
+ * What one caller gets of one contact. `retryAfter` is the value of `Retry-After`: the seconds after which another request can
+ * bring something newer.
+ */
 export type ContactReading =
   /** The representation is a promise when it has to be compressed. What the cache did is known before. */
-  | { readonly representation: Representation | Promise<Representation>; readonly cache: CacheReport }
+  | {
+      readonly representation: Representation | Promise<Representation>
+      readonly retryAfter: number
+      readonly cache: CacheReport
+    }
   /**
    * The contact does not exist, or the caller may not know that it does. `cache` is null for a caller limited to flows,
    * because it would tell the two cases apart.
    */
-  | { readonly representation: null; readonly cache: CacheReport | null }
+  | { readonly representation: null; readonly retryAfter: number; readonly cache: CacheReport | null }
 
 /** What the cache did, for the response and for the log. */
 export interface CacheReport {
@@ -67,15 +75,18 @@ export function createReadContact({ visible, views, clock }: ReadContactOptions)
 
   function render(query: ContactQuery, answer: CacheAnswer<StoredContact> | null, waitedMs: number) {
     if (answer === null) throw new Failure('not_cached')
-    const { entry, handling } = answer
+    const { entry, handling, error } = answer
     const now = clock.now()
     const cache = {
       status: formatCacheStatus(cacheName, answer, now),
       age: ageSeconds(entry, now),
       use: { ...handling, ageMs: ageMs(entry, now), waitedMs },
     }
-    if (entry.value === null) return { representation: null, cache: query.caller.flows === null ? cache : null }
-    return { representation: views.get(query.id, entry.value, query), cache }
+    const pauseSeconds = error instanceof Failure ? error.retryAfterSeconds : null
+    const retryAfter = retryAfterSeconds(answer, now, pauseSeconds)
+    if (entry.value === null)
+      return { representation: null, retryAfter, cache: query.caller.flows === null ? cache : null }
+    return { representation: views.get(query.id, entry.value, query), retryAfter, cache }
   }
 
   return readContact

@@ -88,6 +88,9 @@ function responseOf(codes: readonly FailureCode[], instance: string) {
       ...(codes.some((code) => 'retryAfterSeconds' in failureKinds[code]) && {
         'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds to wait before the next try.' },
       }),
+      ...(codes.includes('execution_contact_not_found') && {
+        'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds for which the answer stays the same.' },
+      }),
     },
     content: { [problemMediaType]: { schema: refTo(ProblemSchema), examples: Object.fromEntries(examples) } },
   }

@@ -61,6 +61,14 @@ const freshnessHeaders = {
       '`origin-failed` or `origin-slow`. A stale answer to `only-if-cached` has no `detail`. With a positive `ttl`, ' +
       '`detail=reload-denied` means that a wish for a reload was not granted.',
   },
+  'Retry-After': {
+    type: 'integer',
+    minimum: 1,
+    maximum: 60,
+    description:
+      'Seconds after which another request can bring something newer: the rest of the freshness; a second while a refresh is ' +
+      'under way. It is missing once the run has ended.',
+  },
   'Server-Timing': {
     type: 'string',
     description: 'What the cache did, and how many milliseconds the request had taken so far.',
@@ -98,7 +106,8 @@ export const executionContactSchema = {
   description:
     'Each view contains the one before it. Every field is always there; an unknown value is null. HEAD gives the same ' +
     'headers.\n\n' +
-    'To follow a run, poll with a plain `fetch(url)`. The browser revalidates by itself, and an unchanged run costs a 304. ' +
+    'To follow a run, poll with a plain `fetch(url)`, each time after the seconds in `Retry-After`. The browser revalidates ' +
+    'by itself, and an unchanged run costs a 304. ' +
     'With `If-None-Match` set by hand it costs Hilos no more, although `fetch` then adds `Cache-Control`.',
   params: Type.Object({
     id: executionContactId,

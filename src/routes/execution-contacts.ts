@@ -57,7 +57,7 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
 
   function respond(
     { id, caller, view, profile }: ContactQuery,
-    { representation, cache }: ContactReading,
+    { representation, retryAfter, cache }: ContactReading,
     request: FastifyRequest,
     reply: FastifyReply,
   ): FastifyReply | Promise<FastifyReply> {
@@ -65,11 +65,14 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
       request.cacheUse = cache.use
       reply.header('cache-status', cache.status).header('server-timing', serverTiming(cache.use, reply))
     }
-    if (representation === null) throw new Failure('execution_contact_not_found')
+    if (representation === null) {
+      reply.header('retry-after', retryAfter)
+      throw new Failure('execution_contact_not_found')
+    }
     const requestId = request.id
     const traceId = traceIdOf(request.headers.traceparent)
     const sendAndRecord = (each: Representation) => {
-      const status = send(each, cache.age, request, reply)
+      const status = send(each, cache.age, retryAfter, request, reply)
       recordDisclosure({ requestId, traceId, caller, profile, view, id, status, cache: cacheWord(cache.use) })
       return reply
     }
@@ -87,6 +90,7 @@ const keepSeconds = 60
 function send(
   { body, coding, etag, terminal }: Representation,
   age: number,
+  retryAfter: number,
   request: FastifyRequest,
   reply: FastifyReply,
 ) {
@@ -95,6 +99,7 @@ function send(
   // Callers revalidate a running contact each time, which costs a 304. The age is added to `max-age`, because caches count
   // it from the answer of Hilos (RFC 9111 section 4.2.3).
   reply.header('cache-control', terminal ? `private, max-age=${age + keepSeconds}` : 'private, no-cache')
+  if (!terminal) reply.header('retry-after', retryAfter)
   const status = matchesIfNoneMatch(request.headers['if-none-match'], etag) ? 304 : 200
   reply.code(status)
   if (status === 304 && request.method === 'GET') {

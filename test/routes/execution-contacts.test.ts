@@ -42,6 +42,7 @@ t.test('a 200 has exactly the documented headers', async (t) => {
     etag: /^"[\w-]{27}"$/,
     'cache-control': 'private, no-cache',
     age: '0',
+    'retry-after': '3',
     'cache-status': 'hilos-bff; fwd=uri-miss; ttl=3; stored',
     'server-timing': /^cache;desc=miss;dur=\d+\.\d$/,
     vary: 'Accept, Accept-Encoding, Authorization',
@@ -53,7 +54,7 @@ t.test('a 200 has exactly the documented headers', async (t) => {
   })
   const transport = ['connection', 'date', 'keep-alive']
   const sent = [...miss.headers.keys()].filter((name) => !transport.includes(name))
-  t.equal(sent.length, 13, 'no other header, not even one of Hilos')
+  t.equal(sent.length, 14, 'no other header, not even one of Hilos')
 
   clock.advance(1900)
   const hit = await get(path)
@@ -61,6 +62,7 @@ t.test('a 200 has exactly the documented headers', async (t) => {
   t.match(Object.fromEntries(hit.headers), {
     etag: miss.headers.get('etag'),
     age: '1',
+    'retry-after': '2',
     'cache-status': 'hilos-bff; hit; ttl=2',
     'server-timing': /^cache;desc=hit;dur=\d+\.\d$/,
   })

@@ -320,3 +320,79 @@ t.test('while Hilos hangs, callers wait in a queue of limited length, and others
   const late = codes.slice(334)
   t.ok(late.every((code) => code === 'upstream_unavailable'))
 })
+
+t.test('Retry-After is in each response about a run that goes on, and in no other', async (t) => {
+  const { get, clock } = await startWarm(t)
+  const waitOf = async (asked: string, headers?: Record<string, string>, method?: string) => {
+    const reply = await get(pathOf(asked), headers, method)
+    return `${reply.status} ${reply.headers.get('retry-after')}`
+  }
+  clock.advance(1500)
+  t.equal(await waitOf(id), '200 4')
+  t.equal(await waitOf(id, {}, 'HEAD'), '200 4')
+  t.equal(await waitOf(id, { 'if-none-match': '*' }), '304 4')
+  t.equal(await waitOf(id, { 'if-match': '"none"' }), '412 null')
+  t.equal(await waitOf(documentIds.completed), '200 null', 'max-age says it')
+  t.equal(await waitOf(uuid(0xdead, 1)), '404 10')
+  clock.advance(8500)
+  const reply = await get(pathOf(uuid(0xdead, 1)))
+  t.match([reply.headers.get('retry-after'), reply.json().retryable], ['2', false])
+})
+
+t.test('Retry-After tells a caller limited to flows nothing about the runs of other flows', async (t) => {
+  const callers = [{ name: 'limited', profile: 'full', flows: [uuid(0xf1, 99)] }] as const
+  const { get, as, clock } = await startService(t, { callers })
+  const waitsOf = async (asked: string) => {
+    const waits: (string | null)[] = []
+    for (const ms of [3000, 6000, 1000]) {
+      waits.push((await get(pathOf(asked), as('limited'))).headers.get('retry-after'))
+      clock.advance(ms)
+    }
+    return waits
+  }
+  t.strictSame(await waitsOf(id), ['10', '7', '1'])
+  t.strictSame(await waitsOf(uuid(0xdead, 1)), ['10', '7', '1'])
+})
+
+t.test('Retry-After is a second during a refresh, and the pause of a failure, up to a minute', async (t) => {
+  const { get, clock, sandbox, heal } = await startWarm(t)
+  const waitOf = async () => {
+    const { headers } = await get(pathOf(id))
+    return `${headers.get('cache-status')?.split('detail=')[1]} ${headers.get('retry-after')}`
+  }
+  sandbox.faults.set(id, 'broken')
+  clock.advance(6000)
+  t.equal(await waitOf(), 'revalidating 1')
+  let wait = await waitOf()
+  while (wait === 'revalidating 1') wait = await waitOf()
+  t.equal(wait, 'backing-off 2')
+  clock.advance(40_000)
+  t.equal(await waitOf(), 'origin-failed 2')
+  clock.advance(2000)
+  sandbox.faults.set(id, 'rateLimited')
+  t.equal(await waitOf(), 'origin-failed 7')
+  clock.advance(2000)
+  t.equal(await waitOf(), 'origin-failed 5', 'the circuit breaker is open')
+  heal()
+})
+
+t.test(
+  'a page that follows Retry-After gets at most one stale response in two, and the news a second later',
+  async (t) => {
+    const { get, clock, calls, store } = await startWarm(t)
+    const seen: string[] = []
+    for (let poll = 0; poll < 8; poll += 1) {
+      const { headers } = await get(pathOf(id))
+      const detail = headers.get('cache-status')?.split('detail=')[1] ?? 'fresh'
+      if (detail === 'revalidating') await until(() => store.peek(id)?.fetchedAt === clock.now())
+      seen.push(`${detail} ${headers.get('retry-after')}`)
+      clock.advance(Number(headers.get('retry-after')) * 1000)
+    }
+    t.strictSame(seen, [
+      'fresh 5',
+      ...Array.from({ length: 3 }, () => ['revalidating 1', 'fresh 4']).flat(),
+      'revalidating 1',
+    ])
+    t.equal(calls(), 5, 'in 20 seconds')
+  },
+)

@@ -1,0 +1,26 @@
+import { remainingMs } from './entry.ts'
+import type { CacheAnswer } from './read-through.ts'
+
+/** The longest wait, however long the entry stays fresh: it may be deleted meanwhile. */
+const longestSeconds = 60
+/** A refresh that is under way usually ends sooner. */
+const refreshSeconds = 1
+/** After a failure that does not say how long to wait. */
+const failureSeconds = 5
+
+/**
+ * The value of `Retry-After` (RFC 9110 section 10.2.3): the whole seconds, from 1 to 60, after which another request can bring
+ * something newer. That is when the entry is no longer fresh or, for a stale one, when the load that is under way or that
+ * failed is over.
+ * @param pauseSeconds how long to wait after the failure that the stale entry replaces; null when that is not known
+ */
+export function retryAfterSeconds(
+  { entry, handling: { detail } }: CacheAnswer<unknown>,
+  now: number,
+  pauseSeconds: number | null,
+): number {
+  const isRefreshed = detail === 'revalidating' || detail === 'origin-slow'
+  const staleSeconds = isRefreshed ? refreshSeconds : (pauseSeconds ?? failureSeconds)
+  const seconds = detail === null ? Math.ceil(remainingMs(entry, now) / 1000) : staleSeconds
+  return Math.min(Math.max(seconds, 1), longestSeconds)
+}
