@@ -26,6 +26,7 @@ export async function serve(): Promise<void> {
   })
   const logger = createLogger(config.logLevel, output)
   process.prependOnceListener('exit', output.flushAtExit)
+  for (const note of config.notes) logger.info(note)
   for (const warning of [...config.warnings, ...fileWarnings(files)]) logger.warn(warning)
 
   const lifecycle = createLifecycle()

@@ -168,7 +168,8 @@ const required = { HILOS_TOKEN: 'x', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' }
 async function messagesAbout(env: Environment) {
   const files = await readSettingsFiles(env)
   try {
-    return { message: '', warnings: loadConfig({ ...required, ...env }, 0, files).warnings }
+    const { warnings, notes } = loadConfig({ ...required, ...env }, 0, files)
+    return { message: '', warnings: [...warnings, ...notes] }
   } catch (error) {
     return { message: (error as Error).message, warnings: [] }
   }

@@ -37,9 +37,14 @@ const notRegular = { problem: 'the file is not a regular file' }
 const empty = { problem: 'the file is empty' }
 const cannotRead = (code: unknown) => ({ problem: `the file cannot be read (${code})` })
 
+/** Whether there is no such file. */
+export function isMissing(content: FileContent): boolean {
+  return 'problem' in content && content.problem === cannotRead('ENOENT').problem
+}
+
 /** Whether the file is missing or empty, as it is before a text is put there. */
 export function isAbsent(content: FileContent): content is { readonly problem: string } {
-  return 'problem' in content && [empty.problem, cannotRead('ENOENT').problem].includes(content.problem)
+  return isMissing(content) || ('problem' in content && content.problem === empty.problem)
 }
 
 /** The readings that have not ended, each with the time of its beginning. */

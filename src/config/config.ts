@@ -15,7 +15,15 @@ import {
   sheddingLimits,
 } from './limits.ts'
 import { proxyFor, proxyProblems } from './proxy.ts'
-import { contentOf, type Environment, listed, readSettings, type Settings, type SettingsFiles } from './settings.ts'
+import {
+  contentOf,
+  type Environment,
+  listed,
+  type Remarks,
+  readSettings,
+  type Settings,
+  type SettingsFiles,
+} from './settings.ts'
 
 /** The configuration of the service, checked and frozen. */
 export type Config = Readonly<ReturnType<typeof configOf>>
@@ -43,17 +51,17 @@ export class ConfigError extends Error {
  */
 export function loadConfig(env: Environment, constrainedMemoryBytes = 0, files: SettingsFiles = {}): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()))
-  const problems: string[] = []
-  const warnings: string[] = []
-  const settings = readSettings(given, files, problems, warnings)
+  const remarks: Remarks = { problems: [], warnings: [], notes: [] }
+  const { problems } = remarks
+  const settings = readSettings(given, files, remarks)
   // A pipe can be read only once, so it is not watched.
   const watched = Object.fromEntries(Object.entries(given).filter(([name]) => !files[name]?.seen?.isPipe))
   const callersFile = given.CALLERS_FILE === undefined ? null : readCallersFile(watched.CALLERS_FILE, files, problems)
   problems.push(...checkSettings(given), ...proxyProblems(given))
   if (settings === null || problems.length > 0) throw new ConfigError(problems)
   const memoryLimitBytes = memoryLimitOf(constrainedMemoryBytes)
-  warnings.push(...warningsFor(given, memoryLimitBytes))
-  return frozen(configOf(settings, given, watched, callersFile, memoryLimitBytes, warnings))
+  remarks.warnings.push(...warningsFor(given, memoryLimitBytes))
+  return frozen(configOf(settings, given, watched, callersFile, memoryLimitBytes, remarks))
 }
 
 /** Returns the callers file with its text and its entries at the start. Problems are added to `problems`. */
@@ -72,7 +80,7 @@ function configOf(
   watched: Environment,
   callersFile: ReturnType<typeof readCallersFile>,
   memoryLimitBytes: number | null,
-  warnings: readonly string[],
+  { warnings, notes }: Remarks,
 ) {
   const cacheBytes = (share: number) => Math.floor(settings.CACHE_MAX_BYTES * share)
   const absencesMaxBytes = cacheBytes(cacheShares.absences)
@@ -163,6 +171,8 @@ function configOf(
     },
     /** Sentences for the operator about valid but questionable settings. */
     warnings,
+    /** And about what is as it may be. */
+    notes,
   }
 }
 

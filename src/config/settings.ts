@@ -1,6 +1,13 @@
 import { envSchema } from 'env-schema'
 import { type Static, Type } from 'typebox'
-import { type FileContent, type FileReading, inTime, isAbsent, readBoundedFile } from '../common/bounded-file.ts'
+import {
+  type FileContent,
+  type FileReading,
+  inTime,
+  isAbsent,
+  isMissing,
+  readBoundedFile,
+} from '../common/bounded-file.ts'
 import { accessLimits } from './limits.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -113,25 +120,23 @@ export function contentOf(files: SettingsFiles, name: string): FileContent {
 const ownSchema = structuredClone(SettingsSchema)
 
 /**
- * Reads typed settings from the environment. It adds a sentence without a value to `problems` for each error, and to
- * `warnings` for each optional value that is missing. Returns null when a setting is missing or malformed.
+ * Sentences about settings, without values. With a problem the service does not start; a warning is about what is valid but
+ * questionable, and a note about what is as it may be.
  */
-export function readSettings(
-  env: Environment,
-  files: SettingsFiles,
-  problems: string[],
-  warnings: string[],
-): Settings | null {
-  const given = withSecretsFromFiles(env, files, problems, warnings)
+export type Remarks = Readonly<Record<'problems' | 'warnings' | 'notes', string[]>>
+
+/** Reads typed settings from the environment, and adds to the remarks. Returns null when one is missing or malformed. */
+export function readSettings(env: Environment, files: SettingsFiles, remarks: Remarks): Settings | null {
+  const given = withSecretsFromFiles(env, files, remarks)
   try {
     return envSchema<Settings>({ env: false, schema: ownSchema, data: given })
   } catch (error) {
-    problems.push(...schemaProblems(error))
+    remarks.problems.push(...schemaProblems(error))
     return null
   }
 }
 
-function withSecretsFromFiles(env: Environment, files: SettingsFiles, problems: string[], warnings: string[]) {
+function withSecretsFromFiles(env: Environment, files: SettingsFiles, { problems, warnings, notes }: Remarks) {
   const given: Record<string, string | undefined> = { ...env }
   for (const name of secretNames) {
     if (env[`${name}_FILE`] === undefined) continue
@@ -140,9 +145,10 @@ function withSecretsFromFiles(env: Environment, files: SettingsFiles, problems: 
       continue
     }
     const content = contentOf(files, `${name}_FILE`)
+    const isOptional = optionalNames.includes(name)
     if ('text' in content) given[name] = content.text
-    else
-      (optionalNames.includes(name) && isAbsent(content) ? warnings : problems).push(`${name}_FILE: ${content.problem}`)
+    else if (isOptional && isMissing(content)) notes.push(`${name}_FILE: the file is missing, as it may be`)
+    else (isOptional && isAbsent(content) ? warnings : problems).push(`${name}_FILE: ${content.problem}`)
   }
   return given
 }

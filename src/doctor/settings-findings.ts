@@ -20,6 +20,7 @@ export function settingsFindings(config: Config): Finding[] {
     lifetimeFinding(config.cache.lifetimeScale),
     disclosureFinding(config.disclosureLogLevel),
     ...config.warnings.map((warning) => findingOf('warn', warning)),
+    ...config.notes.map((each) => findingOf('note', each)),
   ]
 }
 
@@ -42,10 +43,10 @@ function operatorsListenerFinding(listener: Config['operators']): Finding {
       )
 }
 
-/** Empty when a warning is about it already. */
-function deletionFindings({ operators, warnings }: Config): Finding[] {
+/** Empty when a warning or a note is about it already. */
+function deletionFindings({ operators, warnings, notes }: Config): Finding[] {
   const subject = 'ADMIN_TOKEN'
-  if (operators === null || warnings.some((warning) => warning.startsWith(subject))) return []
+  if (operators === null || [...warnings, ...notes].some((each) => each.startsWith(subject))) return []
   return [
     operators.deletionToken === null
       ? note(subject, 'It is not set, so every program on this machine can delete from the cache.')

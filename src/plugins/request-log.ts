@@ -48,8 +48,9 @@ function recordOf(request: FastifyRequest, reply: FastifyReply): RequestRecord {
   }
 }
 
+/** A 504 that the caller asked for with `only-if-cached` is no trouble. */
 function levelOf({ failure }: RequestRecord): 'info' | 'warn' | 'error' {
-  const status = failure ? failureKinds[failure.code].status : 200
+  const status = failure && failure.code !== 'not_cached' ? failureKinds[failure.code].status : 200
   return status < 500 ? 'info' : status === 500 ? 'error' : 'warn'
 }
 

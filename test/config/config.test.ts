@@ -76,6 +76,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
   })
   t.equal(hilos.token.reveal(), 'token-canary')
   t.strictSame(rest, {
+    notes: [],
     callers: { host: '127.0.0.1', port: 3000 },
     operators: { host: '127.0.0.1', port: 3001, allowedHosts: [], deletionToken: null },
     access: {
@@ -399,7 +400,7 @@ t.test(
     t.strictSame((await configOf(names)).operators?.allowedHosts, ['ops.example', 'a.example', '::1'])
     t.equal((await configOf({ ADMIN_HOST: 'localhost' })).operators?.host, '127.0.0.1', 'one address')
     const notSet = /^ADMIN_TOKEN is not set: operators cannot delete from the cache/m
-    const cannotRead = /^ADMIN_TOKEN_FILE: the file cannot be read \(ENOENT\)$/m
+    const isMissing = /^ADMIN_TOKEN_FILE: the file is missing, as it may be$/m
     const token = 'sixteen-letters-and-more'
     for (const [env, needed, warning] of [
       [{ ADMIN_HOST: 'localhost' }, false, null],
@@ -407,12 +408,12 @@ t.test(
       [{ ADMIN_HOST: '0.0.0.0' }, true, notSet],
       [{ ADMIN_HOST: '::' }, true, notSet],
       [{ ADMIN_HOST: 'ops.example' }, true, notSet],
-      [{ ADMIN_TOKEN_FILE: missing }, true, cannotRead],
-      [{ ADMIN_HOST: '0.0.0.0', ADMIN_TOKEN_FILE: missing }, true, cannotRead],
+      [{ ADMIN_TOKEN_FILE: missing }, true, isMissing],
+      [{ ADMIN_HOST: '0.0.0.0', ADMIN_TOKEN_FILE: missing }, true, isMissing],
     ] as const) {
-      const { operators, warnings } = await configOf(env)
+      const { operators, warnings, notes } = await configOf(env)
       t.equal(operators?.deletionToken !== null, needed, JSON.stringify(env))
-      const about = warnings.filter((each) => each.startsWith('ADMIN'))
+      const about = [...warnings, ...notes].filter((each) => each.startsWith('ADMIN'))
       t.match(about, warning ? [warning] : [], JSON.stringify(env))
       t.equal(about.length, warning ? 1 : 0)
       t.not(
@@ -468,10 +469,16 @@ t.test('a secret can be read from a file', async (t) => {
 
 t.test('the file of the next token may be empty or missing', async (t) => {
   const file = fileIn(t)
-  for (const path of [file('empty', ''), missing]) {
-    const { hilos, warnings } = await loadWithFiles({ ...minimum, HILOS_TOKEN_NEXT_FILE: path })
+  for (const [path, kind, remark] of [
+    [file('empty', ''), 'warnings', 'the file is empty'],
+    [missing, 'notes', 'the file is missing, as it may be'],
+  ] as const) {
+    const { hilos, ...remarks } = await loadWithFiles({ ...minimum, HILOS_TOKEN_NEXT_FILE: path })
     t.match(hilos, { nextToken: null, nextTokenFile: path })
-    t.match(warnings.join('\n'), /^HILOS_TOKEN_NEXT_FILE: the file (is empty|cannot be read \(ENOENT\))$/m)
+    for (const each of ['warnings', 'notes'] as const) {
+      const about = remarks[each].filter((text) => text.startsWith('HILOS'))
+      t.strictSame(about, each === kind ? [`HILOS_TOKEN_NEXT_FILE: ${remark}`] : [])
+    }
   }
   const { hilos } = await loadWithFiles({ ...minimum, HILOS_TOKEN_NEXT_FILE: file('next', 'next-token\n') })
   t.equal(hilos.nextToken?.reveal(), 'next-token')

@@ -5,7 +5,7 @@ const folder = '/run/secrets/hilos-bff'
 const { 'hilos-bff': service, ...others } = yamlOf('deploy/compose.yaml').services
 const { environment } = service
 
-t.test('the settings are known, and the only warnings are about files that may be missing', async (t) => {
+t.test('the settings are known, and nothing is remarkable but files that may be missing', async (t) => {
   t.strictSame(others, {})
   // YAML would make numbers of some.
   for (const value of Object.values(environment)) t.type(value, 'string')

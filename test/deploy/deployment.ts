@@ -37,12 +37,13 @@ export function splitAtEquals(line: string): [string, string] {
 /** Settings that Node.js reads. */
 const otherNames = ['NODE_OPTIONS']
 
-/** The settings exist, and the only warnings are about the two files that may be missing. */
-export function checkSettings(t: Test, settings: Settings, { warnings }: Config): void {
+/** The settings exist, and nothing is remarkable but the two files that may be missing. */
+export function checkSettings(t: Test, settings: Settings, { warnings, notes }: Config): void {
   const known = [...Object.keys(SettingsSchema.properties), ...fileNames, ...otherNames]
   for (const name of Object.keys(settings)) t.ok(known.includes(name), name)
-  t.match(warnings, [/^HILOS_TOKEN_NEXT_FILE: /, /^ADMIN_TOKEN_FILE: /])
-  t.equal(warnings.length, 2)
+  t.strictSame(warnings, [])
+  t.match(notes, [/^HILOS_TOKEN_NEXT_FILE: /, /^ADMIN_TOKEN_FILE: /])
+  t.equal(notes.length, 2)
 }
 
 /** The files that settings name. */
@@ -50,15 +51,19 @@ export function filesIn(settings: Settings): string[] {
   return Object.entries(settings).flatMap(([name, value]) => (name.endsWith('_FILE') ? [value] : []))
 }
 
-/** The configuration of the service in the image, with valid files where `folder` is mounted. */
-export async function configIn(t: Test, settings: Settings, folder: string): Promise<Config> {
+/** The environment of the service in the image, with valid files where `folder` is mounted, and no file that may be missing. */
+export function environmentIn(t: Test, settings: Settings, folder: string, callers = '{ "callers": [] }'): Settings {
   const secrets = join(t.testdir(), 'secrets')
   mkdirSync(secrets)
-  writeFileSync(join(secrets, 'hilos-token'), 'not-a-token')
-  writeFileSync(join(secrets, 'callers.json'), '{ "callers": [] }')
-  writeFileSync(join(secrets, 'contact-ref-key'), 'sixteen letters!')
+  const files = { 'hilos-token': 'not-a-token', 'callers.json': callers, 'contact-ref-key': 'sixteen letters!' }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(secrets, name), text, { mode: 0o600 })
   const moved = Object.entries(settings).map(([name, value]) => [name, value.replace(`${folder}/`, `${secrets}/`)])
-  const env = { ...imageSettings(), ...Object.fromEntries(moved) }
+  return { ...imageSettings(), ...Object.fromEntries(moved) }
+}
+
+/** The configuration that the service reads from there. */
+export async function configIn(t: Test, settings: Settings, folder: string): Promise<Config> {
+  const env = environmentIn(t, settings, folder)
   return loadConfig(env, 0, await readSettingsFiles(env))
 }
 

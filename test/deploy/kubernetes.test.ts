@@ -33,7 +33,7 @@ t.test('each kustomization names all files of its folder', async (t) => {
   }
 })
 
-t.test('the settings are known, and the only warnings are about files that may be missing', async (t) => {
+t.test('the settings are known, and nothing is remarkable but files that may be missing', async (t) => {
   const [{ name, envs }] = base('kustomization').configMapGenerator
   t.strictSame(container.envFrom, [{ configMapRef: { name } }])
   t.strictSame(envs, ['settings.env'])

@@ -9,10 +9,14 @@ const minimum = {
   CONTACT_REF_KEY: 'contact-ref-key-canary',
 }
 
-/** The files that the settings name are empty. */
+/** The files that the settings name are empty, or missing if that is their path. */
 function findingsOf(env: Record<string, string>, memoryLimitBytes = 0) {
-  const empty = { content: { problem: 'the file is empty' }, seen: null }
-  const files = Object.fromEntries(Object.keys(env).map((name) => [name, empty]))
+  const contentOf = (path: string) => ({
+    problem: path === '/missing' ? 'the file cannot be read (ENOENT)' : 'the file is empty',
+  })
+  const files = Object.fromEntries(
+    Object.entries(env).map(([name, path]) => [name, { content: contentOf(path), seen: null }]),
+  )
   return settingsFindings(loadConfig({ ...minimum, ...env }, memoryLimitBytes, files))
 }
 
@@ -70,6 +74,8 @@ t.test('each setting has one finding, by its value', async (t) => {
     [{ HILOS_BASE_URL: 'http://localhost:1/x' }, 'HILOS_BASE_URL', 'warn', /unencrypted/],
     [{ CONTACT_REF_KEY: '' }, 'CONTACT_REF_KEY', 'warn', /is not set/],
     [{ REDIS_URL: 'redis://canary' }, 'REDIS_URL', 'warn', /ignores it/],
+    [{ ADMIN_TOKEN_FILE: '/missing' }, 'ADMIN_TOKEN_FILE', 'note', /^The file is missing, as it may be\.$/],
+    [{ HILOS_TOKEN_NEXT_FILE: '/missing' }, 'HILOS_TOKEN_NEXT_FILE', 'note', /is missing/],
     [{ HILOS_TOKEN_NEXT_FILE: '/empty' }, 'HILOS_TOKEN_NEXT_FILE', 'warn', /is empty/],
   ]
   for (const [env, subject, level, message] of table) {
@@ -77,6 +83,11 @@ t.test('each setting has one finding, by its value', async (t) => {
     t.match(found, [{ level, message }], JSON.stringify(env))
     t.equal(found.length, 1)
   }
+})
+
+t.test('a remark about the file of the deletion token is the only finding about that token', async (t) => {
+  for (const path of ['/empty', '/missing'])
+    t.notOk(findingsOf({ ADMIN_TOKEN_FILE: path }).some(({ subject }) => subject === 'ADMIN_TOKEN'))
 })
 
 t.test('each origin with plain http that is not this machine is a warning', async (t) => {
