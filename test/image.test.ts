@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { loadConfig } from '../src/config/config.ts'
@@ -41,6 +42,14 @@ t.test('what the Dockerfile copies, exists and gets to the engine', async (t) =>
   }
   for (const path of ['.git', '.env', 'node_modules', 'dist', 'test', 'secrets/hilos-token'])
     t.notOk(admits(path), path)
+})
+
+t.test('the build copies what the compiler does not', async (t) => {
+  const files = readdirSync(new URL('../src', import.meta.url), { recursive: true, encoding: 'utf8' })
+  const others = files.filter((file) => /\.\w+$/.test(file) && !file.endsWith('.ts'))
+  t.not(others.length, 0)
+  for (const folder of new Set(others.map((file) => dirname(file))))
+    t.match(manifest.scripts.build, `fs.cpSync('src/${folder}', 'dist/${folder}', `)
 })
 
 t.test('npm start runs the service as the image does, without core dumps', async (t) => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
 import { version } from '../src/common/version.ts'
-import { failureKinds } from '../src/failures/failure-kinds.ts'
+import { type FailureCode, failureKinds } from '../src/failures/failure-kinds.ts'
 import { startService } from './harness/service.ts'
 
 const path = '/execution-contacts/{id}'
@@ -37,9 +37,13 @@ t.test('the examples are what the service answers', async (t) => {
     execution_contact_not_found: '/execution-contacts/00000000-0000-4000-8000-00000000dead',
   })) {
     const reply = await get(target)
-    const { value } = operation.responses[reply.status].content['application/problem+json'].examples[code]
-    const { instance: _instance, requestId: _requestId, ...expected } = value
+    t.equal(reply.json().code, code)
+    const { description, content } = operation.responses[reply.status]
+    t.match(description, `\`${code}\`: ${reply.json().detail}`)
+    const { examples = {} } = content['application/problem+json']
+    const { instance: _instance, requestId: _requestId, ...expected } = examples[code]?.value ?? {}
     t.match(reply.json(), expected, code)
+    t.equal(code in examples, code === 'invalid_id', 'the first of its class has an example')
   }
 })
 
@@ -61,17 +65,18 @@ t.test('each status has a schema, and each schema a name', async (t) => {
     'StepStatus',
   ])
   t.strictSame(Object.keys(document.paths), [path, '/problems/{code}'])
-  const responses = Object.entries<{ content?: Record<string, { schema?: unknown; examples?: object }> }>(
-    operation.responses,
-  )
+  const responses = Object.entries<{ content?: Record<string, { schema?: unknown }> }>(operation.responses)
   const statuses = '200 304 400 401 403 404 406 412 414 429 431 500 502 503 504'.split(' ')
   t.strictSame(Object.keys(operation.responses), statuses)
   for (const [status, { content }] of responses) {
     if (status === '304') t.equal(content, undefined)
     else for (const { schema } of Object.values(content ?? {})) t.type(schema, 'object', status)
   }
-  const documented = responses.flatMap(([, { content }]) =>
-    Object.keys(content?.['application/problem+json']?.examples ?? {}),
+  const documented = Object.entries<{ description: string }>(operation.responses).flatMap(([status, { description }]) =>
+    [...description.matchAll(/^`(\w+)`: /gm)].map(([, code = '']) => {
+      t.equal(String(failureKinds[code as FailureCode].status), status, code)
+      return code
+    }),
   )
   const elsewhere = ['route_not_found', 'method_not_allowed', 'request_timeout', 'foreign_request']
   t.strictSame([...documented, ...elsewhere].sort(), Object.keys(failureKinds).sort())
@@ -79,17 +84,17 @@ t.test('each status has a schema, and each schema a name', async (t) => {
 
 t.test('a key or an access token is needed for contacts only', async (t) => {
   t.match(document.components.securitySchemes, {
-    callerKey: { type: 'http', scheme: 'bearer', description: /key.*profile/s },
-    accessToken: {
-      type: 'http',
-      scheme: 'bearer',
-      bearerFormat: 'JWT',
-      description: /execution-contacts:viewer.*hilos_flows/s,
-    },
+    credential: { type: 'http', scheme: 'bearer', description: /key.*token.*execution-contacts:viewer.*hilos_flows/s },
   })
-  t.strictSame(operation.security, [{ callerKey: [] }, { accessToken: [] }])
+  t.strictSame(Object.keys(document.components.securitySchemes), ['credential'], 'the page has one box')
+  t.strictSame(operation.security, [{ credential: [] }])
   t.equal(document.paths['/problems/{code}'].get.security, undefined)
   for (const status of ['401', '403']) t.ok(operation.responses[status].headers['WWW-Authenticate'], status)
+})
+
+t.test('the parameters begin with those that a request needs', async (t) => {
+  const names = operation.parameters.map(({ name }: { name: string }) => name)
+  t.strictSame(names, ['id', 'view', 'profile', 'if-none-match', 'if-match', 'cache-control'])
 })
 
 t.test('the documentation page runs its own scripts, and uses no other host', async (t) => {
@@ -100,9 +105,21 @@ t.test('the documentation page runs its own scripts, and uses no other host', as
     const policy = reply.headers.get('content-security-policy') ?? ''
     t.match(policy, /^default-src 'none'; script-src 'self'; /)
     t.notMatch(policy, /https?:|\*|unsafe-eval|script-src[^;]*unsafe/)
-    t.notMatch(reply.text, /(src|href)="(https?:)?\/\/|<script>/)
+    t.notMatch(reply.text, /(src|href)="(https?:)?\/\/|<script>| style=/)
+    t.match(reply.text, '<meta name="viewport" content="width=device-width">')
+    t.match(reply.text, '<meta name="color-scheme" content="light dark">')
+    t.notMatch(reply.text, 'data-read-only', 'the page sends requests')
+    const files = [...reply.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file = '']) => file)
+    const paths = files.map((file) => new URL(file, `http://service.example${page}`).pathname)
+    t.strictSame(
+      paths,
+      ['swagger-ui.css', 'page.css', 'swagger-ui-bundle.js', 'page.js'].map((name) => `/docs/static/${name}`),
+    )
+    for (const path of paths) {
+      const type = path.endsWith('.css') ? 'text/css; charset=utf-8' : 'text/javascript; charset=utf-8'
+      t.strictSame([(await get(path)).status, (await get(path)).headers.get('content-type')], [200, type], path)
+    }
   }
-  t.match((await get('/docs/static/swagger-initializer.js')).text, '"validatorUrl":null', 'no badge from elsewhere')
 })
 
 t.test('a setting says who gets the documentation', async (t) => {
@@ -121,8 +138,7 @@ t.test('a setting says who gets the documentation', async (t) => {
     t.equal((await get('/problems/forbidden')).status, 200, 'the pages of problems belong to the API')
     if (docs !== 'operators') continue
     t.strictSame((await service.operators?.inject('/docs/json'))?.json(), document)
-    const script = await service.operators?.inject('/docs/static/swagger-initializer.js')
-    t.match(script?.body, /"supportedSubmitMethods":\[\]/, 'the API is on the other listener')
+    t.match((await service.operators?.inject('/docs'))?.body, 'data-read-only', 'the API is on the other listener')
   }
 })
 

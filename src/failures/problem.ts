@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { nullable, refTo } from '../common/schema.ts'
 import { Failure } from './failure.ts'
-import { type FailureCode, failureCodes, failureKinds } from './failure-kinds.ts'
+import { type FailureCode, type FailureKind, failureCodes, failureKinds } from './failure-kinds.ts'
 
 const requestIdDescription = 'The id of this request in the log.'
 
@@ -60,16 +60,25 @@ export const rateLimitHeaders = {
 export const requestIdHeader = { 'X-Request-Id': { type: 'string', description: requestIdDescription } }
 
 /**
- * Returns the responses of a route's schema for these failures: one for each status, with an example for each code.
+ * Returns the responses of a route's schema for these failures: one for each status, which names all its codes.
+ * The first failure of each class has an example.
  * @param instance the path in the examples
  */
 export function problemResponses(codes: readonly FailureCode[], instance: string) {
   const byStatus = Map.groupBy(codes, (code) => failureKinds[code].status)
-  return Object.fromEntries([...byStatus].map(([status, group]) => [status, responseOf(group, instance)]))
+  const shown = new Set([...Map.groupBy(codes, classOf).values()].map(([first]) => first))
+  return Object.fromEntries([...byStatus].map(([status, group]) => [status, responseOf(group, shown, instance)]))
 }
 
-function responseOf(codes: readonly FailureCode[], instance: string) {
-  const examples = codes.map((code) => {
+/** Failures of one class ask the same of a caller: another request, a credential, patience, or a word to the operators. */
+function classOf(code: FailureCode): string {
+  const { status, retryAfterSeconds = 0 }: FailureKind = failureKinds[code]
+  return status === 401 ? 'credential' : `${status >= 500} ${retryAfterSeconds > 0}`
+}
+
+function responseOf(codes: readonly FailureCode[], shown: ReadonlySet<FailureCode | undefined>, instance: string) {
+  const shownHere = codes.filter((code) => shown.has(code))
+  const examples = shownHere.map((code) => {
     const { title, advice } = failureKinds[code]
     const value = presentProblem(new Failure(code), instance, '0b9e5f0e-6a54-4f0b-9a3a-1f6f0c8f6f55')
     return [code, { summary: title, description: advice, value }]
@@ -92,6 +101,11 @@ function responseOf(codes: readonly FailureCode[], instance: string) {
         'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds for which the answer stays the same.' },
       }),
     },
-    content: { [problemMediaType]: { schema: refTo(ProblemSchema), examples: Object.fromEntries(examples) } },
+    content: {
+      [problemMediaType]: {
+        schema: refTo(ProblemSchema),
+        ...(examples.length > 0 && { examples: Object.fromEntries(examples) }),
+      },
+    },
   }
 }

@@ -13,53 +13,39 @@ export function documentOf(app: FastifyInstance): StaticAnswer {
  * @param described the app whose routes are shown. The page sends requests only if that is the app that serves it.
  */
 export function serveDocumentation(app: FastifyInstance, described: FastifyInstance): void {
-  serveStatic(app, '/docs', pageWith('docs/static'))
-  serveStatic(app, '/docs/', pageWith('static'))
+  const isReadOnly = app !== described
+  serveStatic(app, '/docs', pageWith('docs/static', isReadOnly))
+  serveStatic(app, '/docs/', pageWith('static', isReadOnly))
   serveStatic(app, '/docs/json', documentOf(described))
   serveStatic(app, '/docs/yaml', { type: 'application/yaml', makeBody: () => described.swagger({ yaml: true }) })
-  serveStatic(app, '/docs/static/swagger-initializer.js', initializer(app === described))
-  for (const [name, type] of Object.entries(filesOfSwaggerUi))
-    serveStatic(app, `/docs/static/${name}`, { type, makeBody: () => readFile(fileOfSwaggerUi(name)) })
+  for (const [name, file] of Object.entries(files)) {
+    const type = `text/${name.endsWith('.css') ? 'css' : 'javascript'}; charset=utf-8`
+    serveStatic(app, `/docs/static/${name}`, { type, makeBody: () => readFile(new URL(file)) })
+  }
 }
 
-const filesOfSwaggerUi = {
-  'swagger-ui.css': 'text/css; charset=utf-8',
-  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
-  'favicon-32x32.png': 'image/png',
+const files = {
+  'swagger-ui.css': import.meta.resolve('@fastify/swagger-ui/static/swagger-ui.css'),
+  'swagger-ui-bundle.js': import.meta.resolve('@fastify/swagger-ui/static/swagger-ui-bundle.js'),
+  'page.css': import.meta.resolve('./documentation/page.css'),
+  'page.js': import.meta.resolve('./documentation/page.js'),
 }
 
-function fileOfSwaggerUi(name: string): URL {
-  return new URL(import.meta.resolve(`@fastify/swagger-ui/static/${name}`))
-}
-
-/** @param files the path of the files, relative to the page, because a proxy may serve it at another path */
-function pageWith(files: string): StaticAnswer {
+/** @param path the path of the files, relative to the page, because a proxy may serve it at another path */
+function pageWith(path: string, isReadOnly: boolean): StaticAnswer {
   const html = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>hilos-bff</title>
-<link rel="icon" type="image/png" href="${files}/favicon-32x32.png">
-<link rel="stylesheet" href="${files}/swagger-ui.css">
+<link rel="stylesheet" href="${path}/swagger-ui.css">
+<link rel="stylesheet" href="${path}/page.css">
 <div id="swagger-ui"></div>
-<script src="${files}/swagger-ui-bundle.js"></script>
-<script src="${files}/swagger-initializer.js"></script>
+<script src="${path}/swagger-ui-bundle.js"></script>
+<script src="${path}/page.js"${isReadOnly ? ' data-read-only' : ''}></script>
 </html>
 `
   const headers = { 'content-security-policy': pagePolicy }
   return { type: 'text/html; charset=utf-8', makeBody: () => html, headers }
-}
-
-/** https://swagger.io/docs/open-source-tools/swagger-ui/usage/configuration/ */
-function initializer(sendsRequests: boolean): StaticAnswer {
-  const options = JSON.stringify({
-    dom_id: '#swagger-ui',
-    layout: 'BaseLayout',
-    tryItOutEnabled: true,
-    displayRequestDuration: true,
-    validatorUrl: null,
-    ...(!sendsRequests && { supportedSubmitMethods: [] }),
-  })
-  const script = `SwaggerUIBundle({ ...${options}, url: new URL('../json', document.currentScript.src).href })\n`
-  return { type: 'text/javascript; charset=utf-8', makeBody: () => script }
 }

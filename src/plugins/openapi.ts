@@ -9,27 +9,30 @@ import {
   TranscriptSchema,
 } from '../presentation/contact/execution-contact.ts'
 
-/** Both are sent as `Authorization: Bearer`. A service accepts one of them or both, or, when set so, anonymous callers. */
+/** One scheme, because a request has one header for either. A service accepts one of them, both, or anonymous callers. */
 const securitySchemes = {
-  callerKey: {
+  credential: {
     type: 'http',
     scheme: 'bearer',
-    bearerFormat: 'hbff_ and 43 characters',
+    bearerFormat: 'hbff_ and 43 characters, or a JWT',
     description:
-      'A key that the operators gave to one caller, for example a server. It determines the profile of the caller, and may ' +
-      'limit the caller to some flows. Keep it where no browser can read it.',
-  },
-  accessToken: {
-    type: 'http',
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-    description:
-      'An access token of the token issuer that this service trusts, signed with RS256, ES256 or EdDSA. Its scope names the ' +
-      'profile: ' +
+      'A key that the operators gave to one caller, for example a server, or an access token (JWT) of the token issuer that ' +
+      'this service trusts, signed with RS256, ES256 or EdDSA. It determines the profile of the caller, and may limit the ' +
+      'caller to some flows. Keep a key where no browser can read it. The scope of a token names the profile: ' +
       '`execution-contacts:viewer`, `execution-contacts:agent` or `execution-contacts:full`. The widest ' +
       'one counts. The claim `hilos_flows`, an array of flow ids, limits it to these flows.',
   },
 } as const
+
+/** The parameters that a request cannot do without come first; @fastify/swagger begins with those of the query. */
+function withRequiredFirst(described: object): object {
+  const { openapiObject } = described as {
+    openapiObject: { paths: Record<string, { get?: { parameters?: { required: boolean }[] } }> }
+  }
+  for (const { get } of Object.values(openapiObject.paths))
+    get?.parameters?.sort((one, other) => Number(other.required) - Number(one.required))
+  return openapiObject
+}
 
 /** Describes the routes declared after it as OpenAPI 3.1. */
 export async function describeRoutes(app: FastifyInstance): Promise<void> {
@@ -65,6 +68,7 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
         { name: 'Problems', description: 'The meaning of failures.' },
       ],
     },
+    transformObject: withRequiredFirst,
     refResolver: { buildLocalReference: (schema) => String(schema.$id) },
   })
 }

@@ -101,7 +101,7 @@ const codes = failureCodes.filter((code) => !codesOfOthers.includes(code))
 export const executionContactSchema = {
   operationId: 'getExecutionContact',
   tags: ['Execution contacts'],
-  security: [{ callerKey: [] }, { accessToken: [] }],
+  security: [{ credential: [] }],
   summary: 'Get one contact’s run through a flow',
   description:
     'Each view contains the one before it. Every field is always there; an unknown value is null. HEAD gives the same ' +

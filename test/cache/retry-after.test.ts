@@ -37,9 +37,9 @@ const rows: readonly Row[] = [
 
 t.test('Retry-After says when another request can bring something newer', async (t) => {
   const check = ([detail, freshMs, age, pause, seconds]: Row) => {
-    const entry = { value: 'v', bytes: 1, fetchedAt: 1_000_000, freshMs, ...windows }
+    const entry = { value: 'v', bytes: 1, generatedAt: 1_000_000, freshMs, ...windows }
     const answer = { entry, handling: { ...hit, detail } }
-    return difference(retryAfterSeconds(answer, entry.fetchedAt + age, pause), seconds)
+    return difference(retryAfterSeconds(answer, entry.generatedAt + age, pause), seconds)
   }
   checkRows(t, rows, check, 'all waits are right')
 })

@@ -91,7 +91,7 @@ t.test('a client that has the answer gets a 304', async (t) => {
 
 t.test('all that is the same for all callers is served as static answers', async (t) => {
   const { get, service } = await startService(t)
-  const files = ['swagger-ui.css', 'swagger-ui-bundle.js', 'swagger-initializer.js', 'favicon-32x32.png']
+  const files = ['swagger-ui.css', 'swagger-ui-bundle.js', 'page.css', 'page.js']
   const paths = ['/docs', '/docs/', '/docs/json', '/docs/yaml', '/openapi.json', '/problems/overloaded']
   for (const path of [...paths, ...files.map((file) => `/docs/static/${file}`)]) {
     const { status, headers } = await get(path)

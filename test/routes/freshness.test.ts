@@ -384,7 +384,7 @@ t.test(
     for (let poll = 0; poll < 8; poll += 1) {
       const { headers } = await get(pathOf(id))
       const detail = headers.get('cache-status')?.split('detail=')[1] ?? 'fresh'
-      if (detail === 'revalidating') await until(() => store.peek(id)?.fetchedAt === clock.now())
+      if (detail === 'revalidating') await until(() => store.peek(id)?.generatedAt === clock.now())
       seen.push(`${detail} ${headers.get('retry-after')}`)
       clock.advance(Number(headers.get('retry-after')) * 1000)
     }

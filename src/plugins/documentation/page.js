@@ -1,0 +1,53 @@
+// Shows the OpenAPI document of this service with Swagger UI, whose components it wraps:
+// https://swagger.io/docs/open-source-tools/swagger-ui/customization/plugin-api/
+
+const { dataset, src } = document.currentScript
+
+const dark = matchMedia('(prefers-color-scheme: dark)')
+const followColorScheme = () => document.documentElement.classList.toggle('dark-mode', dark.matches)
+dark.addEventListener('change', followColorScheme)
+followColorScheme()
+
+const problem = ['content', 'application/problem+json']
+
+function ownComponents({ React: { createElement, useEffect, useRef } }) {
+  const PasswordInput = (props) => createElement('input', { ...props, type: 'password', autoComplete: 'off' })
+
+  return {
+    wrapComponents: {
+      HttpAuth: (Original) => (props) => {
+        const getComponent = (name, ...rest) => (name === 'Input' ? PasswordInput : props.getComponent(name, ...rest))
+        return createElement(Original, { ...props, getComponent })
+      },
+      // The command is there to be copied into a terminal or a chat, so it does not have the credential.
+      curl: (Original) => (props) => {
+        const request = props.request.updateIn(['headers', 'Authorization'], (value) => value && 'Bearer …')
+        return createElement(Original, { ...props, request })
+      },
+      liveResponse: (Original) => (props) => {
+        const answer = useRef(null)
+        useEffect(() => {
+          answer.current.scrollIntoView()
+        }, [props.response])
+        return createElement('div', { ref: answer }, createElement(Original, props))
+      },
+      // Without an example, Swagger UI would make one up.
+      response: (Original) => (props) => {
+        const { response } = props
+        const shown = response.hasIn([...problem, 'examples']) ? response : response.deleteIn(problem)
+        return createElement(Original, { ...props, response: shown })
+      },
+    },
+  }
+}
+
+SwaggerUIBundle({
+  dom_id: '#swagger-ui',
+  layout: 'BaseLayout',
+  plugins: [ownComponents],
+  tryItOutEnabled: true,
+  displayRequestDuration: true,
+  validatorUrl: null,
+  url: new URL('../json', src).href,
+  ...('readOnly' in dataset && { supportedSubmitMethods: [] }),
+})
