@@ -21,9 +21,9 @@ class FakeMap {
   hasIn(path: readonly string[]): boolean {
     return path.reduce<unknown>((value, key) => (value as Props | undefined)?.[key], this.value) !== undefined
   }
-  deleteIn([first = '', second = '']: readonly string[]): FakeMap {
-    const { [second]: _deleted, ...others } = this.value[first] as Props
-    return new FakeMap({ ...this.value, [first]: others })
+  delete(key: string): FakeMap {
+    const { [key]: _deleted, ...others } = this.value
+    return new FakeMap(others)
   }
   updateIn([first = '', second = '']: readonly string[], update: (value: unknown) => unknown): FakeMap {
     const inner = this.value[first] as Props
@@ -68,7 +68,7 @@ function open(dataset: Props = {}, isDark = false) {
     if (component === undefined) throw new Error(`${name} is not wrapped`)
     return component(props)
   }
-  return { classes, dark, listeners, scrolled, effects, options, wrapped }
+  return { classes, dark, listeners, scrolled, effects, options, wrapped, names: Object.keys(wrapComponents) }
 }
 
 t.test('the page is as dark as the system, also when that changes', async (t) => {
@@ -125,10 +125,18 @@ t.test('a failure without an example is shown by its description', async (t) => 
   const shown = (response: Props): Props =>
     (open().wrapped('response', { response: new FakeMap(response) }).props.response as FakeMap).value
   const problem = { 'application/problem+json': { schema: {} } }
-  t.same(shown({ description: 'x', content: problem }), { description: 'x', content: {} })
+  t.same(shown({ description: 'x', headers: {}, content: problem }), { description: 'x' })
   for (const content of [
     { 'application/problem+json': { schema: {}, examples: {} } },
     { 'application/json': { schema: {} } },
   ])
-    t.same(shown({ content }), { content })
+    t.same(shown({ headers: {}, content }), { headers: {}, content })
+})
+
+t.test('Swagger UI has the components that the page wraps', async (t) => {
+  const bundle = readFileSync(new URL(import.meta.resolve('@fastify/swagger-ui/static/swagger-ui-bundle.js')), 'utf8')
+  const { names } = open()
+  t.strictSame(names, ['HttpAuth', 'curl', 'liveResponse', 'response'])
+  for (const name of names) t.ok(new RegExp(`[{,]${name}[:,}]`).test(bundle), name)
+  t.ok(bundle.includes('"Input"') && bundle.includes('"auth-bearer-value"'), 'the box of a bearer token')
 })

@@ -31,10 +31,11 @@ function ownComponents({ React: { createElement, useEffect, useRef } }) {
         }, [props.response])
         return createElement('div', { ref: answer }, createElement(Original, props))
       },
-      // Without an example, Swagger UI would make one up.
+      // One failure of each class has an example. Swagger UI would make one up for each other.
       response: (Original) => (props) => {
         const { response } = props
-        const shown = response.hasIn([...problem, 'examples']) ? response : response.deleteIn(problem)
+        const isBrief = response.hasIn(problem) && !response.hasIn([...problem, 'examples'])
+        const shown = isBrief ? response.delete('content').delete('headers') : response
         return createElement(Original, { ...props, response: shown })
       },
     },
