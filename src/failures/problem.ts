@@ -66,7 +66,7 @@ export const requestIdHeader = { 'X-Request-Id': { type: 'string', description: 
  */
 export function problemResponses(codes: readonly FailureCode[], instance: string) {
   const byStatus = Map.groupBy(codes, (code) => failureKinds[code].status)
-  const shown = new Set([...Map.groupBy(codes, classOf).values()].map(([first]) => first))
+  const shown = codes.filter((code) => code === codes.find((other) => classOf(other) === classOf(code)))
   return Object.fromEntries([...byStatus].map(([status, group]) => [status, responseOf(group, shown, instance)]))
 }
 
@@ -76,9 +76,9 @@ function classOf(code: FailureCode): string {
   return status === 401 ? 'credential' : `${status >= 500} ${retryAfterSeconds > 0}`
 }
 
-function responseOf(codes: readonly FailureCode[], shown: ReadonlySet<FailureCode | undefined>, instance: string) {
-  const shownHere = codes.filter((code) => shown.has(code))
-  const examples = shownHere.map((code) => {
+function responseOf(codes: readonly FailureCode[], shown: readonly FailureCode[], instance: string) {
+  const withExample = codes.filter((code) => shown.includes(code))
+  const examples = withExample.map((code) => {
     const { title, advice } = failureKinds[code]
     const value = presentProblem(new Failure(code), instance, '0b9e5f0e-6a54-4f0b-9a3a-1f6f0c8f6f55')
     return [code, { summary: title, description: advice, value }]
