@@ -123,11 +123,11 @@ t.test('a clock that is set back does not lengthen a window', async (t) => {
     const { status, headers } = await get(path, as('a'))
     return [status, headers.get('retry-after')]
   }
-  t.strictSame(await ask(), [200, null])
+  t.equal((await ask())[0], 200)
   setBackMs = 3_600_000
   t.strictSame(await ask(), [429, '1'])
   clock.advance(1000)
-  t.strictSame(await ask(), [200, null])
+  t.equal((await ask())[0], 200)
 })
 
 t.test('an address of IPv6 counts by its first half, and an address of IPv4 as a whole', async (t) => {

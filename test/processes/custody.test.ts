@@ -145,9 +145,13 @@ t.test('the process prints no token when an error and a rejection that contain i
   const ids = [documentIds.completed, faultIds.broken, faultIds.html, faultIds.hangInBody, faultIds.unauthorized]
   for (const id of ids) await (await fetch(`${service.origin}/execution-contacts/${id}`)).text()
   t.ok(service.sandbox.requests.some(({ rawHeaders }) => rawHeaders.includes(credentials)))
+  // The drain waits for its response, so that the process does not end between the two errors.
+  const last = fetch(`${service.origin}/execution-contacts/${faultIds.hang}`)
+  while (!service.sandbox.requests.some(({ url }) => url.endsWith(faultIds.hang))) await new Promise(setImmediate)
   service.child.stdin?.end([credentials, ...spellings].join('\n'))
   t.equal(await service.ended, 1)
-  const messages = service.lines().map(({ msg }) => msg)
+  t.equal((await last).status, 504)
+  const messages = service.lines().flatMap(({ msg }) => (msg === 'answered' ? [] : [msg]))
   t.strictSame(messages.slice(-3), ['stopping after an uncaught error', 'another uncaught error', 'stopped'])
   t.strictSame(found(service.stdout()), [], 'standard output')
   t.strictSame(found(service.stderr()), [], 'standard error')

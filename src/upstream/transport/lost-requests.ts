@@ -23,12 +23,11 @@ export function watchForLosses(): void {
   // https://github.com/nodejs/undici/blob/main/docs/docs/api/DiagnosticsChannel.md
   subscribe('undici:client:sendHeaders', (message) => {
     const { socket } = message as { socket: Socket }
-    if (!receivedBefore.has(socket)) socket.prependListener('error', (error) => noteLoss(socket, error))
+    if (!receivedBefore.has(socket)) socket.prependListener('error', (error) => noteIfLoss(socket, error))
     receivedBefore.set(socket, socket.bytesRead)
   })
 }
 
-function noteLoss(socket: Socket, error: Error): void {
-  const received = receivedBefore.get(socket) ?? 0
-  if (received > 0 && socket.bytesRead === received) losses.add(error)
+function noteIfLoss(socket: Socket, error: Error): void {
+  if (socket.bytesRead > 0 && socket.bytesRead === receivedBefore.get(socket)) losses.add(error)
 }
