@@ -1,10 +1,9 @@
 # syntax=docker/dockerfile:1
 
-# The base of every stage: the release named below, or the image that NODE_IMAGE names, for example on a mirror. The tag
-# names the release. For a build that is reproducible byte by byte, add the digest of the image as @sha256:…
+# The base of every stage, which --build-arg can replace, for example with one on a mirror. The tag names the release. For a
+# build that is reproducible byte by byte, add the digest of the image as @sha256:…
 #   docker buildx imagetools inspect node:24.21.0-bookworm-slim
-ARG NODE_IMAGE=node-release
-FROM docker.io/library/node:24.21.0-bookworm-slim AS node-release
+ARG NODE_IMAGE=docker.io/library/node:24.21.0-bookworm-slim
 
 # The production dependencies. Their layer changes only with the lockfile.
 FROM ${NODE_IMAGE} AS dependencies

@@ -22,13 +22,13 @@ function built(buildArgs: Record<string, string> = {}) {
 
 t.test('the image, is made of the Node.js release that the lockfile brings, or of what NODE_IMAGE names', async (t) => {
   const { stages, image } = built()
-  const [release, ...others] = stages
+  const [base = '', ...others] = new Set(stages.map(({ base }) => base))
+  t.strictSame(others, [], 'no base is a stage, which buildah 1.28 does not find behind an ARG')
   const { version } = JSON.parse(read('tools/node/package.json'))
-  t.match(release?.base, new RegExp(`^docker\\.io/library/node:${version}-bookworm-slim(@sha256:[0-9a-f]{64})?$`))
-  t.strictSame(new Set(others.map(({ base }) => base)), new Set([release?.name]))
-  t.equal(image.labels['org.opencontainers.image.base.name'], release?.base.replace(/@.*/, ''))
+  t.match(base, new RegExp(`^docker\\.io/library/node:${version}-bookworm-slim(@sha256:[0-9a-f]{64})?$`))
+  t.equal(image.labels['org.opencontainers.image.base.name'], base.replace(/@.*/, ''))
   const mirrored = built({ NODE_IMAGE: 'mirror.example/node@sha256:0' }).stages
-  t.ok(mirrored.slice(1).every(({ base }) => base === 'mirror.example/node@sha256:0'))
+  t.ok(mirrored.every(({ base }) => base === 'mirror.example/node@sha256:0'))
 })
 
 t.test('what the Dockerfile copies, exists and gets to the engine', async (t) => {

@@ -74,7 +74,7 @@ t.test('the workflow, asks what a developer’s machine does not', async (t) => 
 t.test('Dependabot, for whatever it looks after, waits a week and groups', async (t) => {
   const { updates } = parse(read('.github/dependabot.yml'))
   const ecosystems = updates.map((update: Record<string, unknown>) => update['package-ecosystem'])
-  t.strictSame(ecosystems.sort(), ['docker', 'github-actions', 'npm'])
+  t.strictSame(ecosystems.sort(), ['github-actions', 'npm'])
   for (const { cooldown, groups, schedule } of updates) {
     t.ok(cooldown['default-days'] >= 7)
     t.ok(Object.keys(groups).length > 0)
