@@ -21,6 +21,14 @@ switch (command) {
     process.stdout.write(command === 'check' ? textOf(findings) : jsonOf(findings), () => process.exit(status))
     break
   }
+  case 'keygen': {
+    const { keygen } = await import('./setup/keygen.ts')
+    const terminal = { input: process.stdin, output: process.stderr }
+    const { status, text } = await keygen(process.argv.slice(3), terminal, process.getuid?.())
+    process.exitCode = status
+    process[status === 0 ? 'stdout' : 'stderr'].write(text)
+    break
+  }
   case 'help':
     process.stdout.write(usage)
     break

@@ -46,6 +46,12 @@ export function checkSettings(t: Test, settings: Settings, { warnings, notes }: 
   t.equal(notes.length, 2)
 }
 
+/** A value of a Compose file. If it is a text, its variables are replaced, all of which have the form `${NAME:-default}`. */
+export function interpolated(value: unknown, variables: Settings): unknown {
+  if (typeof value !== 'string') return value
+  return value.replace(/\$\{(\w+):-([^}]*)\}/g, (_all, name, fallback) => variables[name] || fallback)
+}
+
 /** The files that settings name. */
 export function filesIn(settings: Settings): string[] {
   return Object.entries(settings).flatMap(([name, value]) => (name.endsWith('_FILE') ? [value] : []))

@@ -1,7 +1,9 @@
-import { globSync } from 'node:fs'
+import { globSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { keygen } from '../../src/setup/keygen.ts'
 import {
   checkMemory,
   checkSettings,
@@ -44,15 +46,23 @@ t.test('the settings are known, and nothing is remarkable but files that may be 
 })
 
 t.test('the secrets are those that the guide creates', async (t) => {
-  const [, guide = ''] =
-    /kubectl -n hilos-bff create secret generic ((?:.*\\\n)*.*)$/m.exec(textOf('deploy/README.md')) ?? []
-  const keys = [...guide.matchAll(/--from-file=([\w.-]+)/g)].map(([, key]) => key)
-  const optional = [`${folder}/hilos-token-next`, `${folder}/admin-token`]
-  t.strictSame([settings.HILOS_TOKEN_NEXT_FILE, settings.ADMIN_TOKEN_FILE], optional)
-  const files = keys.map((key) => `${folder}/${key}`)
-  t.strictSame(filesIn(settings).sort(), [...files, ...optional].sort())
+  const guide = textOf('deploy/README.md')
+  const [, command = '', from = ''] =
+    /^npm ci && npm run --silent keygen -- (\S+ --profile agent --secrets (\S+)) /m.exec(guide) ?? []
+  const [, secret] = /create secret generic (\S+) --from-file=(\S+) /.exec(guide) ?? []
+  t.ok(guide.includes(`create secret generic ${secret} --from-file=${from} `))
+  const made = join(t.testdir(), 'secrets')
+  const args = [...command.split(' ').slice(0, -1), made, '--admin-token']
+  const { status } = await keygen(
+    args,
+    { input: Readable.from([Buffer.from('a-token')]), output: new PassThrough() },
+    1000,
+  )
+  t.equal(status, 0)
+  const files = [...readdirSync(made), 'hilos-token-next'].map((key) => `${folder}/${key}`)
+  t.strictSame(filesIn(settings).sort(), files.sort())
   t.strictSame(container.volumeMounts, [{ name: 'secrets', mountPath: folder, readOnly: true }])
-  t.match(template.spec.volumes, [{ name: 'secrets', secret: { secretName: guide.split(' ')[0], defaultMode: 0o440 } }])
+  t.match(template.spec.volumes, [{ name: 'secrets', secret: { secretName: secret, defaultMode: 0o440 } }])
   t.notOk('items' in template.spec.volumes[0].secret, 'so that the next key appears')
 })
 
@@ -94,7 +104,30 @@ t.test('all replicas together call Hilos no more often than the account may', as
 })
 
 t.test('the image has the same name everywhere', async (t) => {
-  t.equal(container.image, yamlOf('deploy/compose.yaml').services['hilos-bff'].image)
-  t.match(overlay.images, [{ name: container.image }])
+  t.equal(yamlOf('deploy/compose.yaml').services['hilos-bff'].image.split(':')[0], container.image)
+  t.match(overlay.images, [{ name: container.image, newTag: JSON.parse(textOf('package.json')).version }])
   t.equal(overlay.images.length, 1)
+})
+
+t.test('the list of what to change is what the files have', async (t) => {
+  const [, list = ''] = /### What to change\n(.*?)\n## /s.exec(textOf('deploy/README.md')) ?? []
+  const rows = [...list.matchAll(/^\| `(.+?)` \| `(.+?)` \|/gm)].map(([, text = '', file = '']) => ({ text, file }))
+  const listed = rows.map(({ text }) => text)
+  for (const { text, file } of rows) t.ok(textOf(join(kubernetes, file)).includes(text), `${file} has ${text}`)
+
+  const [{ newName, newTag }] = overlay.images
+  const policy = textOf(`${kubernetes}/base/network-policy.yaml`)
+  const selectors = [...policy.matchAll(/matchLabels:\n +(.+)/g)].map(([, label = '']) => label)
+  const ports = [...policy.matchAll(/- (port: \d+)/g)].map(([, port = '']) => port)
+  const own = [
+    ...[`newName: ${newName}`, `newTag: ${newTag}`, `namespace: ${overlay.namespace}`],
+    ...overlay.configMapGenerator[0].literals,
+    ...overlay.components.map((path: string) => `- ${path}`),
+    ...selectors.filter((label) => label !== 'app.kubernetes.io/name: hilos-bff'),
+    ...ports,
+    ...['HILOS_MAX_RPS', 'DRAIN_DELAY_MS'].map((name) => `${name}=${settings[name]}`),
+    `maxReplicas: ${base('horizontal-pod-autoscaler').spec.maxReplicas}`,
+  ]
+  t.strictSame(listed.sort(), own.sort())
+  t.equal(yamlOf(`${kubernetes}/overlays/example/namespace.yaml`).metadata.name, overlay.namespace)
 })

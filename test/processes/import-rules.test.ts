@@ -18,6 +18,7 @@ const importsOf = {
   contacts: 'presentation config upstream access failures cache common',
   rotation: 'telemetry config upstream access common',
   doctor: 'config upstream access failures common',
+  setup: 'config access common',
   presentation: 'access cache common',
   telemetry: 'upstream access failures cache common',
   config: 'upstream access lifecycle common',
@@ -105,9 +106,10 @@ t.test('the linter reports an import exactly when the rules forbid it', async (t
       './serve.ts',
       './cli.ts',
       './doctor/x.ts',
+      './setup/x.ts',
     ),
     ...folders
-      .filter((folder) => !['common', 'config', 'doctor', 'lifecycle', 'telemetry'].includes(folder))
+      .filter((folder) => !['common', 'config', 'doctor', 'lifecycle', 'setup', 'telemetry'].includes(folder))
       .flatMap((folder) => at('main.ts', `./${folder}/x.ts`)),
     ...at('healthcheck.ts', './config/settings.ts', './cli.ts', 'undici'),
   ]
@@ -117,7 +119,11 @@ t.test('the linter reports an import exactly when the rules forbid it', async (t
     ...at('upstream/*.ts', './calls/x.ts'),
     ...at('upstream/calls/*.ts', '../transport/x.ts', '../failures.ts', './x.ts'),
     ...at('telemetry/*.ts', 'pino', './metrics.ts'),
-    ...at('*.ts', 'fastify', ...folders.filter((folder) => folder !== 'doctor').map((folder) => `./${folder}/x.ts`)),
+    ...at(
+      '*.ts',
+      'fastify',
+      ...folders.filter((folder) => !['doctor', 'setup'].includes(folder)).map((folder) => `./${folder}/x.ts`),
+    ),
     ...at('serve.ts', './app.ts', './doctor/x.ts', 'process'),
     ...at('main.ts', './app.ts', './serve.ts', './cli.ts', './doctor/examine.ts', './lifecycle/shutdown.ts', 'process'),
     ...at('healthcheck.ts', 'process', 'node:http'),

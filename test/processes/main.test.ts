@@ -26,6 +26,23 @@ t.test('without settings the process says which ones it needs, and the exit stat
   )
 })
 
+t.test('keygen writes what it made to standard output, and why it made nothing to standard error', async (t) => {
+  const folder = join(t.testdir(), 'secrets')
+  const keygen = async (token: string) => {
+    const args = ['keygen', 'web', '--secrets', folder]
+    const { child, ended, stdout, stderr } = startProcess(t, 'src/main.ts', {}, { args, isCovered: true })
+    child.stdin?.end(token)
+    return [await ended, stdout(), stderr()] as const
+  }
+  const refused = await keygen('two words')
+  t.strictSame(refused.slice(0, 2), [1, ''])
+  t.match(refused[2], /^A Hilos token has /)
+  const done = await keygen('a-token\n')
+  t.strictSame([done[0], done[2]], [0, ''])
+  t.match(done[1], /^New in .*\n\nhbff_\S+\n$/s)
+  t.equal(readFileSync(join(folder, 'hilos-token'), 'utf8'), 'a-token\n')
+})
+
 t.test('signals are handled before the start begins, so that one during the start ends it in good order', async (t) => {
   const script = `import http from 'node:http'
     import { syncBuiltinESMExports } from 'node:module'

@@ -71,7 +71,11 @@ t.test('the traced image has the tested packages, and the command of the image w
   }
   const { version: release } = JSON.parse(textOf('tools/node/package.json'))
   const [traced, untraced] = [textOf('deploy/opentelemetry/Dockerfile'), textOf('Dockerfile')]
-  t.match(traced, `\nARG NODE_IMAGE=docker.io/library/node:${release}-bookworm-slim\n`, 'npm ci runs on the release of the lockfile')
+  t.match(
+    traced,
+    `\nARG NODE_IMAGE=docker.io/library/node:${release}-bookworm-slim\n`,
+    'npm ci runs on the release of the lockfile',
+  )
   const commandIn = (dockerfile: string) => /^CMD (.*)$/m.exec(dockerfile)?.[1]
   t.equal(commandIn(traced)?.replace('"--import", "./opentelemetry/register.ts", ', ''), commandIn(untraced))
 })
