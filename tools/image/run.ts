@@ -18,6 +18,15 @@ import { smokeTest } from './smoke-test.ts'
 const context = fileURLToPath(new URL('../..', import.meta.url))
 const work = mkdtempSync(join(tmpdir(), 'hilos-bff-image-'))
 const say = (line: string) => stdout.write(`  ${line}\n`)
+/** What a container engine does and the replay does not. */
+const differences = [
+  `the base image is not used: Node.js ${version} and npm are those of this machine, and so is the C library`,
+  'nothing is pulled or pushed, and there are no layers, no digest and no format of an image',
+  'RUN is not isolated: it sees the files and the network of this machine, and runs as the current user',
+  'the process is not process 1, and has no namespaces and no limits on memory, processes and capabilities',
+  'the files are unwritable by their mode, not by a read-only mount; folders outside the image remain writable',
+  'HEALTHCHECK is run once by hand, not on its schedule; buildah and podman leave it out without --format docker',
+]
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
 
 try {
@@ -49,6 +58,8 @@ try {
   stdout.write(`Test as ${userText(config)}, with read-only files:\n`)
   makeUnwritable(root)
   await smokeTest({ root, config, bin }, work, say)
+  stdout.write('What an engine does differently, and this did not test:\n')
+  for (const difference of differences) say(difference)
 } catch (error) {
   stderr.write(`${error instanceof Error ? error.message : error}\n`)
   process.exitCode = 1
