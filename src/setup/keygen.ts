@@ -13,29 +13,21 @@ const usage =
 /** The number of the user of the image, and of its group. */
 const imageUser = 1000
 
-/** What the command prints: on standard output if the exit status is 0, else on standard error. */
-export interface Outcome {
-  readonly status: 0 | 1
-  readonly text: string
-}
-
 /**
  * Makes a key for a caller, which is shown once and not stored, and its entry for the callers file. With `--secrets` it makes the
  * files of a deployment in a folder instead, with this entry, and leaves files that exist as they are.
  * @param args the arguments after `keygen`, of which only the folder is repeated
  * @param terminal where the Hilos token comes from, if its file is to be made
  * @param user the number of the user of this process; undefined on Windows. Root gives the files to the user of the image.
+ * @returns the exit status, and the text for standard output with 0, or for standard error with 1
  */
-export async function keygen(args: readonly string[], terminal: Terminal, user: number | undefined): Promise<Outcome> {
+export async function keygen(args: readonly string[], terminal: Terminal, user: number | undefined) {
   try {
     return { status: 0, text: `${await done(args, terminal, user)}\n` }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    return {
-      status: 1,
-      text:
-        error instanceof Refusal ? `${message}\n` : `Nothing was made, because the folder cannot be used (${code}).\n`,
-    }
+    const reason = error instanceof Refusal ? message : `Nothing was made, because the folder cannot be used (${code}).`
+    return { status: 1, text: `${reason}\n` }
   }
 }
 
