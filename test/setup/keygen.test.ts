@@ -115,6 +115,7 @@ t.test('the service starts with the folder that keygen makes, and accepts the ke
 
 t.test('without --admin-token there is none', async (t) => {
   const folder = t.testdir()
+  chmodSync(folder, 0o777)
   t.equal((await run(['web', '--secrets', folder])).status, 0)
   t.strictSame(readdirSync(folder).sort(), all.slice(1))
   t.equal(lstatSync(folder).mode & 0o777, 0o700, 'an empty folder is closed')
@@ -193,9 +194,9 @@ t.test('when one file cannot be made, none is', async (t) => {
 t.test('root gives what it makes to the user of the image', async (t) => {
   const folder = join(t.testdir(), 'secrets')
   const { status, text } = await run(['web', '--secrets', folder], pipe(token), 0)
-  if (getuid?.() !== 0) {
+  if (status === 1 && getuid?.() !== 0) {
     t.match(text, /\(EPERM\)\.$/m)
-    return t.strictSame([status, readdirSync(folder)], [1, []])
+    return t.strictSame(readdirSync(folder), [])
   }
   t.equal(status, 0)
   t.notMatch(text, 'chown')
