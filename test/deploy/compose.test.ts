@@ -1,5 +1,4 @@
 import t from 'tap'
-import { parse } from 'yaml'
 import { loadConfig } from '../../src/config/config.ts'
 import {
   checkMemory,
@@ -7,17 +6,14 @@ import {
   checkStop,
   configIn,
   filesIn,
-  interpolated,
   memoryLimits,
+  servicesOfCompose,
   textOf,
 } from './deployment.ts'
 
 const folder = '/run/secrets/hilos-bff'
 const file = textOf('deploy/compose.yaml')
-/** The services with these variables, given in `.env` or in the shell. */
-const servicesWith = (variables: Record<string, string>) =>
-  parse(file, (_key, value) => interpolated(value, variables)).services
-const { 'hilos-bff': service, ...others } = servicesWith({})
+const { 'hilos-bff': service, ...others } = servicesOfCompose()
 const { environment } = service
 
 t.test('the settings are known, and nothing is remarkable but files that may be missing', async (t) => {
@@ -47,7 +43,7 @@ t.test('the account and the pages are variables, and so are the address and the 
     TAG: 'next',
     COMMIT: 'abcdef0',
   }
-  const { 'hilos-bff': changed } = servicesWith(variables)
+  const { 'hilos-bff': changed } = servicesOfCompose(variables)
   const { hilos, corsOrigins } = await configIn(t, changed.environment, folder)
   t.equal(hilos.baseUrl, variables.HILOS_BASE_URL)
   t.strictSame(corsOrigins, variables.CORS_ORIGINS.split(','))
@@ -81,7 +77,7 @@ t.test('the container is limited, and has enough time to stop', async (t) => {
     pids_limit: 100,
     ulimits: { core: 0 },
     memswap_limit: service.mem_limit,
-    logging: { options: { mode: 'blocking', 'max-size': '50m', 'max-file': '5' } },
+    logging: { options: { mode: 'non-blocking', 'max-buffer-size': '32m', 'max-size': '50m', 'max-file': '5' } },
   })
   checkMemory(t, await configIn(t, environment, folder), environment, memoryLimits().compose)
   const [, seconds] = /^(\d+)s$/.exec(service.stop_grace_period) ?? []

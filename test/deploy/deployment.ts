@@ -47,9 +47,14 @@ export function checkSettings(t: Test, settings: Settings, { warnings, notes }: 
 }
 
 /** A value of a Compose file. If it is a text, its variables are replaced, all of which have the form `${NAME:-default}`. */
-export function interpolated(value: unknown, variables: Settings): unknown {
+function interpolated(value: unknown, variables: Settings): unknown {
   if (typeof value !== 'string') return value
   return value.replace(/\$\{(\w+):-([^}]*)\}/g, (_all, name, fallback) => variables[name] || fallback)
+}
+
+/** The services of the Compose file with these variables, given in `.env` or in the shell. */
+export function servicesOfCompose(variables: Settings = {}) {
+  return parse(textOf('deploy/compose.yaml'), (_key, value) => interpolated(value, variables)).services
 }
 
 /** The files that settings name. */

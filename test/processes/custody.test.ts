@@ -137,20 +137,22 @@ t.test('the process prints no token when an error and a rejection that contain i
     throw error
   })`
   const settings = {
-    ...{ HILOS_TOKEN: token, HILOS_TIMEOUT_MS: '500', LOG_LEVEL: 'trace' },
+    ...{ HILOS_TOKEN: token, HILOS_TIMEOUT_MS: '3000', LOG_LEVEL: 'trace' },
     ...{ DRAIN_DELAY_MS: '300000', SHUTDOWN_TIMEOUT_MS: '600000' },
   }
   const sandboxOptions = { token, faultText: spellings.join(' ') }
   const service = await startServiceProcess(t, settings, { nodeOptions: preload(failing) }, sandboxOptions)
-  const ids = [documentIds.completed, faultIds.broken, faultIds.html, faultIds.hangInBody, faultIds.unauthorized]
-  for (const id of ids) await (await fetch(`${service.origin}/execution-contacts/${id}`)).text()
+  const ids = [documentIds.completed, faultIds.broken, faultIds.html, faultIds.cutBody]
+  const ask = async (id: string) => await (await fetch(`${service.origin}/execution-contacts/${id}`)).text()
+  for (const id of ids) await ask(id)
   t.ok(service.sandbox.requests.some(({ rawHeaders }) => rawHeaders.includes(credentials)))
   // The drain waits for its response, so that the process does not end between the two errors.
-  const last = fetch(`${service.origin}/execution-contacts/${faultIds.hang}`)
-  while (!service.sandbox.requests.some(({ url }) => url.endsWith(faultIds.hang))) await new Promise(setImmediate)
+  const last = ask(faultIds.hangInBody)
+  while (!service.sandbox.requests.some(({ url }) => url.endsWith(faultIds.hangInBody))) await new Promise(setImmediate)
+  await ask(faultIds.unauthorized)
   service.child.stdin?.end([credentials, ...spellings].join('\n'))
   t.equal(await service.ended, 1)
-  t.equal((await last).status, 504)
+  t.match(await last, 'upstream_timeout')
   const messages = service.lines().flatMap(({ msg }) => (msg === 'answered' ? [] : [msg]))
   t.strictSame(messages.slice(-3), ['stopping after an uncaught error', 'another uncaught error', 'stopped'])
   t.strictSame(found(service.stdout()), [], 'standard output')

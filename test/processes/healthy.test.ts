@@ -6,7 +6,7 @@ import { createServer } from 'node:tls'
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { createKey, keyHash } from '../../src/access/keys.ts'
-import { environmentIn, memoryLimits, type Settings, yamlOf } from '../deploy/deployment.ts'
+import { environmentIn, memoryLimits, type Settings, servicesOfCompose } from '../deploy/deployment.ts'
 import { folder, settings as kubernetesSettings } from '../deploy/kubernetes.ts'
 import { throwawayCertificates, throwawayKey } from '../harness/certificate.ts'
 import { freePort } from '../harness/free-port.ts'
@@ -14,7 +14,7 @@ import { poll, preload, startProcess } from '../harness/process.ts'
 import { originsOf, slowId, startSandbox } from '../harness/service-process.ts'
 
 const deployments = {
-  compose: yamlOf('deploy/compose.yaml').services['hilos-bff'].environment as Settings,
+  compose: servicesOfCompose()['hilos-bff'].environment as Settings,
   kubernetes: kubernetesSettings,
 }
 
