@@ -66,7 +66,7 @@ export const failureKinds = {
     status: 404,
     title: 'There is nothing at this path',
     detail: 'This service has no such path.',
-    advice: 'See /docs for the paths of this service.',
+    advice: 'Open / for the paths of this service.',
   },
   method_not_allowed: {
     status: 405,

@@ -17,6 +17,7 @@ import { logRequests } from '../plugins/request-log.ts'
 import { useBaseHeaders } from '../plugins/security-headers.ts'
 import { serveStatic } from '../plugins/static-answers.ts'
 import { executionContactRoutes } from '../routes/execution-contacts.ts'
+import { frontPageRoutes } from '../routes/front-page.ts'
 import { problemRoutes } from '../routes/problems.ts'
 import { createBurstLog } from '../telemetry/bursts.ts'
 import { createDisclosureRecord } from '../telemetry/disclosures.ts'
@@ -68,6 +69,8 @@ export async function createCallersApp(options: CallersAppOptions) {
     serveStatic(callers, '/openapi.json', documentOf(callers))
     serveDocumentation(callers, callers)
   }
+  const documentation = { docs: 'The API, to read and to try', 'openapi.json': 'The same as OpenAPI 3.1' }
+  frontPageRoutes(callers, 'For callers', config.docs === 'callers' ? documentation : {})
   await callers.ready()
   return { callers, drain: createDrain(callers.server, connections, lifecycle) }
 }

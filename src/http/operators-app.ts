@@ -12,6 +12,7 @@ import { answerWithProblems } from '../plugins/problems.ts'
 import { checkRequests } from '../plugins/request-checks.ts'
 import { useBaseHeaders } from '../plugins/security-headers.ts'
 import { serveStatic } from '../plugins/static-answers.ts'
+import { frontPageRoutes } from '../routes/front-page.ts'
 import { problemRoutes } from '../routes/problems.ts'
 import { createServer } from './server.ts'
 
@@ -59,5 +60,9 @@ export async function createOperatorsApp(
   problemRoutes(app, 'foreign_request')
   serveStatic(app, '/openapi.json', documentOf(app))
   if (options.described !== null) serveDocumentation(app, options.described)
+  frontPageRoutes(app, 'For operators', {
+    'openapi.json': 'The paths below as OpenAPI 3.1',
+    ...(options.described !== null && { docs: 'The API for callers, to read' }),
+  })
   return app
 }

@@ -27,6 +27,13 @@ export const acceptsJson = decidedByHeader(
     accept === '' || new Negotiator({ headers: { accept } }).mediaType([mediaType, 'application/json']) !== undefined,
 )
 
+/** Whether the caller prefers an HTML page to JSON, as browsers do. */
+export const prefersHtml = decidedByHeader(
+  'accept',
+  false,
+  (accept) => new Negotiator({ headers: { accept } }).mediaType(['application/json', 'text/html']) === 'text/html',
+)
+
 /**
  * The content coding that the caller prefers; among equals the one that comes first in `contentCodings` (RFC 9110 section
  * 12.5.3). A caller that excludes all codings still gets the plain body, and no 406.

@@ -10,7 +10,22 @@ import {
   isFailureCode,
 } from '../failures/failure-kinds.ts'
 import { problemResponses } from '../failures/problem.ts'
-import { createStaticHandler } from '../plugins/static-answers.ts'
+import { createPageHandler, listOf } from '../plugins/pages.ts'
+
+const responsesOf = (path: string, codes: readonly FailureCode[]) => ({
+  200: {
+    description: 'A page for people to read.',
+    content: { 'text/html': { schema: { type: 'string' } } },
+  },
+  ...problemResponses(['malformed_request', 'uri_too_long', 'headers_too_large', 'internal_error', ...codes], path),
+})
+
+const listSchema = (codes: readonly FailureCode[]) => ({
+  operationId: 'listProblems',
+  tags: ['Problems'],
+  summary: 'All kinds of failures',
+  response: responsesOf('/problems', codes),
+})
 
 const schemaWith = (codes: readonly FailureCode[]) => ({
   operationId: 'getProblem',
@@ -20,30 +35,22 @@ const schemaWith = (codes: readonly FailureCode[]) => ({
   params: Type.Object({
     code: Type.String({ description: 'The `code` of a problem.', examples: ['upstream_timeout'] }),
   }),
-  response: {
-    200: {
-      description: 'A page for people to read.',
-      content: { 'text/html': { schema: { type: 'string' } } },
-    },
-    ...problemResponses(
-      ['malformed_request', 'route_not_found', 'uri_too_long', 'headers_too_large', 'internal_error', ...codes],
-      '/problems/no_such_code',
-    ),
-  },
+  response: responsesOf('/problems/no_such_code', ['route_not_found', ...codes]),
 })
 
+const titles = failureCodes.map((code) => [`problems/${code}`, failureKinds[code].title])
+const list = createPageHandler('Problems', () => listOf(Object.fromEntries(titles)))
+
 const pages = Object.fromEntries(
-  failureCodes.map((code) => [
-    code,
-    createStaticHandler({ type: 'text/html; charset=utf-8', makeBody: () => pageOf(code) }),
-  ]),
-) as Readonly<Record<FailureCode, ReturnType<typeof createStaticHandler>>>
+  failureCodes.map((code) => [code, createPageHandler(failureKinds[code].title, () => bodyOf(code), '../')]),
+) as Readonly<Record<FailureCode, ReturnType<typeof createPageHandler>>>
 
 /**
- * `GET /problems/{code}`.
+ * `GET /problems` and `GET /problems/{code}`.
  * @param codes the failures that any route of the app can have
  */
 export function problemRoutes(app: FastifyInstance, ...codes: readonly FailureCode[]): void {
+  app.get('/problems', { schema: listSchema(codes) }, list)
   const schema = schemaWith(codes)
   app.withTypeProvider<TypeBoxTypeProvider>().get('/problems/:code', { schema }, (request, reply) => {
     const { code } = request.params
@@ -52,26 +59,18 @@ export function problemRoutes(app: FastifyInstance, ...codes: readonly FailureCo
   })
 }
 
-/** The texts need no escaping, because none of them comes from a request. */
-function pageOf(code: FailureCode): string {
-  const { status, title, detail, advice, retryAfterSeconds }: FailureKind = failureKinds[code]
+function bodyOf(code: FailureCode): string {
+  const { status, detail, advice, retryAfterSeconds }: FailureKind = failureKinds[code]
   const retry = retryAfterSeconds
     ? `Yes, after the seconds in Retry-After, or after about ${retryAfterSeconds} seconds without that header.`
     : 'No. The same request will fail again until something changes.'
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<title>${title} · hilos-bff</title>
-<h1>${title}</h1>
-<p><code>${code}</code>, status ${status}</p>
+  return `<p><code>${code}</code>, status ${status}</p>
 <h2>What happened</h2>
 <p>${detail}</p>
 <h2>Whether to try again</h2>
 <p>${retry}</p>
 <h2>What to do</h2>
 <p>${advice}</p>
-</html>
+<p><a href="../problems">All problems</a></p>
 `
 }

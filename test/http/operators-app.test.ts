@@ -112,7 +112,9 @@ t.test(
       { 'sec-fetch-site': 'cross-site' },
       { 'sec-fetch-site': 'same-site' },
     ]
-    const gets = [...paths, '/openapi.json', '/problems/invalid_id'].map((url) => ['GET', url] as const)
+    const gets = [...paths, '/openapi.json', '/problems/invalid_id', '/problems', '/', '/favicon.ico'].map(
+      (url) => ['GET', url] as const,
+    )
     const deletes = ['/cache', `/cache/execution-contacts/${id}`].map((url) => ['DELETE', url] as const)
     const rows = [...gets, ...deletes].flatMap(([method, url]) => foreign.map((headers) => ({ method, url, headers })))
     await checkRowsInTurn(

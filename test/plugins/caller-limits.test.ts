@@ -90,7 +90,16 @@ t.test('a key and a token of the same name are counted separately', async (t) =>
 
 t.test('requests that need no credential, or have none, are limited by address', async (t) => {
   const { get, as, clock, service } = await startService(t, { callers, env: { CALLER_MAX_RPS: '1000' } })
-  const pages = ['/docs', '/docs/static/swagger-ui.css', '/openapi.json', '/problems/forbidden', '/nothing', path]
+  const pages = [
+    '/docs',
+    '/docs/static/swagger-ui.css',
+    '/openapi.json',
+    '/problems/forbidden',
+    '/',
+    '/favicon.ico',
+    '/nothing',
+    path,
+  ]
   for (let count = 0; count < 300; count += 1) {
     const { status } = await get(pages[count % pages.length] ?? '', {}, count % 2 === 0 ? 'GET' : 'HEAD')
     t.not(status, 429)

@@ -64,7 +64,7 @@ t.test('an id that is not a UUID is a 400 or a 404, and Hilos is not called', as
     },
     'each is an invalid id',
   )
-  for (const bad of [`${id}/x.css`, `${id}/`, '../x/y', `/${id}`, '..']) {
+  for (const bad of [`${id}/x.css`, `${id}/`, '../x/y', `/${id}`, '../x']) {
     const reply = await get(`/execution-contacts/${bad}`)
     t.match([reply.status, reply.json().code], [404, 'route_not_found'], bad)
   }
@@ -133,7 +133,7 @@ t.test('an unknown path is a problem', async (t) => {
     '/problems/nothing',
     '/problems/__proto__',
   ]
-  for (const missing of ['/', '/nothing', '/execution-contacts', ...pages]) {
+  for (const missing of ['/nothing', '/execution-contacts', ...pages]) {
     const reply = await get(missing)
     t.equal(reply.status, 404, missing)
     t.match(reply.json(), { code: 'route_not_found', status: 404, instance: missing })
@@ -288,5 +288,20 @@ t.test('each kind of failure has a page', async (t) => {
       page.text,
       'retryAfterSeconds' in kind ? `after about ${kind.retryAfterSeconds} seconds` : 'No. The same request',
     )
+  }
+})
+
+t.test('the page of all problems leads to the page of each, and back', async (t) => {
+  const { get, origin } = await startService(t)
+  const list = await get('/problems')
+  const links = [...list.text.matchAll(/<a href="(.*?)">.*?<\/a> (.*)\n/g)].map(([, href = '', title]) => [href, title])
+  t.strictSame(
+    links,
+    Object.entries(failureKinds).map(([code, { title }]) => [`problems/${code}`, title]),
+  )
+  for (const [href = ''] of links) {
+    const url = new URL(href, `${origin}/problems`)
+    const [, back = ''] = /<a href="(.*?)">All problems<\/a>/.exec((await get(url.pathname)).text) ?? []
+    t.equal(new URL(back, url).pathname, '/problems', href)
   }
 })

@@ -92,7 +92,8 @@ t.test('a client that has the answer gets a 304', async (t) => {
 t.test('all that is the same for all callers is served as static answers', async (t) => {
   const { get, service } = await startService(t)
   const files = ['swagger-ui.css', 'swagger-ui-bundle.js', 'page.css', 'page.js']
-  const paths = ['/docs', '/docs/', '/docs/json', '/docs/yaml', '/openapi.json', '/problems/overloaded']
+  const documents = ['/docs', '/docs/', '/docs/json', '/docs/yaml', '/openapi.json']
+  const paths = [...documents, '/problems/overloaded', '/problems', '/', '/favicon.ico']
   for (const path of [...paths, ...files.map((file) => `/docs/static/${file}`)]) {
     const { status, headers } = await get(path)
     t.equal(status, 200, path)

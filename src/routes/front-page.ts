@@ -1,0 +1,28 @@
+import type { FastifyInstance } from 'fastify'
+import { mediaType, prefersHtml, variesOn } from '../plugins/negotiation.ts'
+import { createPageHandler, icon, listOf } from '../plugins/pages.ts'
+import { createStaticHandler, serveStatic } from '../plugins/static-answers.ts'
+
+type Described = Readonly<Record<string, { readonly get?: { readonly summary: string } }>>
+
+/**
+ * `GET /`, as a page for people and as JSON for programs: links to what the OpenAPI document of the app describes and a link can
+ * get. `GET /favicon.ico` is the icon of all pages.
+ * @param title that of the page
+ * @param further the paths that the document does not describe, relative to `/`, with what is there
+ */
+export function frontPageRoutes(app: FastifyInstance, title: string, further: Readonly<Record<string, string>>): void {
+  const links = () => {
+    const described = Object.entries(app.swagger().paths as Described).flatMap(([path, { get }]) =>
+      get === undefined || path.includes('{') ? [] : [[path.slice(1), get.summary]],
+    )
+    return { ...further, ...Object.fromEntries(described) }
+  }
+  const page = createPageHandler(title, () => listOf(links()))
+  const json = createStaticHandler({ type: mediaType, makeBody: () => JSON.stringify({ title, links: links() }) })
+  app.get('/', { schema: { hide: true } }, (request, reply) => {
+    reply.header('vary', variesOn(reply.getHeader('vary'), 'Accept'))
+    return prefersHtml(request) ? page(request, reply) : json(request, reply)
+  })
+  serveStatic(app, '/favicon.ico', icon)
+}
