@@ -2,37 +2,34 @@ import process, { env, exit, stderr, stdout } from 'node:process'
 import pinoPretty from 'pino-pretty'
 import { createService } from '../src/app.ts'
 import { systemClock } from '../src/common/clock.ts'
-import { loadConfig } from '../src/config/config.ts'
+import { type Config, type ConfigError, loadConfig } from '../src/config/config.ts'
 import { readSettingsFiles } from '../src/config/settings.ts'
 import { createLifecycle } from '../src/lifecycle/lifecycle.ts'
 import { shutDownOnSignals } from '../src/lifecycle/shutdown.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
-import { createDemoCallers } from './demo-callers.ts'
+import { compare, createDemoCallers, type DemoCaller } from './demo-callers.ts'
+import { demoSettingsOf } from './demo-settings.ts'
 import { documentIds } from './documents.ts'
 import { faultIds } from './faults.ts'
-import { createSandbox } from './hilos.ts'
+import { createSandbox, publicToken } from './hilos.ts'
 import { scenarios } from './scenario.ts'
 
-/** `npm run demo`: the real service in front of the sandbox Hilos, on loopback. */
-const token = 'sandbox-token'
-const { PORT = '3000', ADMIN_PORT = '3001' } = env
-
-const sandbox = createSandbox({ token })
+/** `npm run demo`: the real service, with the settings of the environment, in front of the sandbox Hilos, on loopback. */
+const sandbox = createSandbox({ token: publicToken })
 const baseUrl = await sandbox.listen()
-const callers = createDemoCallers()
-process.once('exit', callers.remove)
-const settings = {
-  HILOS_TOKEN: token,
-  HILOS_BASE_URL: baseUrl,
-  CONTACT_REF_KEY: 'sandbox contact ref key',
-  CALLERS_FILE: callers.callersFile,
-  // A browser, and curl without a header, get a response as well.
-  DANGEROUSLY_ALLOW_ANONYMOUS: 'true',
-  PORT,
-  ADMIN_PORT,
-}
-const config = loadConfig(settings, 0, await readSettingsFiles(settings))
+let callers: readonly DemoCaller[] = []
+const { settings, chosen, ignored } = demoSettingsOf(env, baseUrl, () => {
+  const made = createDemoCallers()
+  process.once('exit', made.remove)
+  callers = made.callers
+  return made.callersFile
+})
+if (ignored.length > 0)
+  stderr.write(`The demo ignores ${ignored.join(', ')}: it asks only its own fake Hilos, with a token of its own.\n`)
+
+const config = await configOrExit()
 const logger = createLogger(config.logLevel, pinoPretty({ sync: true, singleLine: true, ignore: 'requestId' }))
+for (const warning of config.warnings) if (!chosen.some((name) => warning.startsWith(name))) logger.warn(warning)
 const lifecycle = createLifecycle()
 const service = await createService(config, logger, systemClock, lifecycle)
 
@@ -46,36 +43,50 @@ shutDownOnSignals(process, {
   },
 })
 
-try {
-  const { origin } = await service.listen()
-  const comparison = await callers.compare(`${origin}/execution-contacts/${documentIds.completed}?view=summary`)
-  stdout.write(instructions(origin, comparison))
-} catch (error) {
-  const { code } = error as NodeJS.ErrnoException
+const origins = await service.listen().catch(({ code }: NodeJS.ErrnoException) => {
+  const ports = [config.callers, config.operators].flatMap((listener) => listener?.port ?? [])
   stderr.write(
-    `The demo cannot listen on port ${PORT} or ${ADMIN_PORT} (${code}). Try: PORT=3100 ADMIN_PORT=3101 npm run demo\n`,
+    `The demo cannot listen on port ${ports.join(' or ')} (${code}). Try: PORT=3100 ADMIN_PORT=3101 npm run demo\n`,
   )
   exit(1)
+})
+const summary = `${origins.origin}/execution-contacts/${documentIds.completed}?view=summary`
+const comparison = await compare(callers, summary)
+stdout.write(instructions(origins, comparison))
+
+async function configOrExit(): Promise<Config> {
+  try {
+    return loadConfig(settings, process.constrainedMemory(), await readSettingsFiles(settings))
+  } catch (error) {
+    stderr.write(`${(error as ConfigError).message}\n`)
+    exit(1)
+  }
 }
 
-function instructions(origin: string, comparison: string): string {
+function instructions({ origin, operators }: typeof origins, comparison: string): string {
   const contacts = `${origin}/execution-contacts`
+  const documentation = { callers: `${origin}/docs`, operators: `${operators}/docs`, off: `${origin}/` }[config.docs]
+  const key = callers.find(({ profile }) => profile === 'full')?.key ?? 'KEY'
+  const isOpen = config.access.allowAnonymous
+  const credential = isOpen ? '' : ` -H 'Authorization: Bearer ${key}'`
+  const otherwise = isOpen ? '; without a key, the demo shows everything' : ''
   return `
-hilos-bff runs in front of a sandbox Hilos. Read the documentation and try the API at ${origin}/docs
+hilos-bff runs in front of a sandbox Hilos. Read the documentation and try the API at ${documentation}
 
   Get one contact's run. Do it twice: the first answer is a cache miss, the second one a hit.
-    curl -i ${contacts}/${documentIds.deliveryConfirmation}
-  Compare the profiles. Each caller sees the same contact in its own way; without a key, the demo shows everything.
-${comparison}
-    curl -i -H 'Authorization: Bearer KEY' ${contacts}/${documentIds.deliveryConfirmation}
-  Follow a run that makes progress every 15 seconds, with its messages.
-    curl -s '${contacts}/${documentIds.live}?view=transcript'
+    curl -i${credential} ${contacts}/${documentIds.deliveryConfirmation}
+  Compare the profiles. Each caller sees the same contact in its own way${otherwise}.
+${comparison}    curl -i -H 'Authorization: Bearer KEY' ${contacts}/${documentIds.deliveryConfirmation}
+  Follow a run that makes progress every 15 seconds, with its messages. 25 seconds after its end, it begins anew.
+    curl -s${credential} '${contacts}/${documentIds.live}?view=transcript'
   Ask for an id that Hilos does not have.
-    curl -i ${contacts}/00000000-0000-4000-8000-00000000dead
-  Get a problem: Hilos limits the rate of this service. The page /problems/upstream_rate_limited explains it.
-    curl -i ${contacts}/${faultIds.rateLimited}
+    curl -i${credential} ${contacts}/00000000-0000-4000-8000-00000000dead
+  Get a problem: Hilos limits the rate of this service. The page ${origin}/problems lists all problems.
+    curl -i${credential} ${contacts}/${faultIds.rateLimited}
   Change the scenario of Hilos (${scenarios.join(', ')}), and watch the cache-status header.
-    curl -X PUT ${new URL('/scenario/down', baseUrl)}; while sleep 1; do curl -sI ${contacts}/${documentIds.live} | grep cache-status; done
+    curl -X PUT ${new URL('/scenario/down', baseUrl)}; while sleep 1; do curl -sI${credential} ${contacts}/${documentIds.live} | grep cache-status; done
+  See all documents, faults and scenarios of the sandbox.
+    curl -s ${new URL('/', baseUrl)}
 
 Ctrl-C stops both.
 

@@ -15,34 +15,27 @@ import {
   uuid,
 } from './parts.ts'
 
-/** The ids of all documents of the sandbox. */
-export const documentIds = {
-  deliveryConfirmation: 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1',
-  live: '00000000-0000-4000-8000-00000000001e',
-  everyMessageType: '00000000-0000-4000-8000-000000000019',
-  earlierContract: '00000000-0000-4000-8000-0000000000e1',
-  erasedContact: '00000000-0000-4000-8000-00000000de1e',
-  ready: '00000000-0000-4000-8000-000000000001',
-  paused: '00000000-0000-4000-8000-000000000002',
-  completed: '00000000-0000-4000-8000-000000000003',
-  canceled: '00000000-0000-4000-8000-000000000004',
-  expired: '00000000-0000-4000-8000-000000000005',
-  failed: '00000000-0000-4000-8000-000000000006',
-  newStatus: '00000000-0000-4000-8000-000000000007',
-} as const
-
 /**
  * Makes a document as it is at a point in time. Hilos is slow if the promise is.
  * @param nowMs milliseconds since 1970 UTC
  */
 export type MakeDocument = (nowMs: number) => Part | Promise<Part>
 
-/**
- * Returns the documents by id.
- * @param startedMs the start of the live run, in milliseconds since 1970 UTC
- */
-export function createDocuments(startedMs: number): Map<string, MakeDocument> {
-  const ended = (id: string, status: string, reason: string | null, by: Part | null = null) =>
+interface ListedDocument {
+  readonly id: string
+  /** What the run shows, as a sentence without a full stop. */
+  readonly text: string
+  /** @param startedMs the first start of the live run, in milliseconds since 1970 UTC, as is `nowMs` */
+  readonly make: (id: string, nowMs: number, startedMs: number) => Part
+}
+
+const listed = (id: string, text: string, make: ListedDocument['make']): ListedDocument => ({ id, text, make })
+const numbered = (suffix: string, text: string, make: ListedDocument['make']) =>
+  listed(`00000000-0000-4000-8000-${suffix.padStart(12, '0')}`, text, make)
+
+const ended =
+  (status: string, reason: string | null, by: Part | null = null): ListedDocument['make'] =>
+  (id) =>
     executionContact(id, {
       status,
       status_reason: reason,
@@ -50,28 +43,53 @@ export function createDocuments(startedMs: number): Map<string, MakeDocument> {
       status_last_change_on: '2026-11-22T11:00:00Z',
       execution_steps: confirmationSteps('COMPLETED'),
     })
-  const documents: readonly Part[] = [
-    deliveryConfirmation(),
-    everyMessageType(),
-    earlierContract(),
-    erasedContact(),
-    executionContact(documentIds.ready, { status: 'READY', status_last_change_on: null }),
-    executionContact(documentIds.paused, { status: 'PAUSED', execution_steps: confirmationSteps('RUNNING') }),
-    ended(documentIds.completed, 'COMPLETED', null),
-    ended(documentIds.canceled, 'CANCELED', 'Canceled from the inbox', user('Diego', 'Ramos')),
-    ended(documentIds.expired, 'EXPIRED', 'No answer within one day'),
-    ended(documentIds.failed, 'FAILED', 'The number is not on WhatsApp'),
-    executionContact(documentIds.newStatus, { status: 'ARCHIVED', execution_steps: confirmationSteps('SNOOZED') }),
-  ]
-  return new Map<string, MakeDocument>([
-    ...documents.map((document) => [String(document.id), () => document] as const),
-    [documentIds.live, (nowMs) => live(startedMs, nowMs)],
-  ])
-}
 
-/** The example of the documentation: three steps are completed, and the fourth waits for an answer. */
-function deliveryConfirmation(): Part {
-  return executionContact(documentIds.deliveryConfirmation, { execution_steps: confirmationSteps('RUNNING') })
+/** The one table of all documents. The ids, the answers and the list at `GET /` come from it. */
+export const documents = {
+  deliveryConfirmation: listed(
+    'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1',
+    'Waits for the answer to its fourth step; the example of the documentation',
+    (id) => executionContact(id, { execution_steps: confirmationSteps('RUNNING') }),
+  ),
+  live: numbered('1e', 'Takes a step every 15 s, ends after a minute, and begins anew 25 s later', live),
+  everyMessageType: numbered('19', 'Has a message of every type', everyMessageType),
+  earlierContract: numbered('e1', 'Is paused, in the earlier version of the contract', earlierContract),
+  erasedContact: numbered('de1e', 'Is about a contact who was deleted', (id) =>
+    executionContact(id, {
+      status: 'COMPLETED',
+      contact: contact({ is_deleted: true }),
+      execution_steps: confirmationSteps('COMPLETED'),
+    }),
+  ),
+  ready: numbered('1', 'Has not begun', (id) => executionContact(id, { status: 'READY', status_last_change_on: null })),
+  paused: numbered('2', 'Is paused', (id) =>
+    executionContact(id, { status: 'PAUSED', execution_steps: confirmationSteps('RUNNING') }),
+  ),
+  completed: numbered('3', 'Is completed', ended('COMPLETED', null)),
+  canceled: numbered(
+    '4',
+    'Was canceled by a person',
+    ended('CANCELED', 'Canceled from the inbox', user('Diego', 'Ramos')),
+  ),
+  expired: numbered('5', 'Has expired', ended('EXPIRED', 'No answer within one day')),
+  failed: numbered('6', 'Has failed', ended('FAILED', 'The number is not on WhatsApp')),
+  newStatus: numbered('7', 'Has a status that the contract does not list', (id) =>
+    executionContact(id, { status: 'ARCHIVED', execution_steps: confirmationSteps('SNOOZED') }),
+  ),
+} satisfies Record<string, ListedDocument>
+
+/** The ids of all documents. */
+export const documentIds = Object.fromEntries(
+  Object.entries(documents).map(([name, { id }]) => [name, id]),
+) as Readonly<Record<keyof typeof documents, string>>
+
+/**
+ * Returns the documents by id.
+ * @param startedMs the first start of the live run, in milliseconds since 1970 UTC
+ */
+export function createDocuments(startedMs: number): Map<string, MakeDocument> {
+  const all = Object.values<ListedDocument>(documents)
+  return new Map(all.map(({ id, make }) => [id, (nowMs: number) => make(id, nowMs, startedMs)]))
 }
 
 function confirmationSteps(lastStatus: string): Part[] {
@@ -130,46 +148,56 @@ function confirmationSteps(lastStatus: string): Part[] {
 }
 
 const stepSeconds = 15
+/**
+ * Shorter than the service keeps an ended run at least (27 s), so that what the service loads after an end is the next run.
+ */
+const restSeconds = 25
 const liveScript = [
   ['Greeting', null, 'Welcome!', null],
   ['Favourite colour', 'FREE_TEXT', 'What is your favourite colour?', 'Green'],
   ['Size', 'SINGLE_OPTION', 'Which size?', 'Large'],
   ['Anything else', 'FREE_TEXT', 'Anything else we should know?', 'Ring twice, please'],
 ] as const
+const runSeconds = stepSeconds * liveScript.length
 
-/** A run in progress: every 15 seconds the contact answers and the next step begins. It ends after a minute. */
-function live(startedMs: number, nowMs: number): Part {
-  const at = (seconds: number) => new Date(startedMs + seconds * 1000).toISOString()
-  const elapsed = Math.max(0, (nowMs - startedMs) / 1000)
+/** A run in progress: every 15 seconds the contact answers and the next step begins. After its end and a rest, it begins anew. */
+function live(id: string, nowMs: number, startedMs: number): Part {
+  const roundMs = (runSeconds + restSeconds) * 1000
+  const round = Math.max(0, Math.floor((nowMs - startedMs) / roundMs))
+  const beganMs = startedMs + round * roundMs
+  const at = (seconds: number) => new Date(beganMs + seconds * 1000).toISOString()
+  const elapsed = Math.max(0, (nowMs - beganMs) / 1000)
   const reached = Math.min(Math.floor(elapsed / stepSeconds) + 1, liveScript.length)
-  const hasEnded = elapsed >= stepSeconds * liveScript.length
+  const hasEnded = elapsed >= runSeconds
   const steps = liveScript.slice(0, reached).map(([name, answerType, question, reply], index) => {
     const begin = index * stepSeconds
     const done = hasEnded || index + 1 < reached
+    const number = round * liveScript.length + index + 1
     const definition = stepDefinition(index + 1, {
       name,
       answer_type: answerType,
       step_type: answerType ? 'QUESTION' : 'MESSAGE',
       answer_options: answerType === 'SINGLE_OPTION' ? ['Small', 'Large'] : null,
     })
-    const asked = outbound(`live-${index}-out`, question, at(begin + 1), { read_on: at(begin + 3) })
-    return stepExecution(index + 1, definition, {
+    const asked = outbound(`live-${number}-out`, question, at(begin + 1), { read_on: at(begin + 3) })
+    return stepExecution(number, definition, {
       status: done ? 'COMPLETED' : 'RUNNING',
       created_on: at(begin),
       status_last_change_on: at(done ? begin + stepSeconds : begin),
       expire_on: done ? null : at(begin + stepSeconds),
-      messages: done && reply ? [asked, inbound(`live-${index}-in`, reply, at(begin + stepSeconds - 1))] : [asked],
+      messages: done && reply ? [asked, inbound(`live-${number}-in`, reply, at(begin + stepSeconds - 1))] : [asked],
     })
   })
-  return executionContact(documentIds.live, {
+  return executionContact(id, {
     status: hasEnded ? 'COMPLETED' : 'RUNNING',
     created_on: at(0),
-    status_last_change_on: at(hasEnded ? stepSeconds * liveScript.length : 0),
+    flow_execution: uuid(0x1fe, round),
+    status_last_change_on: at(hasEnded ? runSeconds : 0),
     execution_steps: steps,
   })
 }
 
-function everyMessageType(): Part {
+function everyMessageType(id: string): Part {
   const minute = (n: number) => `2026-11-22T10:${n.toString().padStart(2, '0')}:00Z`
   const media = (type: string, mime: string) => ({
     msg_type: type,
@@ -225,7 +253,7 @@ function everyMessageType(): Part {
       provider_error_message: 'More than 24 hours have passed since the recipient last wrote to 5215550001234',
     }),
   ]
-  return executionContact(documentIds.everyMessageType, {
+  return executionContact(id, {
     status_last_change_on: minute(0),
     execution_steps: [
       stepExecution(1, stepDefinition(1, { name: 'Conversation', step_type: 'CONVERSATION' }), {
@@ -237,7 +265,7 @@ function everyMessageType(): Part {
 }
 
 /** The same run in the earlier version of the contract. */
-function earlierContract(): Part {
+function earlierContract(id: string): Part {
   const {
     flow: _flow,
     flow_version: _version,
@@ -247,7 +275,7 @@ function earlierContract(): Part {
     inbox_contact_id: _inbox,
     is_test: _test,
     ...rest
-  } = executionContact(documentIds.earlierContract)
+  } = executionContact(id)
   const { trigger_type, ...earlierFlow } = flow()
   return {
     ...rest,
@@ -273,12 +301,4 @@ function earlierContract(): Part {
 function withStringContext({ message }: Part): Part {
   const { context_message, ...rest } = message as Part
   return { message: { ...rest, context_message: (context_message as Part | null)?.id ?? null } }
-}
-
-function erasedContact(): Part {
-  return executionContact(documentIds.erasedContact, {
-    status: 'COMPLETED',
-    contact: contact({ is_deleted: true }),
-    execution_steps: confirmationSteps('COMPLETED'),
-  })
 }

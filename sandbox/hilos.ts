@@ -1,12 +1,16 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
+import { contentsRoute } from './contents.ts'
 import { createDocuments, type MakeDocument } from './documents.ts'
 import { type FaultName, faultIds, faults } from './faults.ts'
 import { createScenarioControl, type Scenario, scenarioRoutes } from './scenario.ts'
 
 const gzipAsync = promisify(gzip)
 const route = '/channel/whatsapp/flow-execution-contact/'
+
+/** The token of the demo and of `npm run sandbox`. It opens nothing but the sandbox. */
+export const publicToken = 'sandbox-token'
 
 /** A request that the sandbox received, for tests. */
 export interface SeenRequest {
@@ -70,7 +74,7 @@ export function createSandbox({
     if (refusal) return reply.code(401).header('www-authenticate', 'Token').send({ detail: refusal })
     const id = request.params.id.toLowerCase()
     const scriptedFault = scripted.get(id)
-    const fault = scriptedFault ? faults[scriptedFault] : await scenario.nextFault()
+    const fault = scriptedFault ? faults[scriptedFault].send : await scenario.nextFault()
     if (fault) {
       const redirectUrl = `http://${request.host}${route}${id}/`
       return fault(reply, { id, text: faultText, slowMs, redirectUrl, closing: closing.signal })
@@ -81,6 +85,7 @@ export function createSandbox({
   })
 
   scenarioRoutes(app, scenario)
+  contentsRoute(app)
 
   return {
     documents,

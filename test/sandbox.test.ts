@@ -2,8 +2,10 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
 import { faultIds } from '../sandbox/faults.ts'
 import { createSandbox } from '../sandbox/hilos.ts'
+import type { Part } from '../sandbox/parts.ts'
 import { scenarios } from '../sandbox/scenario.ts'
 import { createClock } from './harness/clock.ts'
+import { startService, until as untilRefreshed } from './harness/service.ts'
 import { until } from './upstream/raw-hilos.ts'
 
 const token = 'sandbox-token'
@@ -19,7 +21,7 @@ async function arrange(t: Test, slowMs = 1) {
     fetch(`${base}/${path}`, { headers })
   const getContact = (id: string, headers?: Record<string, string>) => get(`flow-execution-contact/${id}`, headers)
   const scenario = (name = '', method = 'GET') => fetch(new URL(`/scenario${name}`, base), { method })
-  return { ...sandbox, clock, get, getContact, scenario, authorization }
+  return { ...sandbox, base, clock, get, getContact, scenario, authorization }
 }
 
 t.test('a missing or wrong token is refused as by Django REST Framework', async (t) => {
@@ -61,7 +63,7 @@ t.test('a large document is sent with gzip only if that is accepted', async (t) 
   }
 })
 
-t.test('the live run takes its steps as time passes, waits for answers and ends', async (t) => {
+t.test('the live run takes its steps as time passes, waits for answers, ends, rests and begins anew', async (t) => {
   const { getContact, clock } = await arrange(t)
   const table = [
     [0, 'RUNNING', 1, 0],
@@ -71,7 +73,11 @@ t.test('the live run takes its steps as time passes, waits for answers and ends'
     [15_000, 'RUNNING', 4, 3],
     [14_999, 'RUNNING', 4, 3],
     [1, 'COMPLETED', 4, 4],
-    [3_600_000, 'COMPLETED', 4, 4],
+    [24_999, 'COMPLETED', 4, 4],
+    [1, 'RUNNING', 1, 0],
+    [45_000, 'RUNNING', 4, 3],
+    [39_999, 'COMPLETED', 4, 4],
+    [1, 'RUNNING', 1, 0],
   ] as const
   for (const [ms, ...expected] of table) {
     clock.advance(ms)
@@ -81,6 +87,85 @@ t.test('the live run takes its steps as time passes, waits for answers and ends'
     t.strictSame([status, steps.length, steps.filter((step) => step.status === 'COMPLETED').length], expected)
   }
 })
+
+t.test(
+  'a live run that begins anew is another one: its ids and times are new, its definitions are the same',
+  async (t) => {
+    const { getContact, clock } = await arrange(t)
+    const runs: Part[] = []
+    for (let round = 0; round < 3; round += 1) {
+      clock.advance(59_000)
+      runs.push((await (await getContact(documentIds.live)).json()) as Part)
+      clock.advance(26_000)
+    }
+    const values = (pick: (run: Part) => unknown) => new Set(runs.map((run) => JSON.stringify(pick(run)))).size
+    const steps = ({ execution_steps: steps }: Part) =>
+      steps as (Part & { step: Part; messages: { message: Part }[] })[]
+    const picked = [
+      values(({ id }) => id),
+      values((run) => steps(run).map(({ step }) => step.id)),
+      values(({ created_on: at }) => at),
+      values(({ flow_execution: execution }) => execution),
+    ]
+    t.strictSame(picked, [1, 1, 3, 3])
+    const ids = runs.flatMap((run) =>
+      steps(run).flatMap(({ id, messages }) => [id, ...messages.map(({ message }) => message.id)]),
+    )
+    t.equal(new Set(ids).size, ids.length, 'no step and no message occurs twice')
+    t.equal(Date.parse(String(runs[2]?.created_on)) - Date.parse(String(runs[0]?.created_on)), 170_000)
+  },
+)
+
+t.test(
+  'a caller that polls the live run through the service sees each run end, and the next one from its first steps',
+  async (t) => {
+    for (const random of [0, 0.5, 0.999]) {
+      const { get, clock, store } = await startService(t, { clock: createClock(undefined, { random: () => random }) })
+      const seen: { readonly status: string; readonly startedAt: string; readonly steps: object[] }[] = []
+      for (let polls = 0; polls < 112; polls += 1) {
+        const { headers, json } = await get(`/execution-contacts/${documentIds.live}`)
+        seen.push(json())
+        if (headers.get('cache-status')?.includes('revalidating'))
+          await untilRefreshed(() => store.peek(documentIds.live)?.fetchedAt === clock.now())
+        clock.advance(3000)
+      }
+      const runs = [...Map.groupBy(seen, ({ startedAt }) => startedAt).values()]
+      t.equal(runs.length, 4)
+      for (const run of runs) {
+        t.ok((run[0]?.steps.length ?? 9) <= 2, `the first of it that is seen is step ${run[0]?.steps.length}`)
+        const isLast = run === runs.at(-1)
+        if (!isLast) t.equal(run.at(-1)?.status, 'COMPLETED')
+      }
+    }
+  },
+)
+
+t.test(
+  'the front page lists every document, fault and scenario with a sentence, and each of them exists',
+  async (t) => {
+    const { base, getContact, scenario } = await arrange(t)
+    const get = (accept?: string) => fetch(new URL('/', base), { headers: accept === undefined ? {} : { accept } })
+    const json = await get('application/json')
+    const contents = (await json.json()) as Record<string, { name: string; id?: string; text: string }[]>
+    const { documents = [], faults = [], scenarios: listed = [] } = contents
+    const idsOf = (rows: typeof documents) => Object.fromEntries(rows.map(({ name, id }) => [name, id]))
+    t.strictSame([idsOf(documents), idsOf(faults)], [documentIds, faultIds])
+    t.strictSame(
+      listed.map(({ name }) => name),
+      scenarios,
+    )
+    for (const accept of [undefined, '*/*', 'text/html', 'text/plain']) {
+      const page = await get(accept)
+      t.match(page.headers.get('content-type'), /^text\/plain/)
+      t.equal(page.headers.get('vary'), 'Accept')
+      const text = await page.text()
+      for (const row of [...documents, ...faults]) t.ok(text.includes(`  ${row.id}  ${row.text}.\n`), row.name)
+      for (const row of listed) t.match(text, new RegExp(`^ {2}${row.name} +${row.text}\\.$`, 'm'))
+    }
+    for (const { id = '' } of documents) t.match(await (await getContact(id)).json(), { id })
+    for (const { name } of listed) t.equal((await scenario(`/${name}`, 'PUT')).status, 204)
+  },
+)
 
 t.test('the slow contact is sent in the end', async (t) => {
   const { getContact } = await arrange(t)

@@ -1,21 +1,11 @@
-import { once } from 'node:events'
 import { chmodSync, constants, readFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { platform } from 'node:process'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
-import { freePort } from '../harness/free-port.ts'
+import { freePort, takenPort } from '../harness/free-port.ts'
 import { preload, startProcess } from '../harness/process.ts'
 import { hilosToken, settingsFor, startServiceProcess } from '../harness/service-process.ts'
-
-/** A port with another listener. */
-async function takenPort(t: Test): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  return String((server.address() as AddressInfo).port)
-}
 
 t.test('without settings the process says which ones it needs, and the exit status is 1', async (t) => {
   const { ended, stdout, stderr } = startProcess(t, 'src/main.ts', {}, { isCovered: true })
@@ -113,26 +103,3 @@ function isNonBlocking(pid: number | undefined): boolean {
   const [, flags = ''] = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/1`, 'utf8')) ?? []
   return (Number.parseInt(flags, 8) & constants.O_NONBLOCK) !== 0
 }
-
-t.test('the commands that the demo prints work, and SIGINT stops it', async (t) => {
-  const settings = { PORT: '0', ADMIN_PORT: '0' }
-  const { child, ended, says, stdout } = startProcess(t, 'sandbox/demo.ts', settings, { isCovered: true })
-  await says(/Ctrl-C stops both/)
-  const urls = [...stdout().matchAll(/curl -\w+ '?(http:\S+?)'?\n/g)].map(([, url]) => url ?? '')
-  const statuses = await Promise.all(urls.map(async (url) => (await fetch(url)).status))
-  t.strictSame(statuses, [200, 200, 404, 503])
-  const [, scenario = '', watched = ''] =
-    /curl -X PUT (\S+\/down);.* curl -sI (\S+) \| grep cache-status/.exec(stdout()) ?? []
-  t.equal((await fetch(scenario, { method: 'PUT' })).status, 204)
-  t.equal(await (await fetch(new URL('/scenario', scenario))).text(), 'down')
-  t.match((await fetch(watched, { method: 'HEAD' })).headers.get('cache-status'), /^hilos-bff; hit/)
-  child.kill('SIGINT')
-  t.equal(await ended, 0)
-})
-
-t.test('when its port is in use the demo says what to do, and the exit status is 1', async (t) => {
-  const settings = { PORT: await takenPort(t), ADMIN_PORT: '0' }
-  const { ended, stderr } = startProcess(t, 'sandbox/demo.ts', settings, { isCovered: true })
-  t.equal(await ended, 1)
-  t.match(stderr(), /The demo cannot listen on port .*EADDRINUSE.*PORT=3100/)
-})

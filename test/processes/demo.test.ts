@@ -1,0 +1,159 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { createKey, keyHash } from '../../src/access/keys.ts'
+import { freePort, takenPort } from '../harness/free-port.ts'
+import { startProcess } from '../harness/process.ts'
+import { originsOf } from '../harness/service-process.ts'
+
+const ports = { PORT: '0', ADMIN_PORT: '0' }
+const startDemo = (t: Test, settings: Record<string, string>) =>
+  startProcess(t, 'sandbox/demo.ts', { ...ports, ...settings }, { isCovered: true })
+const startSandbox = (t: Test, ...args: string[]) => startProcess(t, 'sandbox/main.ts', {}, { isCovered: true, args })
+
+/** The requests that `curl` commands of the printed text send. */
+function requestsIn(text: string) {
+  const commands = text.matchAll(/curl -(?:s|i)(?: -H '(Authorization): (.*?)')? '?(http:\S+?)'?\n/g)
+  return [...commands].map(([, name = 'x-none', value = '', url = '']) => ({ url, headers: { [name]: value } }))
+}
+
+t.test('the commands that the demo prints work, and SIGINT stops it', async (t) => {
+  const { child, ended, says, stdout, stderr } = startDemo(t, {})
+  await says(/Ctrl-C stops both/)
+  t.notMatch(stdout(), /WARN|undefined/)
+  const requests = requestsIn(stdout())
+  // The command with KEY is to be filled in.
+  const filled = requests.filter(({ headers }) => !/KEY/.test(headers.Authorization ?? ''))
+  const statuses = await Promise.all(filled.map(async ({ url, headers }) => (await fetch(url, { headers })).status))
+  t.strictSame(statuses, [200, 200, 404, 503, 200])
+  const [, page = ''] = /the API at (\S+)\n/.exec(stdout()) ?? []
+  t.match([page, (await fetch(page)).status], [/\/docs$/, 200])
+  const [, scenario = '', watched = ''] =
+    /curl -X PUT (\S+\/down);.* curl -sI (\S+) \| grep cache-status/.exec(stdout()) ?? []
+  t.equal((await fetch(scenario, { method: 'PUT' })).status, 204)
+  t.equal(await (await fetch(new URL('/scenario', scenario))).text(), 'down')
+  t.match((await fetch(watched, { method: 'HEAD' })).headers.get('cache-status'), /^hilos-bff; hit/)
+  t.equal(stderr(), '')
+  child.kill('SIGINT')
+  t.equal(await ended, 0)
+})
+
+t.test('without anonymous callers, the commands that the demo prints have the key of its caller', async (t) => {
+  const { says, stdout } = startDemo(t, {
+    DANGEROUSLY_ALLOW_ANONYMOUS: 'false',
+    DOCS: 'off',
+    REDIS_URL: 'redis://canary',
+  })
+  await says(/Ctrl-C stops both/)
+  const [first] = requestsIn(stdout())
+  t.match(first?.headers, { Authorization: /^Bearer hbff_/ })
+  t.equal((await fetch(first?.url ?? '', first)).status, 200)
+  t.equal((await fetch(first?.url ?? '')).status, 401)
+  t.match(stdout(), /WARN.*: REDIS_URL is set/, 'a warning about a setting that was given')
+  t.match(stdout(), /the API at http:\S+\d\/\n/, 'without the documentation, its front page')
+  t.notMatch(stdout(), 'canary')
+})
+
+t.test('with a callers file of your own the demo has no keys, and never uses or shows a real token', async (t) => {
+  const key = createKey()
+  const callersFile = join(t.testdir(), 'callers.json')
+  writeFileSync(callersFile, JSON.stringify({ callers: [{ name: 'own', keySha256: keyHash(key), profile: 'viewer' }] }))
+  const origin = 'http://localhost:5173'
+  const { says, stdout, stderr } = startDemo(t, {
+    ...{ CALLERS_FILE: callersFile, CORS_ORIGINS: origin, DANGEROUSLY_ALLOW_ANONYMOUS: 'false' },
+    ...{ DOCS: 'operators', ADMIN_PORT: String(await freePort()) },
+    ...{ HILOS_TOKEN: 'token-canary', HILOS_BASE_URL: 'https://hilos-canary.example' },
+  })
+  await says(/Ctrl-C stops both/)
+  t.notMatch(stdout(), /hbff_/)
+  const [first] = requestsIn(stdout())
+  t.strictSame(first?.headers, { Authorization: 'Bearer KEY' })
+  const reply = await fetch(first?.url ?? '', { headers: { authorization: `Bearer ${key}`, origin } })
+  t.strictSame([reply.status, reply.headers.get('access-control-allow-origin')], [200, origin])
+  const [, page = ''] = /the API at (\S+)\n/.exec(stdout()) ?? []
+  t.equal((await fetch(page)).status, 200, 'the documentation is on the other listener')
+  t.equal(
+    stderr(),
+    'The demo ignores HILOS_TOKEN, HILOS_BASE_URL: it asks only its own fake Hilos, with a token of its own.\n',
+  )
+  t.notMatch(stdout(), 'canary')
+})
+
+t.test('the demo names all problems of its settings at once and no value, and the exit status is 1', async (t) => {
+  const { ended, stdout, stderr } = startDemo(t, {
+    LOG_LEVEL: 'canary',
+    CORS_ORIGINS: 'canary',
+    HILOS_MAX_RPM: 'canary',
+  })
+  t.strictSame([await ended, stdout()], [1, ''])
+  t.match(
+    stderr(),
+    /^hilos-bff cannot start, 3 problems in its settings:\n {2}LOG_LEVEL: .*\n {2}HILOS_MAX_RPM: .*\n {2}CORS_ORIGINS: .*\n$/,
+  )
+  t.notMatch(stderr(), 'canary')
+})
+
+t.test('a setting by which no contact can be read is no obstacle for the demo', async (t) => {
+  const { says } = startDemo(t, { HILOS_MAX_BODY_BYTES: '1024', LOG_LEVEL: 'silent' })
+  t.ok(await says(/ full {4}hbff_\S+ {2}upstream_too_large\n.*Ctrl-C stops both/s))
+})
+
+t.test('when its port is in use the demo says what to do, and the exit status is 1', async (t) => {
+  const { ended, stderr } = startDemo(t, { PORT: await takenPort(t) })
+  t.equal(await ended, 1)
+  t.match(
+    stderr(),
+    /^The demo cannot listen on port \d+ \(EADDRINUSE\)\. Try: PORT=3100 ADMIN_PORT=3101 npm run demo\n$/,
+  )
+})
+
+/** The settings in a printed command. */
+function settingsIn(text: string, command: string): Record<string, string> {
+  const [, assignments = ''] =
+    new RegExp(`^ {4}(?:npm run build && )?((?:[A-Z_]+=\\S+ )+)${command}$`, 'm').exec(text) ?? []
+  return Object.fromEntries([...assignments.matchAll(/(\w+)=(\S+)/g)].map(([, name = '', value = '']) => [name, value]))
+}
+
+t.test('the commands that the sandbox prints work, and SIGINT stops it', async (t) => {
+  const { child, ended, says, stdout } = startSandbox(t, '--port', '0', '--scenario', 'down')
+  await says(/Ctrl-C stops it/)
+  const [, put = ''] = /curl -X PUT (\S+)\n/.exec(stdout()) ?? []
+  t.equal(await (await fetch(new URL('/scenario', put))).text(), 'down')
+  t.equal((await fetch(put, { method: 'PUT' })).status, 204)
+  await fetch(new URL('/scenario/healthy', put), { method: 'PUT' })
+  const [, contents = ''] = /scenarios: (\S+)\n/.exec(stdout()) ?? []
+  t.match(await (await fetch(contents)).text(), /^A fake Hilos/)
+
+  const doctor = startProcess(t, 'src/main.ts', settingsIn(stdout(), 'npm run doctor'), { args: ['--check'] })
+  t.equal(await doctor.ended, 0)
+  t.match(doctor.stdout(), /^ok +Hilos +Hilos answers at/m)
+
+  for (const [settings, allowed] of [
+    [settingsIn(stdout(), 'npm start'), null],
+    [settingsIn(stdout().replace(/^.*&& HILOS.*$/m, ''), 'npm start'), 'http://localhost:5173'],
+  ] as const) {
+    const service = startProcess(t, 'src/main.ts', { ...settings, ...ports })
+    const { origin } = await originsOf(service)
+    const [, path = ''] = /http:\/\/127.0.0.1:3000(\S+)'/.exec(stdout()) ?? []
+    const reply = await fetch(origin + path, { headers: { origin: 'http://localhost:5173' } })
+    t.strictSame([reply.status, reply.headers.get('access-control-allow-origin')], [200, allowed])
+  }
+  child.kill('SIGINT')
+  t.equal(await ended, 0)
+})
+
+t.test('when its port is in use the sandbox says what to do, and the exit status is 1', async (t) => {
+  const port = await takenPort(t)
+  const { ended, stdout, stderr } = startSandbox(t, '--port', port)
+  t.strictSame([await ended, stdout()], [1, ''])
+  const advice = `Try: npm run sandbox -- --port ${Number(port) + 1}`
+  t.equal(stderr(), `The sandbox cannot listen on port ${port} (EADDRINUSE). ${advice}\n`)
+})
+
+t.test('the sandbox does not start with arguments that it does not understand', async (t) => {
+  for (const args of [['--scenario', 'foggy'], ['--port', '65536'], ['--colour']]) {
+    const { ended, stdout, stderr } = startSandbox(t, ...args)
+    t.strictSame([await ended, stdout()], [1, ''], args.join(' '))
+    t.match(stderr(), /^Usage: npm run sandbox -- .*\n$/)
+  }
+})
