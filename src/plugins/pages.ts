@@ -28,7 +28,9 @@ ${makeBody()}</html>
 
 /** A list of links in HTML. The keys are paths relative to that of the page, the values say what is there. */
 export function listOf(links: Readonly<Record<string, string>>): string {
-  const items = Object.entries(links).map(([path, text]) => `<li><a href="${path}">${path}</a> ${text}\n`)
+  const items = Object.entries(links).map(
+    ([path, text]) => `<li><a href="${path}">${path.replace(/.*\//, '')}</a> ${text}\n`,
+  )
   return `<ul>\n${items.join('')}</ul>\n`
 }
 

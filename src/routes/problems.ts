@@ -38,7 +38,10 @@ const schemaWith = (codes: readonly FailureCode[]) => ({
   response: responsesOf('/problems/no_such_code', ['route_not_found', ...codes]),
 })
 
-const titles = failureCodes.map((code) => [`problems/${code}`, failureKinds[code].title])
+const titles = Object.entries(failureKinds).map(([code, { status, title }]) => [
+  `problems/${code}`,
+  `${status}: ${title}`,
+])
 const list = createPageHandler('Problems', () => listOf(Object.fromEntries(titles)))
 
 const pages = Object.fromEntries(

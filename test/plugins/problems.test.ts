@@ -294,14 +294,17 @@ t.test('each kind of failure has a page', async (t) => {
 t.test('the page of all problems leads to the page of each, and back', async (t) => {
   const { get, origin } = await startService(t)
   const list = await get('/problems')
-  const links = [...list.text.matchAll(/<a href="(.*?)">.*?<\/a> (.*)\n/g)].map(([, href = '', title]) => [href, title])
+  const links = [...list.text.matchAll(/<a href="problems\/(.*?)">\1<\/a> (.*)\n/g)].map(([, code = '', text]) => [
+    code,
+    text,
+  ])
   t.strictSame(
     links,
-    Object.entries(failureKinds).map(([code, { title }]) => [`problems/${code}`, title]),
+    Object.entries(failureKinds).map(([code, { status, title }]) => [code, `${status}: ${title}`]),
   )
-  for (const [href = ''] of links) {
-    const url = new URL(href, `${origin}/problems`)
+  for (const [code = ''] of links) {
+    const url = new URL(`problems/${code}`, `${origin}/problems`)
     const [, back = ''] = /<a href="(.*?)">All problems<\/a>/.exec((await get(url.pathname)).text) ?? []
-    t.equal(new URL(back, url).pathname, '/problems', href)
+    t.equal(new URL(back, url).pathname, '/problems', code)
   }
 })
