@@ -3,13 +3,19 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createKey, keyHash } from '../../src/access/keys.ts'
 import { freePort, takenPort } from '../harness/free-port.ts'
-import { startProcess } from '../harness/process.ts'
+import { type RunningProcess, startProcess } from '../harness/process.ts'
 import { originsOf } from '../harness/service-process.ts'
 
 const ports = { PORT: '0', ADMIN_PORT: '0' }
 const startDemo = (t: Test, settings: Record<string, string>) =>
   startProcess(t, 'sandbox/demo.ts', { ...ports, ...settings }, { isCovered: true })
 const startSandbox = (t: Test, ...args: string[]) => startProcess(t, 'sandbox/main.ts', {}, { isCovered: true, args })
+
+/** Ends a process as Ctrl-C does. A process that is killed counts nothing as covered. */
+async function stop(t: Test, { child, ended }: RunningProcess): Promise<void> {
+  child.kill('SIGINT')
+  t.equal(await ended, 0)
+}
 
 /** The requests that `curl` commands of the printed text send. */
 function requestsIn(text: string) {
@@ -18,7 +24,8 @@ function requestsIn(text: string) {
 }
 
 t.test('the commands that the demo prints work, and SIGINT stops it', async (t) => {
-  const { child, ended, says, stdout, stderr } = startDemo(t, {})
+  const demo = startDemo(t, {})
+  const { says, stdout, stderr } = demo
   await says(/Ctrl-C stops both/)
   t.notMatch(stdout(), /WARN|undefined/)
   const requests = requestsIn(stdout())
@@ -34,16 +41,16 @@ t.test('the commands that the demo prints work, and SIGINT stops it', async (t) 
   t.equal(await (await fetch(new URL('/scenario', scenario))).text(), 'down')
   t.match((await fetch(watched, { method: 'HEAD' })).headers.get('cache-status'), /^hilos-bff; hit/)
   t.equal(stderr(), '')
-  child.kill('SIGINT')
-  t.equal(await ended, 0)
+  await stop(t, demo)
 })
 
 t.test('without anonymous callers, the commands that the demo prints have the key of its caller', async (t) => {
-  const { says, stdout } = startDemo(t, {
+  const demo = startDemo(t, {
     DANGEROUSLY_ALLOW_ANONYMOUS: 'false',
     DOCS: 'off',
     REDIS_URL: 'redis://canary',
   })
+  const { says, stdout } = demo
   await says(/Ctrl-C stops both/)
   const [first] = requestsIn(stdout())
   t.match(first?.headers, { Authorization: /^Bearer hbff_/ })
@@ -52,6 +59,7 @@ t.test('without anonymous callers, the commands that the demo prints have the ke
   t.match(stdout(), /WARN.*: REDIS_URL is set/, 'a warning about a setting that was given')
   t.match(stdout(), /the API at http:\S+\d\/\n/, 'without the documentation, its front page')
   t.notMatch(stdout(), 'canary')
+  await stop(t, demo)
 })
 
 t.test('with a callers file of your own the demo has no keys, and never uses or shows a real token', async (t) => {
@@ -59,11 +67,12 @@ t.test('with a callers file of your own the demo has no keys, and never uses or 
   const callersFile = join(t.testdir(), 'callers.json')
   writeFileSync(callersFile, JSON.stringify({ callers: [{ name: 'own', keySha256: keyHash(key), profile: 'viewer' }] }))
   const origin = 'http://localhost:5173'
-  const { says, stdout, stderr } = startDemo(t, {
+  const demo = startDemo(t, {
     ...{ CALLERS_FILE: callersFile, CORS_ORIGINS: origin, DANGEROUSLY_ALLOW_ANONYMOUS: 'false' },
     ...{ DOCS: 'operators', ADMIN_PORT: String(await freePort()) },
     ...{ HILOS_TOKEN: 'token-canary', HILOS_BASE_URL: 'https://hilos-canary.example' },
   })
+  const { says, stdout, stderr } = demo
   await says(/Ctrl-C stops both/)
   t.notMatch(stdout(), /hbff_/)
   const [first] = requestsIn(stdout())
@@ -77,6 +86,7 @@ t.test('with a callers file of your own the demo has no keys, and never uses or 
     'The demo ignores HILOS_TOKEN, HILOS_BASE_URL: it asks only its own fake Hilos, with a token of its own.\n',
   )
   t.notMatch(stdout(), 'canary')
+  await stop(t, demo)
 })
 
 t.test('the demo names all problems of its settings at once and no value, and the exit status is 1', async (t) => {
@@ -94,8 +104,9 @@ t.test('the demo names all problems of its settings at once and no value, and th
 })
 
 t.test('a setting by which no contact can be read is no obstacle for the demo', async (t) => {
-  const { says } = startDemo(t, { HILOS_MAX_BODY_BYTES: '1024', LOG_LEVEL: 'silent' })
-  t.ok(await says(/ full {4}hbff_\S+ {2}upstream_too_large\n.*Ctrl-C stops both/s))
+  const demo = startDemo(t, { HILOS_MAX_BODY_BYTES: '1024', LOG_LEVEL: 'silent' })
+  t.ok(await demo.says(/ full {4}hbff_\S+ {2}upstream_too_large\n.*Ctrl-C stops both/s))
+  await stop(t, demo)
 })
 
 t.test('when its port is in use the demo says what to do, and the exit status is 1', async (t) => {
@@ -115,7 +126,8 @@ function settingsIn(text: string, command: string): Record<string, string> {
 }
 
 t.test('the commands that the sandbox prints work, and SIGINT stops it', async (t) => {
-  const { child, ended, says, stdout } = startSandbox(t, '--port', '0', '--scenario', 'down')
+  const sandbox = startSandbox(t, '--port', '0', '--scenario', 'down')
+  const { says, stdout } = sandbox
   await says(/Ctrl-C stops it/)
   const [, put = ''] = /curl -X PUT (\S+)\n/.exec(stdout()) ?? []
   t.equal(await (await fetch(new URL('/scenario', put))).text(), 'down')
@@ -138,8 +150,7 @@ t.test('the commands that the sandbox prints work, and SIGINT stops it', async (
     const reply = await fetch(origin + path, { headers: { origin: 'http://localhost:5173' } })
     t.strictSame([reply.status, reply.headers.get('access-control-allow-origin')], [200, allowed])
   }
-  child.kill('SIGINT')
-  t.equal(await ended, 0)
+  await stop(t, sandbox)
 })
 
 t.test('when its port is in use the sandbox says what to do, and the exit status is 1', async (t) => {
