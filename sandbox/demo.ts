@@ -43,16 +43,16 @@ shutDownOnSignals(process, {
   },
 })
 
-const origins = await service.listen().catch(({ code }: NodeJS.ErrnoException) => {
+const { origin } = await service.listen().catch(({ code }: NodeJS.ErrnoException) => {
   const ports = [config.callers, config.operators].flatMap((listener) => listener?.port ?? [])
   stderr.write(
     `The demo cannot listen on port ${ports.join(' or ')} (${code}). Try: PORT=3100 ADMIN_PORT=3101 npm run demo\n`,
   )
   exit(1)
 })
-const summary = `${origins.origin}/execution-contacts/${documentIds.completed}?view=summary`
+const summary = `${origin}/execution-contacts/${documentIds.completed}?view=summary`
 const comparison = await compare(callers, summary)
-stdout.write(instructions(origins, comparison))
+stdout.write(instructions(origin, comparison))
 
 async function configOrExit(): Promise<Config> {
   try {
@@ -63,15 +63,16 @@ async function configOrExit(): Promise<Config> {
   }
 }
 
-function instructions({ origin, operators }: typeof origins, comparison: string): string {
+function instructions(origin: string, comparison: string): string {
   const contacts = `${origin}/execution-contacts`
-  const documentation = { callers: `${origin}/docs`, operators: `${operators}/docs`, off: `${origin}/` }[config.docs]
+  const hasDocumentation = config.docs === 'callers'
+  const start = hasDocumentation ? `Read the documentation and try the API at ${origin}/docs` : `Open ${origin}/`
   const key = callers.find(({ profile }) => profile === 'full')?.key ?? 'KEY'
   const isOpen = config.access.allowAnonymous
   const credential = isOpen ? '' : ` -H 'Authorization: Bearer ${key}'`
   const otherwise = isOpen ? '; without a key, the demo shows everything' : ''
   return `
-hilos-bff runs in front of a sandbox Hilos. Read the documentation and try the API at ${documentation}
+hilos-bff runs in front of a sandbox Hilos. ${start}
 
   Get one contact's run. Do it twice: the first answer is a cache miss, the second one a hit.
     curl -i${credential} ${contacts}/${documentIds.deliveryConfirmation}

@@ -66,7 +66,7 @@ export const failureKinds = {
     status: 404,
     title: 'There is nothing at this path',
     detail: 'This service has no such path.',
-    advice: 'Open / for the paths of this service.',
+    advice: 'The page at / leads to what this service has.',
   },
   method_not_allowed: {
     status: 405,
