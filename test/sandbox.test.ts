@@ -126,7 +126,7 @@ t.test(
         const { headers, json } = await get(`/execution-contacts/${documentIds.live}`)
         seen.push(json())
         if (headers.get('cache-status')?.includes('revalidating'))
-          await untilRefreshed(() => store.peek(documentIds.live)?.fetchedAt === clock.now())
+          await untilRefreshed(() => store.peek(documentIds.live)?.generatedAt === clock.now())
         clock.advance(3000)
       }
       const runs = [...Map.groupBy(seen, ({ startedAt }) => startedAt).values()]
