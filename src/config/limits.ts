@@ -26,6 +26,7 @@ export const serverLimits = {
 export const hilosLimits = {
   connectionLife: { longestMs: 60_000, leastMs: 2000 },
   discardMs: 100,
+  rateMargin: 0.05,
   maxConnections: 16,
   maxQueuedCalls: 100,
   maxElements: 10_000,

@@ -77,7 +77,8 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     try {
       const call = breaker.begin(id)
       const begunAt = clock.elapsed()
-      const sendOn = (connection: Dispatcher, token: Secret) => exchange(id, token, connection, deadline.signal)
+      const sendOn = (connection: Dispatcher, token: Secret) =>
+        exchange(id, token, connection, deadline.signal, slot.sent)
       const send = async (token: Secret) => {
         try {
           return await sendOn(dispatcher(), token)

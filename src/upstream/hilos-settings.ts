@@ -20,6 +20,8 @@ export interface HilosSettings {
   readonly discardMs: number
   /** Calls started in any one second; below 1 for less than one a second, 0 for no limit. With 2.5, two fit into a second. */
   readonly maxCallsPerSecond: number
+  /** The part by which the second of that limit is longer here, because calls take different times to get to Hilos. */
+  readonly rateMargin: number
   /** Connections, and so calls, at once. Further calls wait for a slot. */
   readonly maxConnections: number
   /** Calls that may wait for a slot. */

@@ -120,6 +120,7 @@ export function createClient(t: Test, baseUrl: string, options: ClientOptions = 
     discardMs: 100,
     maxConnections: 16,
     maxCallsPerSecond: 0,
+    rateMargin: 0,
     maxQueuedCalls: 100,
     maxWaitMs: 5000,
     maxBodyBytes: 5 * 1024 * 1024,

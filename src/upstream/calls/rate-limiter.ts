@@ -2,19 +2,17 @@ import type { Cancel, Clock } from '../../common/clock.ts'
 import type { Failure } from '../../failures/failure.ts'
 import { UpstreamFailure } from '../failures.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
-import { type CallDemand, createCallQueue } from './call-queue.ts'
+import { type CallDemand, createCallQueue, type GrantedCall } from './call-queue.ts'
 
 export interface RateLimiterOptions
-  extends Pick<HilosSettings, 'maxCallsPerSecond' | 'maxConnections' | 'maxQueuedCalls' | 'maxWaitMs'> {
+  extends Pick<HilosSettings, 'maxCallsPerSecond' | 'rateMargin' | 'maxConnections' | 'maxQueuedCalls' | 'maxWaitMs'> {
   readonly clock: Pick<Clock, 'elapsed' | 'schedule'>
 }
 
 export type RateLimiter = Readonly<ReturnType<typeof createRateLimiter>>
 
 /** The right to make one call. */
-export interface Slot {
-  /** Ends the call. A second time it does nothing. */
-  readonly release: () => void
+export interface Slot extends GrantedCall {
   /**
    * Releases the slot and waits for another one, before all calls that wait for their first.
    * @param mostMs how long to wait, if that is less than `maxWaitMs`
@@ -23,18 +21,27 @@ export interface Slot {
   readonly requeue: (mostMs: number) => Promise<void>
 }
 
+/** How late a timer may be without slowing down the pace. */
+const longestDelayMs = 50
+
 /**
  * Limits the calls to Hilos, because Hilos limits the calls with all keys of an account together. This is a token bucket.
- * Each token comes back one second after it was taken, and not gradually, so that no sliding second has more calls.
+ * Each token comes back one second and a margin after its call was sent, and not gradually, so that no sliding second has
+ * more calls. Hilos counts them when they arrive; the margin is for the difference between their times on the way.
+ *
+ * A burst after idle time takes its tokens at once. Calls that have to wait are granted at an even pace.
  */
 export function createRateLimiter(options: RateLimiterOptions) {
   const { maxCallsPerSecond, maxConnections, maxWaitMs, clock } = options
   const bucketSize = Math.max(1, Math.floor(maxCallsPerSecond))
-  const tokenMs = maxCallsPerSecond === 0 ? 0 : 1000 / Math.min(maxCallsPerSecond, 1)
+  const tokenMs = maxCallsPerSecond === 0 ? 0 : (1000 * (1 + options.rateMargin)) / Math.min(maxCallsPerSecond, 1)
+  const paceMs = tokenMs / bucketSize
   // A call that cannot get a slot in time is refused immediately.
-  const queue = createCallQueue(Math.min(options.maxQueuedCalls, Math.ceil((bucketSize * maxWaitMs) / tokenMs)))
-  /** When each token that was taken comes back, the earliest first. */
-  const takenUntil: number[] = []
+  const queue = createCallQueue(Math.min(options.maxQueuedCalls, Math.ceil(maxWaitMs / paceMs)))
+  /** When the token of each of the last calls comes back, the earliest first. */
+  const tokens = new Map<symbol, number>()
+  /** No call that waits is granted before this. */
+  let pacedUntil = 0
   const inFlight = new Set<symbol>()
   let cancelWake: Cancel = () => {}
 
@@ -46,21 +53,24 @@ export function createRateLimiter(options: RateLimiterOptions) {
   async function slot(demand: CallDemand): Promise<Slot> {
     const first = enqueue(demand, false, maxWaitMs)
     serveQueue()
-    let release = await first
+    let granted = await first
     return {
-      release: () => release(),
+      sent: () => granted.sent(),
+      release: () => granted.release(),
       requeue: async (mostMs) => {
         // It is queued before it releases, so that no other call takes the slot.
         const next = enqueue(demand, true, Math.min(mostMs, maxWaitMs))
-        release()
-        release = await next
+        granted.release()
+        granted = await next
       },
     }
   }
 
-  function enqueue(demand: CallDemand, isRequeued: boolean, waitMs: number): Promise<() => void> {
-    const { promise, resolve: grant, reject: refuse } = Promise.withResolvers<() => void>()
-    queue.add({ demand, isRequeued, expiresAt: clock.elapsed() + waitMs, grant, refuse })
+  function enqueue(demand: CallDemand, isRequeued: boolean, waitMs: number): Promise<GrantedCall> {
+    const { promise, resolve: grant, reject: refuse } = Promise.withResolvers<GrantedCall>()
+    const now = clock.elapsed()
+    if (queue.length() === 0) pacedUntil = now
+    queue.add({ demand, isRequeued, expiresAt: now + waitMs, grant, refuse })
     return promise
   }
 
@@ -68,25 +78,40 @@ export function createRateLimiter(options: RateLimiterOptions) {
   function serveQueue(): void {
     cancelWake()
     const now = clock.elapsed()
-    while (takenUntil[0] !== undefined && takenUntil[0] <= now) takenUntil.shift()
     for (const { refuse } of queue.takeExpired(now)) refuse(new UpstreamFailure('overloaded'))
-    while (queue.length() > 0 && inFlight.size < maxConnections && takenUntil.length < bucketSize) grantNext(now)
+    while (queue.length() > 0 && nextGrantAt() <= now) grantNext(now)
     queue.takeExcess()?.refuse(new UpstreamFailure('overloaded'))
     const nextExpiry = queue.nextExpiry()
-    if (nextExpiry === undefined) return
-    const tokenBackAt = inFlight.size < maxConnections ? takenUntil[0] : undefined
-    cancelWake = clock.schedule(serveQueue, Math.min(nextExpiry, tokenBackAt ?? Number.POSITIVE_INFINITY) - now)
+    if (nextExpiry !== undefined) cancelWake = clock.schedule(serveQueue, Math.min(nextExpiry, nextGrantAt()) - now)
+  }
+
+  /** When the next call that waits can be granted; infinity while that depends on the end of another call. */
+  function nextGrantAt(): number {
+    if (inFlight.size >= maxConnections) return Number.POSITIVE_INFINITY
+    const [tokenBackAt = 0] = tokens.size < bucketSize ? [] : tokens.values()
+    return Math.max(tokenBackAt, pacedUntil)
   }
 
   function grantNext(now: number): void {
-    const granted = queue.takeNext()
-    if (tokenMs > 0) takenUntil.push(now + tokenMs)
+    pacedUntil = Math.max(nextGrantAt(), now - longestDelayMs) + paceMs
     const call = Symbol('call')
+    takeToken(call)
     inFlight.add(call)
-    granted?.grant(() => {
-      inFlight.delete(call)
-      serveQueue()
+    queue.takeNext()?.grant({
+      sent: () => takeToken(call),
+      release: () => {
+        inFlight.delete(call)
+        serveQueue()
+      },
     })
+  }
+
+  /** Takes a token for a call, or keeps the one that it has for as long as if it were taken now. */
+  function takeToken(call: symbol): void {
+    tokens.delete(call)
+    tokens.set(call, clock.elapsed() + tokenMs)
+    const [earliest = call] = tokens.keys()
+    if (tokens.size > bucketSize) tokens.delete(earliest)
   }
 
   /** Rejects all calls that wait. */

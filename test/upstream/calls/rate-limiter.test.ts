@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Clock } from '../../../src/common/clock.ts'
+import { type Clock, sleep } from '../../../src/common/clock.ts'
 import { createRateLimiter, type RateLimiterOptions, type Slot } from '../../../src/upstream/calls/rate-limiter.ts'
 import { UpstreamFailure } from '../../../src/upstream/failures.ts'
 import { checkRowsInTurn, difference } from '../../harness/table.ts'
@@ -14,17 +14,18 @@ interface Event {
 const waiting = () => true
 const refreshing = () => false
 
-/** A limiter that has only the given limits, on a clock by hand. */
+const noLimits = {
+  maxCallsPerSecond: 0,
+  rateMargin: 0,
+  maxConnections: 10_000,
+  maxQueuedCalls: 10_000,
+  maxWaitMs: 60_000,
+}
+
+/** A limiter that has only the given limits, without a margin, on a clock by hand. */
 function arrange(settings: Partial<Omit<RateLimiterOptions, 'clock'>> = {}, clock: Partial<Clock> = {}) {
   const timers = createTimers(0)
-  const limiter = createRateLimiter({
-    maxCallsPerSecond: 0,
-    maxConnections: 10_000,
-    maxQueuedCalls: 10_000,
-    maxWaitMs: 60_000,
-    ...settings,
-    clock: { ...timers, ...clock },
-  })
+  const limiter = createRateLimiter({ ...noLimits, ...settings, clock: { ...timers, ...clock } })
   const started: Event[] = []
   const refused: Event[] = []
   const failures: unknown[] = []
@@ -65,7 +66,9 @@ function arrange(settings: Partial<Omit<RateLimiterOptions, 'clock'>> = {}, cloc
     await settled()
   }
 
-  return { ...timers, ...limiter, ask, requeue, release, slots, started, refused, failures }
+  const send = (name: string) => slots.get(name)?.sent()
+
+  return { ...timers, ...limiter, ask, requeue, release, send, slots, started, refused, failures }
 }
 
 const namesOf = (events: readonly Event[]) => events.map(({ name }) => name).join(' ')
@@ -80,38 +83,54 @@ function createRandom(seed: number): () => number {
   }
 }
 
-/** How many calls fit into how many milliseconds. */
+const rateMargin = 0.05
+
+/** How many calls fit into how many milliseconds where Hilos counts them, and how far apart calls are that wait. */
 const rates = [
-  [1, 1, 1000],
-  [2, 2, 1000],
-  [5, 5, 1000],
-  [50, 50, 1000],
+  [1, 1, 1000, 1050],
+  [2, 2, 1000, 525],
+  [5, 5, 1000, 210],
+  [50, 50, 1000, 21],
+  [100, 100, 1000, 10.5],
   // Two in one second and three in the next would be more than two and a half in a second between them.
-  [2.5, 2, 1000],
-  [1.99, 1, 1000],
-  [0.8, 1, 1250],
-  [0.5, 1, 2000],
-  [0.25, 1, 4000],
+  [2.5, 2, 1000, 525],
+  [1.99, 1, 1000, 1050],
+  [0.8, 1, 1250, 1312.5],
+  [0.5, 1, 2000, 2100],
+  [0.25, 1, 4000, 4200],
 ] as const
 
-t.test('no sliding window has more calls than the rate allows, however calls arrive', async (t) => {
+t.test('no sliding window has more arrivals than the rate allows, however calls come and travel', async (t) => {
   await checkRowsInTurn(
     t,
     rates.flatMap((rate) => [1, 2, 3].map((seed) => [...rate, seed] as const)),
-    async ([maxCallsPerSecond, count, windowMs, seed]) => {
+    async ([maxCallsPerSecond, count, windowMs, , seed]) => {
       const random = createRandom(seed)
-      const { ask, release, slots, advance, started, armed } = arrange({ maxCallsPerSecond, maxConnections: 60 })
-      for (let index = 0; started.length < 4 * count + 30; index += 1) {
+      const limits = { maxCallsPerSecond, rateMargin, maxConnections: 2 * count + 60 }
+      const { slot, advance, elapsed, schedule } = arrange(limits)
+      const arrivals: number[] = []
+      /** Sends a request at once, or after a connection was opened, and lets it travel for up to the margin. */
+      const request = async ({ sent }: Slot) => {
+        if (random() < 0.5) await sleep({ schedule }, random() * 900)
+        sent()
+        arrivals.push(elapsed() + random() * windowMs * rateMargin)
+        await sleep({ schedule }, random() * windowMs)
+      }
+      const call = async () => {
+        const granted = await slot({ askedBy: new Set(['a']), isAwaited: () => random() < 0.5 })
+        await request(granted)
+        if (random() < 0.1) await granted.requeue(60_000).then(() => request(granted))
+        granted.release()
+      }
+      while (arrivals.length < 4 * count + 30) {
         // Bursts, trickles and silences.
         const meanMs = [0, 10, windowMs / count, 3 * windowMs][Math.floor(random() * 4)] ?? 0
         for (let left = Math.ceil(random() * 2 * count); left > 0; left -= 1) {
-          await ask(`${index}`, () => random() < 0.5)
-          await advance(Math.floor(random() * meanMs))
-          if (armed().length > 1) return 'more than one timer'
+          call().catch(() => {})
+          await advance(random() * meanMs)
         }
-        for (const name of slots.keys()) if (random() < 0.7) await release(name)
       }
-      const times = timesOf(started)
+      const times = arrivals.sort((one, other) => one - other)
       const gaps = times.slice(count).map((at, index) => at - (times[index] ?? Number.NaN))
       return difference([gaps.length > 20, Math.min(...gaps) >= windowMs], [true, true])
     },
@@ -119,19 +138,17 @@ t.test('no sliding window has more calls than the rate allows, however calls arr
   )
 })
 
-t.test('the rate is used in full while calls wait', async (t) => {
+t.test('a burst takes all tokens at once, and those that wait are granted at an even pace', async (t) => {
   await checkRowsInTurn(
     t,
     rates,
-    async ([maxCallsPerSecond, count, windowMs]) => {
-      const { ask, advance, started } = arrange({ maxCallsPerSecond })
-      const windows = [0, 1, 2, 3]
-      for (let left = windows.length * count; left > 0; left -= 1) await ask(`${left}`)
-      await advance(3 * windowMs)
-      return difference(
-        timesOf(started),
-        windows.flatMap((window) => Array(count).fill(window * windowMs)),
-      )
+    async ([maxCallsPerSecond, count, windowMs, paceMs]) => {
+      const { ask, advance, started } = arrange({ maxCallsPerSecond, rateMargin })
+      for (let left = 4 * count; left > 0; left -= 1) await ask(`${left}`)
+      await advance(6 * windowMs)
+      const firstMs = windowMs * (1 + rateMargin)
+      const waited = Array.from({ length: 3 * count }, (_, index) => firstMs + index * paceMs)
+      return difference(timesOf(started), [...Array(count).fill(0), ...waited])
     },
     'calls start at the rate',
   )
@@ -176,15 +193,17 @@ t.test('a timer that fires early is set again for the rest', async (t) => {
 
 t.test('a call that ends makes room for exactly one', async (t) => {
   for (const maxCallsPerSecond of [0, 100]) {
-    const { ask, release, started, armed } = arrange({ maxCallsPerSecond, maxConnections: 2 })
+    const { ask, release, advance, started, armed } = arrange({ maxCallsPerSecond, maxConnections: 2 })
     await ask('a b c d e')
     t.equal(namesOf(started), 'a b')
     // For the first wait to end: a token that comes back would not help.
     t.strictSame(armed(), [60_000])
     await release('b')
     t.equal(namesOf(started), 'a b c')
+    await advance(10)
     await release('a')
     t.equal(namesOf(started), 'a b c d')
+    await advance(10)
     await release('d')
     t.equal(namesOf(started), 'a b c d e')
     t.strictSame(armed(), [])
@@ -325,13 +344,78 @@ t.test('a wait does not last until a token that comes back after its end, or exa
   }
 })
 
+t.test('timers that are up to 50 ms late do not slow down the pace', async (t) => {
+  await checkRowsInTurn(
+    t,
+    // Milliseconds by which each timer is late, and when calls are granted that could be 100 ms apart.
+    [
+      [0, [0, 1000, 1100, 1200, 1300]],
+      [1, [0, 1001, 1101, 1201, 1301]],
+      [50, [0, 1050, 1150, 1250, 1350]],
+      [51, [0, 1051, 1152, 1253, 1354]],
+      [120, [0, 1120, 1290, 1460, 1630]],
+    ] as const,
+    async ([lateMs, expected]) => {
+      const timers = createTimers(0)
+      const schedule = (run: () => void, ms: number) => timers.schedule(run, ms + lateMs)
+      const limiter = createRateLimiter({ ...noLimits, maxCallsPerSecond: 10, clock: { ...timers, schedule } })
+      const times: number[] = []
+      for (let left = 14; left > 0; left -= 1) {
+        const slot = limiter.slot({ askedBy: new Set([`${left}`]), isAwaited: waiting })
+        slot.then(() => times.push(timers.elapsed())).catch(() => {})
+      }
+      await timers.advance(2000)
+      return difference(times.slice(9), expected)
+    },
+    'the pace is kept',
+  )
+})
+
+t.test('calls that have waited for a connection are granted at an even pace', async (t) => {
+  const { ask, release, advance, started } = arrange({ maxCallsPerSecond: 10, maxConnections: 2 })
+  await ask('a b c d')
+  await advance(5000)
+  await release('a')
+  await release('b')
+  t.equal(namesOf(started), 'a b c')
+  await advance(49)
+  t.equal(namesOf(started), 'a b c')
+  await advance(1)
+  t.equal(namesOf(started), 'a b c d')
+})
+
+t.test('a token is held for a second from when its call was sent', async (t) => {
+  const { ask, requeue, send, release, advance, started } = arrange({ maxCallsPerSecond: 2 })
+  await ask('a b')
+  await advance(200)
+  send('b')
+  await advance(100)
+  send('a')
+  await release('a')
+  await ask('c d')
+  await advance(899)
+  t.equal(namesOf(started), 'a b')
+  await advance(1)
+  t.equal(namesOf(started), 'a b c', 'the token of b')
+  await advance(500)
+  t.equal(namesOf(started), 'a b c d', 'that of a, at the pace')
+  await requeue('b')
+  await advance(500)
+  t.equal(namesOf(started), "a b c d b'")
+  await advance(900)
+  send('b')
+  await advance(600)
+  await ask('e f')
+  t.equal(namesOf(started), "a b c d b' e", 'the slot of the requeued call')
+})
+
 t.test('when timers are late, the next call grants free slots and refuses ended waits', async (t) => {
   const schedule = () => () => {}
   const inTime = arrange({ maxCallsPerSecond: 3 }, { schedule })
   await inTime.ask('a b c d e')
   await inTime.advance(3000)
   await inTime.ask('f g')
-  t.equal(namesOf(inTime.started), 'a b c d e f')
+  t.equal(namesOf(inTime.started), 'a b c d', 'not several at once')
 
   const tooLate = arrange({ maxCallsPerSecond: 1, maxWaitMs: 1500 }, { schedule })
   await tooLate.ask('a b c')
@@ -378,6 +462,8 @@ t.test('a requeued call holds no slot, and gets the next token', async (t) => {
   await advance(999)
   t.equal(namesOf(started), 'a b')
   await advance(1)
+  t.equal(namesOf(started), "a b a'")
+  await advance(500)
   t.equal(namesOf(started), "a b a' b'")
 })
 

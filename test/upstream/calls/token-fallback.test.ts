@@ -278,7 +278,7 @@ t.test('the other token is sent only if it may still be sent when its slot is gr
       tokens,
       silentObserver,
     )({
-      slot: { release: () => {}, requeue: async () => whileWaiting(tokens) },
+      slot: { sent: () => {}, release: () => {}, requeue: async () => whileWaiting(tokens) },
       call: { mayGoOn: () => mayGoOn, end: () => {} },
       leftMs: () => 1,
       send: async (token) => {

@@ -9,6 +9,7 @@ import { createProxy, type ProxyMood } from '../../harness/proxy.ts'
 import {
   type Answer,
   arrangeRaw,
+  type ClientOptions,
   closed,
   connectionsOptions,
   createClient,
@@ -99,7 +100,13 @@ t.test('a handshake that is not answered is tried once more', async (t) => {
 })
 
 /** An upstream with this certificate, and a client that trusts this certificate or none. */
-async function arrangeTls(t: Test, certificate: keyof typeof throwawayCertificates, isTrusted: boolean) {
+async function arrangeTls(
+  t: Test,
+  certificate: keyof typeof throwawayCertificates,
+  isTrusted: boolean,
+  clientOptions: ClientOptions = { retries },
+  handshakeMs = 0,
+) {
   const cert = throwawayCertificates[certificate]
   const offered: string[][] = []
   const options: TlsOptions = {
@@ -107,6 +114,7 @@ async function arrangeTls(t: Test, certificate: keyof typeof throwawayCertificat
     cert,
     ALPNCallback: ({ protocols }) => {
       offered.push(protocols)
+      client.clock.advance(handshakeMs)
       return 'http/1.1'
     },
   }
@@ -114,8 +122,27 @@ async function arrangeTls(t: Test, certificate: keyof typeof throwawayCertificat
   t.teardown(() => tls.setDefaultCACertificates(trustedBefore))
   tls.setDefaultCACertificates(isTrusted ? [cert] : [])
   const hilos = await arrange(t, (socket) => socket.write(minimal), options)
-  return { ...hilos, offered, ...createClient(t, hilos.baseUrl, { retries }) }
+  const client = createClient(t, hilos.baseUrl, clientOptions)
+  return { ...hilos, offered, ...client }
 }
+
+t.test('the second of the rate limit begins when the request is sent, not before its connection is open', async (t) => {
+  const { call, clock, requests } = await arrangeTls(
+    t,
+    'rightHost',
+    true,
+    { maxCallsPerSecond: 1, maxQueuedCalls: 0 },
+    300,
+  )
+  t.ok(await call())
+  clock.advance(999)
+  t.equal((await failureOf(call())).code, 'overloaded')
+  clock.advance(1)
+  t.ok(await call())
+  clock.advance(1000)
+  t.ok(await call(), 'an open connection takes no time')
+  t.equal(requests.length, 3)
+})
 
 t.test('a trusted Hilos is sent requests over HTTP/1.1', async (t) => {
   const { call, requests, offered } = await arrangeTls(t, 'rightHost', true)
