@@ -7,10 +7,13 @@ import type { RequestDirectives } from './request-directives.ts'
  */
 export type ForwardReason = 'uri-miss' | 'stale' | 'request'
 
+/** What a stale answer says about the failure that it replaces. With `rationed`, the load could not ask the origin in time. */
+export type FailureDetail = 'backing-off' | 'rationed' | 'origin-failed'
+
 /** What to do about one request. */
 export type Decision =
   /** Answer with the stored entry. With `revalidating`, also refresh it in the background. */
-  | { readonly reply: 'entry'; readonly detail: 'revalidating' | 'backing-off' | null }
+  | { readonly reply: 'entry'; readonly detail: 'revalidating' | 'backing-off' | 'rationed' | null }
   /** Answer with the error of the last load. */
   | { readonly reply: 'failure' }
   /** No stored entry is usable, and the request forbids a load. */
@@ -21,12 +24,13 @@ export type Decision =
 /**
  * The freshness machine: it decides, and changes nothing.
  * @param entry the stored entry of the key
- * @param hasFailed whether the last load of the key failed a moment ago
+ * @param lastFailure the failure of the last load of the key, if that was a moment ago. A ration only delays the next refresh in
+ *   the background: it says nothing about the key, and another caller may get a turn.
  */
 export function decide(
   entry: Entry<unknown> | undefined,
   { maxAgeMs, onlyIfCached }: RequestDirectives,
-  hasFailed: boolean,
+  lastFailure: 'failed' | 'rationed' | undefined,
   now: number,
 ): Decision {
   const usability = entry === undefined ? 'expired' : usabilityOf(entry, now)
@@ -39,7 +43,7 @@ export function decide(
   const staleFallback = acceptsStale && isStale
 
   if (onlyIfCached) return mayRevalidate ? { reply: 'entry', detail: null } : { reply: 'nothing' }
-  if (hasFailed) return staleFallback ? { reply: 'entry', detail: 'backing-off' } : { reply: 'failure' }
-  if (mayRevalidate) return { reply: 'entry', detail: 'revalidating' }
+  if (lastFailure === 'failed') return staleFallback ? { reply: 'entry', detail: 'backing-off' } : { reply: 'failure' }
+  if (mayRevalidate) return { reply: 'entry', detail: lastFailure ?? 'revalidating' }
   return { reply: 'load', fwd: usability === 'fresh' ? 'request' : isStale ? 'stale' : 'uri-miss', staleFallback }
 }

@@ -7,6 +7,8 @@ export interface Demand {
   readonly askedBy: ReadonlySet<string>
   /** Whether one of them waits for the result; false while it is a background refresh. */
   readonly isAwaited: () => boolean
+  /** Called by the load when it asks the origin, after all that it had to wait for. */
+  readonly markAsked: () => void
 }
 
 /** Asks the origin. It resolves to a value or an absence, and rejects when the origin gave neither. */
@@ -16,7 +18,8 @@ export type LoadResult<V> =
   | { readonly outcome: 'loaded'; readonly entry: Entry<V>; readonly stored: boolean }
   | { readonly outcome: 'failed'; readonly error: unknown }
 
-export type SlowOrigin = { readonly outcome: 'slow' }
+/** With `rationed`, the load could not ask the origin yet. */
+export type SlowOrigin = { readonly outcome: 'slow'; readonly detail: 'origin-slow' | 'rationed' }
 
 /** A load in progress. */
 export interface InFlightLoad<V> {
@@ -48,12 +51,16 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: In
   /** Starts a load for a caller. No other load of the key may be in flight. */
   function start(key: string, load: Load<V>, firstAskedBy: string): InFlightLoad<V> {
     let isAwaited = false
+    let slowDetail: SlowOrigin['detail'] = 'rationed'
+    const markAsked = () => {
+      slowDetail = 'origin-slow'
+    }
     const askedBy = new Set([firstAskedBy])
-    let slow: Promise<SlowOrigin> | undefined
+    let slow: Promise<void> | undefined
     const startedAt = clock.elapsed()
 
     async function run(): Promise<LoadResult<V>> {
-      const result = await load({ askedBy, isAwaited: () => isAwaited }).then(
+      const result = await load({ askedBy, isAwaited: () => isAwaited, markAsked }).then(
         (entry) => ({ outcome: 'loaded', entry, stored: counts() && onLoaded(key, entry) }) as const,
         (error: unknown) => {
           if (counts()) onFailed(key, error)
@@ -75,8 +82,8 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: In
         askedBy.add(caller)
       },
       slow: () => {
-        slow ??= sleep(clock, Math.max(0, startedAt + slowMs - clock.elapsed())).then(() => ({ outcome: 'slow' }))
-        return slow
+        slow ??= sleep(clock, Math.max(0, startedAt + slowMs - clock.elapsed()))
+        return slow.then(() => ({ outcome: 'slow', detail: slowDetail }))
       },
     }
     loads.set(key, inFlight)

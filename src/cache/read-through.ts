@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.ts'
-import { type Decision, decide, type ForwardReason } from './decision.ts'
+import { type Decision, decide, type FailureDetail, type ForwardReason } from './decision.ts'
 import { type Entry, freshOnly, usabilityOf } from './entry.ts'
-import { createInFlightLoads, type Load, type LoadResult, type SlowOrigin } from './in-flight-loads.ts'
+import { createInFlightLoads, type Load } from './in-flight-loads.ts'
 import type { RecentFailures } from './recent-failures.ts'
 import type { GrantReload } from './reloads.ts'
 import { noDirectives, type RequestDirectives } from './request-directives.ts'
@@ -16,7 +16,7 @@ export interface Handling {
   /** Whether the request joined a load that another request had started. */
   readonly collapsed: boolean
   /** Why the answer is a stale entry; null for any other answer. */
-  readonly detail: 'revalidating' | 'backing-off' | 'origin-failed' | 'origin-slow' | null
+  readonly detail: FailureDetail | 'revalidating' | 'origin-slow' | null
   /** Whether the request wished for a reload, which was not granted; the answer is the fresh entry. */
   readonly reloadDenied: boolean
 }
@@ -54,8 +54,8 @@ export interface ReadThroughOptions<V> {
   /** Absences have a store of their own, so that a flood of unknown keys evicts no value. */
   readonly absences: Store<V>
   readonly failures: RecentFailures
-  /** Whether a stale entry may replace this error. An error for which it returns false ends the stale windows. */
-  readonly isTransient: (error: unknown) => boolean
+  /** What a stale entry says that replaces this error. Null when none may replace it: such an error ends the stale windows. */
+  readonly detailOf: (error: unknown) => FailureDetail | null
   /** How long a request waits for the origin while a stale entry could be served. */
   readonly slowMs: number
   readonly grantReload: GrantReload
@@ -69,13 +69,14 @@ const hit: Handling = { fwd: null, stored: false, collapsed: false, detail: null
  * load that is due, or in flight, needs no grant. A caller who stops waiting does not abort the load.
  */
 export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThrough<V> {
-  const { values, absences, failures, isTransient, grantReload, clock } = options
+  const { values, absences, failures, detailOf, grantReload, clock } = options
   const loads = createInFlightLoads<V>({ ...options, onLoaded: store, onFailed: rememberFailure })
 
   function get(key: string, load: Load<V>, directives: RequestDirectives = noDirectives, askedBy = '') {
     const entry = values.get(key) ?? absences.get(key)
     const failure = failures.get(key)
-    const decision = decide(entry, directives, failure !== undefined, clock.now())
+    const lastFailure = failure && (detailOf(failure.error) === 'rationed' ? 'rationed' : 'failed')
+    const decision = decide(entry, directives, lastFailure, clock.now())
     switch (decision.reply) {
       case 'entry':
         if (decision.detail === 'revalidating') loads.current(key) ?? loads.start(key, load, askedBy)
@@ -105,21 +106,15 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
 
     if (staleFallback) {
       const first = await Promise.race([inFlight.result, inFlight.slow()])
-      const entry = staleFallbackFor(key, first)
-      const detail = first.outcome === 'slow' ? 'origin-slow' : 'origin-failed'
       const error = first.outcome === 'failed' ? first.error : undefined
-      if (entry !== undefined) return { entry, handling: { ...hit, fwd, collapsed, detail }, error }
+      const detail = first.outcome === 'slow' ? first.detail : first.outcome === 'failed' ? detailOf(error) : null
+      const entry = detail === null ? undefined : values.get(key)
+      if (entry !== undefined && usabilityOf(entry, clock.now()) !== 'expired')
+        return { entry, handling: { ...hit, fwd, collapsed, detail }, error }
     }
     const result = await inFlight.result
     if (result.outcome === 'failed') throw result.error
     return { entry: result.entry, handling: { ...hit, fwd, stored: result.stored && !collapsed, collapsed } }
-  }
-
-  /** The stale entry that replaces a missing answer, if one is still stored and not expired. */
-  function staleFallbackFor(key: string, first: LoadResult<V> | SlowOrigin): Entry<V> | undefined {
-    const isMissing = first.outcome === 'slow' || (first.outcome === 'failed' && isTransient(first.error))
-    const entry = isMissing ? values.get(key) : undefined
-    return entry !== undefined && usabilityOf(entry, clock.now()) !== 'expired' ? entry : undefined
   }
 
   function store(key: string, entry: Entry<V>): boolean {
@@ -132,7 +127,7 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
   function rememberFailure(key: string, error: unknown): void {
     failures.set(key, error)
     const entry = values.get(key)
-    if (entry !== undefined && !isTransient(error)) values.set(key, freshOnly(entry))
+    if (entry !== undefined && detailOf(error) === null) values.set(key, freshOnly(entry))
   }
 
   function deleteOne(key: string): void {

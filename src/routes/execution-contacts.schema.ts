@@ -57,8 +57,8 @@ const freshnessHeaders = {
     type: 'string',
     description:
       'What the cache did (RFC 9211), for example `hilos-bff; hit; ttl=3` or `hilos-bff; fwd=uri-miss; ttl=5; stored`. ' +
-      'A negative `ttl` means a stale answer. `detail` then says why it was served: `revalidating`, `backing-off`, ' +
-      '`origin-failed` or `origin-slow`. A stale answer to `only-if-cached` has no `detail`. With a positive `ttl`, ' +
+      'A negative `ttl` means a stale answer. `detail` then says why it was served: `revalidating`, `rationed`, ' +
+      '`backing-off`, `origin-failed` or `origin-slow`. A stale answer to `only-if-cached` has no `detail`. With a positive `ttl`, ' +
       '`detail=reload-denied` means that a wish for a reload was not granted.',
   },
   'Retry-After': {

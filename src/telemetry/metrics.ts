@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import { cacheWord } from '../cache/cache-status.ts'
 import type { FailureCode } from '../failures/failure-kinds.ts'
+import { isRation } from '../upstream/failures.ts'
 import type { CallOutcome } from '../upstream/observer.ts'
 import { type Readings, registerGauges } from './gauges.ts'
 import type { RequestRecord } from './request-record.ts'
@@ -42,6 +43,11 @@ export function createMetrics() {
   const drops = counter('connections_dropped_total', 'Connections that were not accepted because there were too many.')
   const sheds = counter('requests_shed_total', 'Requests rejected because the process was overloaded.', 'reason')
   const staleAnswers = counter('cache_stale_answers_total', 'Stale responses, by the reason.', 'detail')
+  const rationed = counter(
+    'requests_rationed_total',
+    'Requests that got a stale response or a problem because our own limits left no call to Hilos.',
+    'answer',
+  )
   const ageAtHit = histogram('cache_age_at_hit_seconds', 'Age of cache entries when they were served.', ageSeconds)
   const calls = counter('upstream_calls_total', 'Calls to Hilos that have ended, by outcome.', 'outcome')
   const callDuration = histogram(
@@ -61,6 +67,7 @@ export function createMetrics() {
   )
   // An alert needs its series to exist before the first event.
   for (const code of ['upstream_unauthorized', 'upstream_forbidden']) tokenRefusals.inc({ code }, 0)
+  for (const answer of ['stale', 'problem']) rationed.inc({ answer }, 0)
   for (const reason of shedReasons) sheds.inc({ reason }, 0)
   let collectsProcess = false
 
@@ -70,6 +77,7 @@ export function createMetrics() {
     requestDuration.observe(labels, durationMs / 1000)
     if (failure) problems.inc({ code: failure.code })
     if (cache?.detail) staleAnswers.inc({ detail: cache.detail })
+    if (cache?.detail === 'rationed' || isRation(failure)) rationed.inc({ answer: failure ? 'problem' : 'stale' })
     if (cache?.fwd === null) ageAtHit.observe(cache.ageMs / 1000)
   }
 

@@ -7,6 +7,9 @@ import { type FailureCode, failureKinds } from '../failures/failure-kinds.ts'
  */
 export type PauseScope = 'contact' | 'suspected' | 'all'
 
+/** Calls pause after an earlier failure, or our own limits of calls left no slot in time. */
+export type NotAsked = 'paused' | 'rationed'
+
 export interface UpstreamFailureOptions extends FailureOptions {
   /** Whether the same call may succeed if it is repeated immediately; false by default. */
   readonly worthRetrying?: boolean
@@ -14,6 +17,8 @@ export interface UpstreamFailureOptions extends FailureOptions {
   readonly pauseMs?: number
   /** Which calls must pause; those about the same contact by default. */
   readonly pauseScope?: PauseScope
+  /** Why Hilos was not asked; null by default, when it was. */
+  readonly notAsked?: NotAsked
 }
 
 /** A transient failure of Hilos, or of the way to it. A stale answer may be served instead. */
@@ -21,12 +26,14 @@ export class UpstreamFailure extends Failure {
   readonly worthRetrying: boolean
   readonly pauseMs: number
   readonly pauseScope: PauseScope
+  readonly notAsked: NotAsked | null
 
   constructor(code: FailureCode, options: UpstreamFailureOptions = {}) {
     super(code, options)
     this.worthRetrying = options.worthRetrying ?? false
     this.pauseMs = options.pauseMs ?? 0
     this.pauseScope = options.pauseScope ?? 'contact'
+    this.notAsked = options.notAsked ?? null
   }
 }
 
@@ -69,6 +76,11 @@ export function statusFailure(upstreamStatus: number, asked: number | undefined,
 /** Whether Hilos refused our token, in general or for one contact. */
 export function isRefusal(failure: unknown): failure is Failure {
   return failure instanceof Failure && isRefusalCode(failure.code)
+}
+
+/** Whether Hilos was not asked because our own limits of calls left no slot. */
+export function isRation(failure: unknown): boolean {
+  return failure instanceof UpstreamFailure && failure.notAsked === 'rationed'
 }
 
 function isRefusalCode(code: FailureCode): boolean {

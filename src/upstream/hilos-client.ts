@@ -10,10 +10,10 @@ import type { RetryBudget } from './calls/retry-budget.ts'
 import { createTokenFallback } from './calls/token-fallback.ts'
 import type { HilosDocument } from './document/hilos-document.ts'
 import { elementsIn, readDocument } from './document/read-document.ts'
-import { LostConnection, UpstreamFailure } from './failures.ts'
+import { isRation, LostConnection, UpstreamFailure } from './failures.ts'
 import type { HilosSettings } from './hilos-settings.ts'
 import type { HilosObserver } from './observer.ts'
-import type { Connections } from './transport/connections.ts'
+import { announcing, type Connections } from './transport/connections.ts'
 import type { Exchange, HilosAnswer } from './transport/exchange.ts'
 
 export interface HilosClientOptions extends Pick<HilosSettings, 'timeoutMs' | 'maxElements' | 'retries'> {
@@ -27,13 +27,18 @@ export interface HilosClientOptions extends Pick<HilosSettings, 'timeoutMs' | 'm
   readonly clock: Pick<Clock, 'elapsed' | 'random' | 'schedule'>
 }
 
+/** Who wants a call, and hears when Hilos is asked, after the wait for a slot. */
+export interface HilosDemand extends CallDemand {
+  readonly markAsked: () => void
+}
+
 export interface HilosClient {
   /**
    * Gets one execution contact; the content is null when Hilos has none with this id.
    * @param id a UUID in lower case
    * @throws Failure, one of the `upstream_` codes or `overloaded`
    */
-  readonly getExecutionContact: (id: string, demand: CallDemand) => Promise<HilosAnswer<HilosDocument | null>>
+  readonly getExecutionContact: (id: string, demand: HilosDemand) => Promise<HilosAnswer<HilosDocument | null>>
 }
 
 /** The deadline of a whole call. */
@@ -48,7 +53,7 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
   const { timeoutMs, maxElements, retries } = options
   const sendWithFallback = createTokenFallback(options.tokens, observer)
 
-  async function getExecutionContact(id: string, demand: CallDemand): Promise<HilosAnswer<HilosDocument | null>> {
+  async function getExecutionContact(id: string, demand: HilosDemand): Promise<HilosAnswer<HilosDocument | null>> {
     const refusal = breaker.refusal(id)
     if (refusal !== null) throw refusal
     const endsAt = clock.elapsed() + timeoutMs
@@ -60,10 +65,12 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
       return await attempt(connections.kept)
     } catch (error) {
       if (!mayRetry(id, error, deadline.leftMs() - delayMs)) throw error
+      observer.callRetried()
+      await sleep(clock, delayMs)
+      return await attempt(connections.fresh).catch((again) => {
+        throw isRation(again) ? error : again
+      })
     }
-    observer.callRetried()
-    await sleep(clock, delayMs)
-    return await attempt(connections.fresh)
   }
 
   /** A retry needs half of the time: it waits for a slot as well, and a call that was slow to fail will be slow again. */
@@ -72,13 +79,14 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     return worthwhile && leftMs > timeoutMs / 2 && breaker.refusal(id) === null && retryBudget.spend()
   }
 
-  async function attemptOnce(id: string, demand: CallDemand, dispatcher: () => Dispatcher, deadline: Deadline) {
+  async function attemptOnce(id: string, demand: HilosDemand, dispatcher: () => Dispatcher, deadline: Deadline) {
     const slot = await waitForSlot(demand)
     try {
       const call = breaker.begin(id)
+      demand.markAsked()
       const begunAt = clock.elapsed()
       const sendOn = (connection: Dispatcher, token: Secret) =>
-        exchange(id, token, connection, deadline.signal, slot.sent)
+        exchange(id, token, announcing(connection, slot.sent), deadline.signal)
       const send = async (token: Secret) => {
         try {
           return await sendOn(dispatcher(), token)

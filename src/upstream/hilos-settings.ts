@@ -18,7 +18,7 @@ export interface HilosSettings {
   }
   /** How long the rest of an answer is read that is not wanted, so that its connection can be used again. */
   readonly discardMs: number
-  /** Calls started in any one second; below 1 for less than one a second, 0 for no limit. With 2.5, two fit into a second. */
+  /** Calls that Hilos gets in any one second; below 1 for less than one a second, 0 for no limit. With 2.5, two fit into a second. */
   readonly maxCallsPerSecond: number
   /** The part by which the second of that limit is longer here, because calls take different times to get to Hilos. */
   readonly rateMargin: number

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { type Decision, decide } from '../../src/cache/decision.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
@@ -59,8 +60,10 @@ const rows: readonly Row[] = [
 t.test('the window of the entry, the directives and the last load decide about a request', async (t) => {
   const check = ([age, directives, decision, afterFailure]: Row) => {
     const stored = age === null ? undefined : entry
-    const found = [false, true].map((hasFailed) => decide(stored, directives, hasFailed, generatedAt + (age ?? 0)))
-    return difference(found, [decision, afterFailure])
+    const decided = (last?: 'failed' | 'rationed') => decide(stored, directives, last, generatedAt + (age ?? 0))
+    // After a ration, only a refresh in the background waits.
+    const afterRation = isDeepStrictEqual(decision, revalidating) ? { reply: 'entry', detail: 'rationed' } : decision
+    return difference([decided(), decided('failed'), decided('rationed')], [decision, afterFailure, afterRation])
   }
   checkRows(t, rows, check, 'all decisions are right')
 })

@@ -31,6 +31,7 @@ t.test('a stale entry replaces an answer that is slow', async (t) => {
   const { begin, ask, clock, loads } = await arrangeStored(40_000)
   const { answer } = await begin('k')
   t.strictSame(clock.armed(), [slowMs])
+  loads[1]?.markAsked()
   await clock.advance(slowMs)
   t.equal(await answer, 'old stale origin-slow')
   loads[1]?.finish(updated)
@@ -38,10 +39,24 @@ t.test('a stale entry replaces an answer that is slow', async (t) => {
   t.equal(await ask('k'), 'new hit', 'the load has ended in the background')
 })
 
+t.test('a stale entry that replaces an answer is rationed until the origin is asked', async (t) => {
+  const { begin, ask, clock, loads } = await arrangeStored(40_000)
+  const { answer } = await begin('k')
+  await clock.advance(slowMs)
+  t.equal(await answer, 'old stale rationed')
+  t.equal(await ask('k'), 'old stale collapsed rationed')
+  loads[1]?.markAsked()
+  t.equal(await ask('k'), 'old stale collapsed origin-slow')
+  loads[1]?.finish(updated)
+  await settled()
+  t.equal(await ask('k'), 'new hit')
+})
+
 t.test('requests that join a load wait until it is slow, counted from its start', async (t) => {
   const { begin, ask, clock, loads } = await arrangeStored(40_000)
   await begin('k', noCache)
   t.strictSame(clock.armed(), [], 'no-cache waits for a slow origin')
+  loads[1]?.markAsked()
   await clock.advance(300)
   const joining = [await begin('k'), await begin('k')]
   t.strictSame(clock.armed(), [slowMs - 300])

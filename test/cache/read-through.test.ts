@@ -2,7 +2,7 @@ import t from 'tap'
 import { overheadBytes } from '../../src/cache/lru-store.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
 import { checkRowsInTurn, difference } from '../harness/table.ts'
-import { arrange, arrangeStored, noCache, type Outcome, onlyIfCached, Refused, Unavailable } from './rig.ts'
+import { arrange, arrangeStored, noCache, type Outcome, onlyIfCached, Rationed, Refused, Unavailable } from './rig.ts'
 
 /** With these an entry is useless as soon as it is stale. */
 const noWindows = { staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
@@ -112,6 +112,25 @@ t.test('a failed load is tried again after a second', async (t) => {
     t.equal(await ask('k', updated), answer)
     t.equal(await ask('k'), 'new hit')
   }
+})
+
+t.test('a load without a turn says so, and delays only the next refresh in the background', async (t) => {
+  const rationed = new Rationed()
+  const { ask, clock, loads } = await arrangeStored(6000)
+  t.equal(await ask('k', rationed), 'old hit revalidating')
+  t.equal(await ask('k'), 'old hit rationed')
+  await clock.advance(1000)
+  t.equal(await ask('k'), 'old hit rationed')
+  t.equal(loads.length, 2)
+  t.equal(await ask('k', rationed, noCache), 'Rationed', 'a request that waits gets a turn of its own')
+  t.equal(loads.length, 3)
+  await clock.advance(1001)
+  t.equal(await ask('k', rationed), 'old hit revalidating')
+  await clock.advance(30_000)
+  for (const outcome of [rationed, rationed]) t.equal(await ask('k', outcome), 'old stale rationed')
+  t.equal(await ask('k', updated), 'new stale stored', 'as soon as there is a turn')
+  for (const outcome of [rationed, rationed]) t.equal(await ask('other', outcome), 'Rationed')
+  t.equal(await ask('other', updated), 'new uri-miss stored')
 })
 
 t.test('a refusal ends the stale windows for good', async (t) => {

@@ -15,6 +15,10 @@ export const onlyIfCached: RequestDirectives = { ...noDirectives, onlyIfCached: 
 export class Unavailable extends Error {
   override readonly name = 'Unavailable'
 }
+/** The error of a load that could not ask the origin. */
+export class Rationed extends Error {
+  override readonly name = 'Rationed'
+}
 /** The error of an origin that refuses to answer. A stale entry must not replace it. */
 export class Refused extends Error {
   override readonly name = 'Refused'
@@ -31,24 +35,26 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}, g
   const clock = createTimers()
   const values = createLruStore<string>({ maxBytes: valueBytes, clock })
   const absences = createLruStore<string>({ maxBytes: absenceBytes, clock })
-  const loads: { key: string; isAwaited: () => boolean; finish: (outcome: Outcome) => void }[] = []
+  const loads: { key: string; isAwaited: () => boolean; markAsked: () => void; finish: (outcome: Outcome) => void }[] =
+    []
   const cache = createReadThrough<string>({
     values,
     absences,
     failures: createRecentFailures({ ttlMs: 1000, maxEntries: 100, clock: { ...clock, random: () => 0 } }),
-    isTransient: (error) => error instanceof Unavailable,
+    detailOf: (error) =>
+      error instanceof Rationed ? 'rationed' : error instanceof Unavailable ? 'origin-failed' : null,
     slowMs,
     grantReload,
     clock,
   })
 
   function loadOf(key: string): Load<string> {
-    return ({ isAwaited }) => {
+    return ({ isAwaited, markAsked }) => {
       const { promise, resolve, reject } = Promise.withResolvers<Entry<string>>()
       const usual = { value: 'v', bytes: 1, freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
       const finish = (outcome: Outcome) =>
         outcome instanceof Error ? reject(outcome) : resolve({ ...usual, generatedAt: clock.now(), ...outcome })
-      loads.push({ key, isAwaited, finish })
+      loads.push({ key, isAwaited, markAsked, finish })
       return promise
     }
   }

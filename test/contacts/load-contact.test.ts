@@ -17,7 +17,11 @@ function arrange(env: Readonly<Record<string, string>> = {}) {
   const config = loadConfig({ HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true', ...env })
   const loadContact = createLoadContact(config, client, clock)
   const load = async (isAwaited = true, previous = store.get(id)) => {
-    const entry = await loadContact(id, { askedBy: new Set(), isAwaited: () => isAwaited }, previous)
+    const entry = await loadContact(
+      id,
+      { askedBy: new Set(), isAwaited: () => isAwaited, markAsked: () => {} },
+      previous,
+    )
     if (entry.value !== null) store.set(id, entry)
     return entry
   }

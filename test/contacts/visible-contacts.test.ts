@@ -72,7 +72,7 @@ function arrange(
     unlimited: negativeCacheOf(),
     limited: negativeCacheOf(),
     absenceLifetime,
-    isTransient: (error) => error instanceof Unavailable,
+    detailOf: (error) => (error instanceof Unavailable ? 'origin-failed' : null),
     slowMs: 400,
     grantReload: createReloadLimit({
       perKeyMs: 10_000,

@@ -30,7 +30,10 @@ export const labelValues: Readonly<Record<string, Readonly<Record<string, Values
   hilos_bff_cache_bytes: { store: stores },
   hilos_bff_cache_max_bytes: { store: stores },
   hilos_bff_cache_evictions_total: { store: stores },
-  hilos_bff_cache_stale_answers_total: { detail: ['revalidating', 'backing-off', 'origin-failed', 'origin-slow'] },
+  hilos_bff_cache_stale_answers_total: {
+    detail: ['revalidating', 'rationed', 'backing-off', 'origin-failed', 'origin-slow'],
+  },
+  hilos_bff_requests_rationed_total: { answer: ['stale', 'problem'] },
   hilos_bff_contract_drift_total: { kind: ['unknown_field', 'wrong_type', 'unknown_value'], path: null },
   hilos_bff_token_refusals_total: { code: codes },
   hilos_bff_file_changes_total: { setting: null, outcome: ['used', 'refused'] },

@@ -102,6 +102,8 @@ t.test('the series of alerts exist before their first event', async (t) => {
     'requests_shed_total{reason="memory"}',
     'connections_dropped_total',
     'upstream_slots_refused_total',
+    'requests_rationed_total{answer="stale"}',
+    'requests_rationed_total{answer="problem"}',
   ])
     t.equal(samples.get(`hilos_bff_${name}`), 0, name)
 })

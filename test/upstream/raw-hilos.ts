@@ -140,7 +140,7 @@ export function createClient(t: Test, baseUrl: string, options: ClientOptions = 
   })
   t.teardown(hilos.close)
   const load = (id = contactId, isAwaited = () => true) =>
-    hilos.getExecutionContact(id, { askedBy: new Set([id]), isAwaited })
+    hilos.getExecutionContact(id, { askedBy: new Set([id]), isAwaited, markAsked: () => {} })
   const call = async (...given: Parameters<typeof load>) => (await load(...given)).content
   return { ...hilos, load, call, clock, reports, drift }
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../common/clock.ts'
 import { Failure } from '../../failures/failure.ts'
 import { isRefusal, type PauseScope, UpstreamFailure } from '../failures.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
-import { createContactPauses, waitFor } from './contact-pauses.ts'
+import { createContactPauses, pausedFor } from './contact-pauses.ts'
 
 export interface CircuitBreakerOptions extends Pick<HilosSettings, 'circuitBreaker'> {
   readonly clock: Pick<Clock, 'elapsed' | 'random'>
@@ -153,5 +153,5 @@ const tooManyFailed = () =>
  */
 function refusalFor(reason: Failure, leftMs: number): Failure {
   const FailureKind = reason.code === 'upstream_unauthorized' ? Failure : UpstreamFailure
-  return new FailureKind(reason.code, { facts: { reason: 'the circuit breaker is open' }, ...waitFor(reason, leftMs) })
+  return new FailureKind(reason.code, pausedFor(reason, leftMs, 'the circuit breaker is open'))
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.ts'
 import { Failure } from '../../failures/failure.ts'
-import { UpstreamFailure } from '../failures.ts'
+import { UpstreamFailure, type UpstreamFailureOptions } from '../failures.ts'
 
 export interface ContactPausesOptions {
   /** Most contacts that pause at once. The one that was paused first is forgotten first. */
@@ -32,11 +32,11 @@ export function createContactPauses({ maxContacts, clock }: ContactPausesOptions
 /** It is as transient as the failure that is the reason. */
 function refusalFor(reason: Failure, leftMs: number): Failure {
   const FailureKind = reason instanceof UpstreamFailure ? UpstreamFailure : Failure
-  const facts = { reason: 'calls about this contact pause' }
-  return new FailureKind(reason.code, { facts, ...waitFor(reason, leftMs) })
+  return new FailureKind(reason.code, pausedFor(reason, leftMs, 'calls about this contact pause'))
 }
 
-/** The wait that a refusal names: what is left of the pause, in seconds, if waiting helps at all. */
-export function waitFor({ retryAfterSeconds }: Failure, leftMs: number): { readonly retryAfterSeconds?: number } {
-  return retryAfterSeconds === null ? {} : { retryAfterSeconds: Math.ceil(leftMs / 1000) }
+/** The details of a refusal. The wait that it names is what is left of the pause, in seconds, if waiting helps at all. */
+export function pausedFor({ retryAfterSeconds }: Failure, leftMs: number, reason: string): UpstreamFailureOptions {
+  const wait = retryAfterSeconds === null ? {} : { retryAfterSeconds: Math.ceil(leftMs / 1000) }
+  return { facts: { reason }, notAsked: 'paused', ...wait }
 }

@@ -21,6 +21,8 @@ export interface Slot extends GrantedCall {
   readonly requeue: (mostMs: number) => Promise<void>
 }
 
+const rationed = () => new UpstreamFailure('overloaded', { facts: { reason: 'rationed' }, notAsked: 'rationed' })
+
 /** How late a timer may be without slowing down the pace. */
 const longestDelayMs = 50
 
@@ -78,9 +80,9 @@ export function createRateLimiter(options: RateLimiterOptions) {
   function serveQueue(): void {
     cancelWake()
     const now = clock.elapsed()
-    for (const { refuse } of queue.takeExpired(now)) refuse(new UpstreamFailure('overloaded'))
+    for (const { refuse } of queue.takeExpired(now)) refuse(rationed())
     while (queue.length() > 0 && nextGrantAt() <= now) grantNext(now)
-    queue.takeExcess()?.refuse(new UpstreamFailure('overloaded'))
+    queue.takeExcess()?.refuse(rationed())
     const nextExpiry = queue.nextExpiry()
     if (nextExpiry !== undefined) cancelWake = clock.schedule(serveQueue, Math.min(nextExpiry, nextGrantAt()) - now)
   }

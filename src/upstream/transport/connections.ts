@@ -78,6 +78,18 @@ export function createConnections(options: ConnectionsOptions) {
   }
 }
 
+/** The same connections. They call `onSent` when they begin to write a request, after a new connection was opened. */
+export function announcing(dispatcher: Dispatcher, onSent: () => void): Dispatcher {
+  return dispatcher.compose((dispatch) => (options, handler) => {
+    const onRequestStart = handler.onRequestStart?.bind(handler)
+    handler.onRequestStart = (...context) => {
+      onSent()
+      onRequestStart?.(...context)
+    }
+    return dispatch(options, handler)
+  })
+}
+
 /** Returns a `fetch` for this server that uses this proxy, or none whatever the environment says. */
 export function createFetch(options: DispatcherOptions): typeof fetch {
   const dispatcher = createDispatcher(options, {})

@@ -30,7 +30,6 @@ export interface HilosAnswer<Content = unknown> {
 /**
  * Sends one request to Hilos. The content of the answer is JSON, or undefined when Hilos has no such contact.
  * @param id a UUID in lower case
- * @param onSent called when the request is about to be written to a connection, which may have to be opened first
  * @throws Failure, one of the `upstream_` codes
  */
 export type Exchange = (
@@ -38,7 +37,6 @@ export type Exchange = (
   token: Secret,
   dispatcher: Dispatcher,
   deadline: AbortSignal,
-  onSent?: () => void,
 ) => Promise<HilosAnswer>
 
 /** Successes without a whole document. Every other 2xx has one, also those not known (RFC 9110 section 15). */
@@ -48,9 +46,9 @@ export function createExchange(options: ExchangeOptions): Exchange {
   const { tokens, timeoutMs, maxBodyBytes, discardMs, userAgent, observer, clock } = options
   const { origin, pathname } = new URL(`${options.baseUrl}/flow-execution-contact/`)
 
-  const exchange: Exchange = async (id, token, dispatcher, deadline, onSent = () => {}) => {
+  const exchange: Exchange = async (id, token, dispatcher, deadline) => {
     const sentAt = clock.elapsed()
-    const response = await send(`${pathname}${id}`, token, dispatcher.compose(reportStart(onSent)), deadline)
+    const response = await send(`${pathname}${id}`, token, dispatcher, deadline)
     const content = await contentOf(response, token, deadline)
     // The corrected age of RFC 9111 section 4.2.3, and the time that the body took.
     return { content, ageMs: Math.ceil(ageMsOf(response.headers) + clock.elapsed() - sentAt) }
@@ -108,18 +106,6 @@ export function createExchange(options: ExchangeOptions): Exchange {
   }
 
   return exchange
-}
-
-/** The dispatchers of undici tell only the handler of a request when they begin to write it. */
-function reportStart(onStart: () => void): Dispatcher.DispatcherComposeInterceptor {
-  return (dispatch) => (options, handler) => {
-    const onRequestStart = handler.onRequestStart?.bind(handler)
-    handler.onRequestStart = (...context) => {
-      onStart()
-      onRequestStart?.(...context)
-    }
-    return dispatch(options, handler)
-  }
 }
 
 /**
