@@ -64,6 +64,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
     proxy: null,
     timeoutMs: 8000,
     maxCallsPerSecond: 5,
+    rateMargin: 0.05,
     maxWaitMs: 4000,
     maxBodyBytes: 5 * 1024 * 1024,
     connectTimeoutMs: 2400,

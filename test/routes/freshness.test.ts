@@ -183,14 +183,21 @@ t.test('a stale entry that gets no turn at Hilos says so, in the log and the met
   await until(() => store.get(id)?.generatedAt === clock.now())
   await clock.advance(1050)
   t.equal((await queued).status, 200)
+  await clock.advance(45_000)
+  const statuses: number[] = []
+  const others = [1, 2, 3, 4].map(async (each) => statuses.push((await get(pathOf(uuid(0xabc, each)))).status))
+  await until(() => statuses.includes(503))
+  t.equal(await outcomeOf(), '200 fwd=stale; ttl=-42; detail=rationed', 'the queue of the caller is full')
+  await clock.advance(5000)
+  await Promise.all(others)
 
   const logged = logLines().filter(({ msg }) => msg === 'answered')
-  t.equal(logged.filter(({ detail }) => detail === 'rationed').length, 2)
+  t.equal(logged.filter(({ detail }) => detail === 'rationed').length, 3)
   t.match(logged.find(({ status }) => status === 503)?.err, { code: 'overloaded', reason: 'rationed' })
   const exposition = (await service.operators?.inject('/metrics'))?.body ?? ''
-  t.match(exposition, 'hilos_bff_requests_rationed_total{answer="stale"} 2')
-  t.match(exposition, 'hilos_bff_requests_rationed_total{answer="problem"} 1')
-  t.match(exposition, 'hilos_bff_cache_stale_answers_total{detail="rationed"} 2')
+  t.match(exposition, 'hilos_bff_requests_rationed_total{answer="stale"} 3')
+  t.match(exposition, 'hilos_bff_requests_rationed_total{answer="problem"} 2')
+  t.match(exposition, 'hilos_bff_cache_stale_answers_total{detail="rationed"} 3')
 })
 
 t.test('if Hilos is slow, a stale entry is served after 400 ms, and the refresh goes on', async (t) => {

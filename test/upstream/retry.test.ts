@@ -241,6 +241,12 @@ t.test('a failure that is not retried for another reason spends no retry', async
   t.equal(requests.length, 7)
 })
 
+t.test('the failure of a retry is its own', async (t) => {
+  const { call, requests } = await arrange(t, first(unlucky, httpResponse(401)))
+  t.equal((await failureOf(call())).code, 'upstream_unauthorized')
+  t.equal(requests.length, 2)
+})
+
 t.test('a retry needs a slot of its own', async (t) => {
   const { call, requests } = await arrange(t, () => unlucky, { maxCallsPerSecond: 1, maxQueuedCalls: 0 })
   const failure = await failureOf(call())

@@ -407,6 +407,11 @@ t.test('a token is held for a second from when its call was sent', async (t) => 
   await advance(600)
   await ask('e f')
   t.equal(namesOf(started), "a b c d b' e", 'the slot of the requeued call')
+  await advance(5000)
+  await requeue('c')
+  send('c')
+  await ask('g')
+  t.equal(namesOf(started), "a b c d b' e f c' g", 'which has one token')
 })
 
 t.test('when timers are late, the next call grants free slots and refuses ended waits', async (t) => {
