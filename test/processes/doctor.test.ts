@@ -55,6 +55,6 @@ t.test('a check ends although Hilos hangs, and the exit status is 1', async (t) 
 t.test('unknown arguments are answered with one sentence, and --help prints the usage', async (t) => {
   const unknown = await run(t, ['--chek', token], settings)
   t.strictSame([unknown.status, unknown.stdout], [1, ''])
-  t.match(unknown.stderr, /^hilos-bff does not understand .*--check, --check --json and --help\.\n$/)
+  t.match(unknown.stderr, /^hilos-bff does not understand .*--check, --check --json, keygen and --help\.\n$/)
   t.match(await run(t, ['--help'], {}), { status: 0, stderr: '', stdout: /^Usage: / })
 })

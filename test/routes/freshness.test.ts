@@ -406,7 +406,7 @@ t.test('Retry-After is a second during a refresh, and the pause of a failure, up
   sandbox.faults.set(id, 'rateLimited')
   t.equal(await waitOf(), 'origin-failed 7')
   clock.advance(2000)
-  t.equal(await waitOf(), 'origin-failed 5', 'the circuit breaker is open')
+  t.equal(await waitOf(), 'backing-off 5', 'the circuit breaker is open')
   heal()
 })
 
