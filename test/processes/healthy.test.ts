@@ -48,7 +48,10 @@ for (const [name, deployed] of Object.entries(deployments))
       ...{ HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: String(await freePort()), DRAIN_DELAY_MS: '0' },
     }
     const memory = preload(`process.constrainedMemory = () => ${memoryLimits().compose}`)
-    const running = startProcess(t, 'src/main.ts', env, { nodeOptions: [...memory, deployed.NODE_OPTIONS ?? ''] })
+    const running = startProcess(t, 'src/main.ts', env, {
+      isCovered: true,
+      nodeOptions: [...memory, deployed.NODE_OPTIONS ?? ''],
+    })
     const { origin } = await originsOf(running)
     const statusOf = async (path: string, headers: Record<string, string> = {}) => {
       const options = { headers: { authorization: `Bearer ${key}`, ...headers } }
