@@ -24,8 +24,6 @@ export const serverLimits = {
 } satisfies Partial<ConnectionLimits> & Record<string, number>
 
 export const hilosLimits = {
-  connectionLife: { longestMs: 60_000, leastMs: 2000 },
-  discardMs: 100,
   rateMargin: 0.05,
   maxConnections: 16,
   maxQueuedCalls: 100,

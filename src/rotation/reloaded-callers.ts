@@ -38,13 +38,7 @@ export function createReloadedCallers(
     : null
   const problems = () => reloaded?.problems() ?? []
   const onOutage = (failure: Error) => logger.warn({ err: failure }, 'token issuer is unavailable')
-  const tokenOptions = tokens && {
-    ...tokens,
-    fetch: createFetch({ ...tokens, server: tokens.jwksUrl }),
-    clock,
-    onOutage,
-    maxCached: maxCachedTokens,
-  }
+  const tokenOptions = tokens && { ...tokens, fetch: createFetch(tokens), clock, onOutage, maxCached: maxCachedTokens }
 
   return {
     authenticate: createAuthentication({

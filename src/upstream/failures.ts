@@ -37,7 +37,7 @@ export class UpstreamFailure extends Failure {
   }
 }
 
-/** The request was lost, before any answer, with a connection that had been of use before. It may be repeated at once. */
+/** A request was lost with its kept connection. Servers close those, so it says nothing about Hilos, and may be repeated at once. */
 export class LostConnection extends UpstreamFailure {}
 
 /** Statuses of a gateway that got no answer from the server behind it. Those from 520 on are of Cloudflare. */
@@ -113,7 +113,7 @@ const notHttp = /^HPE_|^HTTPParserError$|HEADERS_OVERFLOW|RES_CONTENT_LENGTH_MIS
 
 /**
  * Returns the failure for an error before the response began.
- * @param isLoss whether a connection was lost that had been of use before
+ * @param isLoss whether the request was written to kept connections that had been of use
  */
 export function connectionFailure(error: unknown, timeoutMs: number, isLoss: boolean): UpstreamFailure {
   const { name, code = name } = error as Error & { code?: string | number }

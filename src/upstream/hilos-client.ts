@@ -1,4 +1,3 @@
-import type { Dispatcher } from 'undici'
 import { type Clock, sleep } from '../common/clock.ts'
 import type { Secret } from '../common/secret.ts'
 import { Failure } from '../failures/failure.ts'
@@ -13,7 +12,7 @@ import { elementsIn, readDocument } from './document/read-document.ts'
 import { isRation, LostConnection, UpstreamFailure } from './failures.ts'
 import type { HilosSettings } from './hilos-settings.ts'
 import type { HilosObserver } from './observer.ts'
-import { announcing, type Connections } from './transport/connections.ts'
+import type { Connections, Route } from './transport/connections.ts'
 import type { Exchange, HilosAnswer } from './transport/exchange.ts'
 
 export interface HilosClientOptions extends Pick<HilosSettings, 'timeoutMs' | 'maxElements' | 'retries'> {
@@ -58,7 +57,7 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     if (refusal !== null) throw refusal
     const endsAt = clock.elapsed() + timeoutMs
     const deadline = { signal: AbortSignal.timeout(timeoutMs), leftMs: () => endsAt - clock.elapsed() }
-    const attempt = (dispatcher: () => Dispatcher) => attemptOnce(id, demand, dispatcher, deadline)
+    const attempt = (route: () => Route) => attemptOnce(id, demand, route, deadline)
     retryBudget.earn()
     const delayMs = clock.random() * retries.longestDelayMs
     try {
@@ -79,23 +78,21 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     return worthwhile && leftMs > timeoutMs / 2 && breaker.refusal(id) === null && retryBudget.spend()
   }
 
-  async function attemptOnce(id: string, demand: HilosDemand, dispatcher: () => Dispatcher, deadline: Deadline) {
+  async function attemptOnce(id: string, demand: HilosDemand, route: () => Route, deadline: Deadline) {
     const slot = await waitForSlot(demand)
     try {
       const call = breaker.begin(id)
       demand.markAsked()
       const begunAt = clock.elapsed()
-      const sendOn = (connection: Dispatcher, token: Secret) =>
-        exchange(id, token, announcing(connection, slot.sent), deadline.signal)
-      const send = async (token: Secret) => {
-        try {
-          return await sendOn(dispatcher(), token)
-        } catch (error) {
+      const sendOn = (by: Route, token: Secret) => exchange(id, token, by, deadline.signal, slot.sent)
+      // Neither the budget of retries nor the circuit breaker hears of a lost connection, but Hilos may have counted the request.
+      const send = (token: Secret) =>
+        sendOn(route(), token).catch(async (error: unknown) => {
           if (!(error instanceof LostConnection)) throw error
-        }
-        await afterLoss(slot, deadline)
-        return await sendOn(connections.fresh(), token)
-      }
+          observer.callRetried()
+          await slot.requeue(deadline.leftMs())
+          return await sendOn(connections.fresh(), token)
+        })
       try {
         const { content, ageMs } = await sendWithFallback({ slot, call, send, leftMs: deadline.leftMs })
         const document = read(content, id)
@@ -111,15 +108,6 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     } finally {
       slot.release()
     }
-  }
-
-  /**
-   * Waits until a request that was lost with a kept connection may be repeated. This is no retry in the sense of the budget
-   * and of the circuit breaker, because it says nothing about Hilos. Hilos may have counted it, so it needs another slot.
-   */
-  async function afterLoss(slot: Slot, { leftMs }: Deadline): Promise<void> {
-    observer.callRetried()
-    await slot.requeue(leftMs())
   }
 
   async function waitForSlot(demand: CallDemand): Promise<Slot> {

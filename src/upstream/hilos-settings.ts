@@ -10,14 +10,6 @@ export interface HilosSettings {
   readonly timeoutMs: number
   /** For DNS, TCP and TLS of a new connection, unless a failed call is repeated. It leaves the time to repeat it. */
   readonly connectTimeoutMs: number
-  readonly connectionLife: {
-    /** Connections are replaced after this time. */
-    readonly longestMs: number
-    /** A failed call does not replace them earlier than this. */
-    readonly leastMs: number
-  }
-  /** How long the rest of an answer is read that is not wanted, so that its connection can be used again. */
-  readonly discardMs: number
   /** Calls that Hilos gets in any one second; below 1 for less than one a second, 0 for no limit. With 2.5, two fit into a second. */
   readonly maxCallsPerSecond: number
   /** The part by which the second of that limit is longer here, because calls take different times to get to Hilos. */

@@ -6,10 +6,7 @@ import { createConnections } from './transport/connections.ts'
 import { createExchange } from './transport/exchange.ts'
 
 export interface ProbeOptions
-  extends Pick<
-    HilosSettings,
-    'baseUrl' | 'proxy' | 'connectTimeoutMs' | 'connectionLife' | 'discardMs' | 'maxBodyBytes' | 'timeoutMs'
-  > {
+  extends Pick<HilosSettings, 'baseUrl' | 'proxy' | 'connectTimeoutMs' | 'maxBodyBytes' | 'timeoutMs'> {
   readonly token: Secret
   readonly userAgent: string
 }
@@ -29,7 +26,7 @@ export async function probeHilos(options: ProbeOptions): Promise<'absent' | 'pre
     clock: systemClock,
   })
   const [answer] = await Promise.allSettled([
-    exchange(randomUUID(), token, connections.fresh(), AbortSignal.timeout(timeoutMs)),
+    exchange(randomUUID(), token, connections.fresh(), AbortSignal.timeout(timeoutMs), () => {}),
   ])
   await connections.destroy()
   if (answer.status === 'rejected') throw answer.reason

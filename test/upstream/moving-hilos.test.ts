@@ -215,15 +215,31 @@ t.test('a loss of a kept connection costs a slot, and no retry of the budget', a
   t.equal(rationed.requests.length, 2)
 })
 
-t.test('a connection that is lost in its first request, or in an answer, is a failure of Hilos', async (t) => {
+t.test('a connection that is lost before any answer came, or in an answer, is a failure of Hilos', async (t) => {
   const without = { retries: noRetries, maxConnections: 1 }
   const first = await startRawHilos(t, (socket) => socket.end())
-  t.equal(await outcomeOf(createClient(t, first.baseUrl, without).call()), 'upstream_unavailable')
-  t.equal(first.requests.length, 1)
-  const partial = await arrangeClosing(t, (socket) => socket.end('HTTP/1.1 2'), 'plain', without)
+  const { call } = createClient(t, first.baseUrl, without)
+  for (const count of [1, 2]) {
+    t.equal(await outcomeOf(call()), 'upstream_unavailable')
+    t.equal(first.requests.length, count)
+  }
+  const partial = await arrangeClosing(t, (socket) => socket.end(minimal.subarray(0, -1)), 'plain', without)
   t.ok(await partial.call())
-  t.equal(await outcomeOf(partial.call()), 'upstream_unavailable')
+  t.equal(await outcomeOf(partial.call()), 'upstream_invalid_response')
   t.equal(partial.requests.length, 2)
+})
+
+t.test('a server that loses all connections costs one request more, until the next connections', async (t) => {
+  let isDown = false
+  const answer: Answer = (socket) => (isDown ? socket.end() : socket.write(minimal))
+  const { call, requests, clock } = withClient(t, await startRawHilos(t, answer), { retries: noRetries })
+  t.ok(await call())
+  clock.advance(2000)
+  isDown = true
+  for (const count of [3, 4, 5]) {
+    t.equal(await outcomeOf(call()), 'upstream_unavailable')
+    t.equal(requests.length, count)
+  }
 })
 
 t.test('TLS gets the name of the server without the dot of an absolute DNS name', async (t) => {
@@ -270,7 +286,7 @@ t.test('error bodies without an end hold back no other call', async (t) => {
   const hilos = await startRawHilos(t, (socket, request) =>
     request.includes('/flow-execution-contact/f') ? endless(socket, request) : socket.write(minimal),
   )
-  const { call, health } = createClient(t, hilos.baseUrl, { maxConnections: 2, discardMs: 20 })
+  const { call, health } = createClient(t, hilos.baseUrl, { maxConnections: 2 })
   const failing = idsOf(4).map((id) => outcomeOf(call(`f${id.slice(1)}`)))
   t.ok(await call())
   t.strictSame(await Promise.all(failing), Array(4).fill('upstream_error'))

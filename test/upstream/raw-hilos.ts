@@ -96,7 +96,6 @@ export const connectionsOptions = {
   timeoutMs: 10_000,
   maxConnections: 2,
   maxBodyBytes: 1000,
-  connectionLife: { longestMs: 60_000, leastMs: 2000 },
   clock: systemClock,
 }
 
@@ -116,8 +115,6 @@ export function createClient(t: Test, baseUrl: string, options: ClientOptions = 
     userAgent: 'hilos-bff/test',
     timeoutMs: 10_000,
     connectTimeoutMs: 1000,
-    connectionLife: connectionsOptions.connectionLife,
-    discardMs: 100,
     maxConnections: 16,
     maxCallsPerSecond: 0,
     rateMargin: 0,

@@ -1,21 +1,28 @@
 import { Agent, type Dispatcher, fetch as fetchThrough, Pool, ProxyAgent } from 'undici'
 import type { Clock } from '../../common/clock.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
-import { watchForLosses } from './lost-requests.ts'
 
-interface DispatcherOptions extends Pick<HilosSettings, 'proxy' | 'connectTimeoutMs'> {
-  /** A URL of the server. */
-  readonly server: string
-}
+type DispatcherOptions = Pick<HilosSettings, 'proxy' | 'connectTimeoutMs'> & Partial<Pick<HilosSettings, 'baseUrl'>>
 
 export interface ConnectionsOptions
   extends Pick<
     HilosSettings,
     'baseUrl' | 'proxy' | 'connectTimeoutMs' | 'timeoutMs' | 'maxConnections' | 'maxBodyBytes'
   > {
-  readonly connectionLife: HilosSettings['connectionLife']
   readonly clock: Pick<Clock, 'elapsed'>
 }
+
+/** Where a request is sent. */
+export interface Route {
+  readonly dispatcher: Dispatcher
+  /** Whether its connections are kept, and an answer has come from one of them. */
+  hasAnswered: boolean
+}
+
+/** Kept connections are replaced after this time. */
+const longestLifeMs = 60_000
+/** A failed call does not replace them earlier than this. */
+const leastLifeMs = 2000
 
 /** The connections to Hilos. */
 export type Connections = Readonly<ReturnType<typeof createConnections>>
@@ -28,18 +35,21 @@ export type Connections = Readonly<ReturnType<typeof createConnections>>
  * to time, and after a failure: Hilos may have moved, while the old server still answers, wrongly.
  */
 export function createConnections(options: ConnectionsOptions) {
-  const { baseUrl: server, maxConnections, maxBodyBytes, timeoutMs, connectionLife, clock } = options
+  const { maxConnections, maxBodyBytes, timeoutMs, clock } = options
   const open = new Set<Dispatcher>()
-  watchForLosses()
 
   function openDispatcher(connectTimeoutMs: number, pipelining: number): Dispatcher {
     const limits = { connections: maxConnections, pipelining, maxResponseSize: maxBodyBytes }
-    const dispatcher = createDispatcher({ ...options, server, connectTimeoutMs }, limits)
+    const dispatcher = createDispatcher({ ...options, connectTimeoutMs }, limits)
     open.add(dispatcher)
     return dispatcher
   }
 
-  const openKept = () => ({ dispatcher: openDispatcher(options.connectTimeoutMs, 1), openedAt: clock.elapsed() })
+  const openKept = () => ({
+    dispatcher: openDispatcher(options.connectTimeoutMs, 1),
+    openedAt: clock.elapsed(),
+    hasAnswered: false,
+  })
   let kept = openKept()
   /** 0 means a connection for each request in undici. The deadline of the call limits the time to connect. */
   const fresh = openDispatcher(timeoutMs, 0)
@@ -61,16 +71,16 @@ export function createConnections(options: ConnectionsOptions) {
 
   return {
     /** Connections that are kept alive and used again. */
-    kept: (): Dispatcher => {
-      renewAfter(connectionLife.longestMs)
-      return kept.dispatcher
+    kept: (): Route => {
+      renewAfter(longestLifeMs)
+      return kept
     },
     /** A new connection for each request: for a request that is repeated. */
-    fresh: (): Dispatcher => fresh,
+    fresh: (): Route => ({ dispatcher: fresh, hasAnswered: false }),
     /** Lets the next calls open new connections. */
     renew,
     /** Does the same after a failed call, but not after each of many. */
-    renewAfterFailure: () => renewAfter(connectionLife.leastMs),
+    renewAfterFailure: () => renewAfter(leastLifeMs),
     /** Closes all connections and aborts the calls on them. */
     destroy: async () => {
       await Promise.all([...open].map((dispatcher) => dispatcher.destroy()))
@@ -90,7 +100,7 @@ export function announcing(dispatcher: Dispatcher, onSent: () => void): Dispatch
   })
 }
 
-/** Returns a `fetch` for this server that uses this proxy, or none whatever the environment says. */
+/** Returns a `fetch` that uses this proxy, or none whatever the environment says. */
 export function createFetch(options: DispatcherOptions): typeof fetch {
   const dispatcher = createDispatcher(options, {})
   // The types of undici and of Node.js describe the same function.
@@ -98,29 +108,18 @@ export function createFetch(options: DispatcherOptions): typeof fetch {
 }
 
 /** In a tunnel, the proxy sees the name of the server and nothing inside TLS. Plain http never goes through a proxy. */
-function createDispatcher({ server, proxy, connectTimeoutMs: timeout }: DispatcherOptions, limits: Agent.Options) {
-  const connectTo = (url: string) => ({
-    timeout,
-    rejectUnauthorized: true,
-    allowH2: false,
-    servername: serverNameOf(url),
-  })
-  if (proxy === null) return new Agent({ ...limits, connect: connectTo(server) })
+function createDispatcher({ baseUrl, proxy, connectTimeoutMs: timeout }: DispatcherOptions, limits: Agent.Options) {
+  const proxyTls = { timeout, rejectUnauthorized: true, allowH2: false }
+  // Without the trailing dot of an absolute name of DNS (RFC 6066 section 3), which undici would send.
+  const servername = baseUrl && /^(.+)\.$/.exec(new URL(baseUrl).hostname)?.[1]
+  const connect = { ...proxyTls, servername }
+  if (proxy === null) return new Agent({ ...limits, connect })
   return new ProxyAgent({
     ...limits,
     uri: proxy.reveal(),
-    proxyTls: connectTo(proxy.reveal()),
-    requestTls: connectTo(server),
+    proxyTls,
+    requestTls: connect,
     // A proxy that accepts a connection and does not answer must not hold it for long.
     clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout: timeout }),
   })
-}
-
-/**
- * The server name for TLS, if undici would send another one: it has no trailing dot, unlike an absolute name of DNS
- * (RFC 6066 section 3).
- */
-function serverNameOf(url: string): string | undefined {
-  const { hostname } = new URL(url)
-  return hostname.endsWith('.') ? hostname.slice(0, -1) : undefined
 }

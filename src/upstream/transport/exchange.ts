@@ -6,13 +6,13 @@ import type { HilosTokens } from '../calls/hilos-tokens.ts'
 import { connectionFailure, interruptedFailure, isRefusal, statusFailure, UpstreamFailure } from '../failures.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
 import type { HilosObserver } from '../observer.ts'
-import { isLossOfKeptConnection } from './lost-requests.ts'
+import { announcing, type Route } from './connections.ts'
 import { parseJson } from './parse-json.ts'
 import { acceptedEncodings, discardBody, readBody, textOf } from './response-body.ts'
 import { ageMsOf, codingsOf, isJson, retryAfterSeconds } from './response-headers.ts'
 import { containsToken } from './token-leak.ts'
 
-export interface ExchangeOptions extends Pick<HilosSettings, 'baseUrl' | 'timeoutMs' | 'maxBodyBytes' | 'discardMs'> {
+export interface ExchangeOptions extends Pick<HilosSettings, 'baseUrl' | 'timeoutMs' | 'maxBodyBytes'> {
   /** A body that contains one of these tokens is refused. */
   readonly tokens: Pick<HilosTokens, 'all'>
   readonly userAgent: string
@@ -30,25 +30,27 @@ export interface HilosAnswer<Content = unknown> {
 /**
  * Sends one request to Hilos. The content of the answer is JSON, or undefined when Hilos has no such contact.
  * @param id a UUID in lower case
+ * @param onSent called when the request is written, after a connection was opened if there was none
  * @throws Failure, one of the `upstream_` codes
  */
 export type Exchange = (
   id: string,
   token: Secret,
-  dispatcher: Dispatcher,
+  route: Route,
   deadline: AbortSignal,
+  onSent: () => void,
 ) => Promise<HilosAnswer>
 
 /** Successes without a whole document. Every other 2xx has one, also those not known (RFC 9110 section 15). */
 const withoutDocument = [201, 202, 204, 205, 206, 207, 208, 226]
 
 export function createExchange(options: ExchangeOptions): Exchange {
-  const { tokens, timeoutMs, maxBodyBytes, discardMs, userAgent, observer, clock } = options
+  const { tokens, timeoutMs, maxBodyBytes, userAgent, observer, clock } = options
   const { origin, pathname } = new URL(`${options.baseUrl}/flow-execution-contact/`)
 
-  const exchange: Exchange = async (id, token, dispatcher, deadline) => {
+  const exchange: Exchange = async (id, token, route, deadline, onSent) => {
     const sentAt = clock.elapsed()
-    const response = await send(`${pathname}${id}`, token, dispatcher, deadline)
+    const response = await send(`${pathname}${id}`, token, route, deadline, onSent)
     const content = await contentOf(response, token, deadline)
     // The corrected age of RFC 9111 section 4.2.3, and the time that the body took.
     return { content, ageMs: Math.ceil(ageMsOf(response.headers) + clock.elapsed() - sentAt) }
@@ -59,7 +61,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
     if (statusCode >= 200 && statusCode < 300 && !withoutDocument.includes(statusCode))
       return jsonOf(await read(response, token, deadline))
     // A 410 is a 404 that will last.
-    if (!((statusCode === 404 || statusCode === 410) && isJson(headers))) await discardBody(body, discardMs, clock)
+    if (!((statusCode === 404 || statusCode === 410) && isJson(headers))) await discardBody(body, clock)
     else if (isAbsence(await read(response, token, deadline))) return undefined
     const fingerprint = token.fingerprint()
     const failure = statusFailure(statusCode, retryAfterSeconds(headers, clock.now()), fingerprint)
@@ -67,9 +69,14 @@ export function createExchange(options: ExchangeOptions): Exchange {
     throw failure
   }
 
-  async function send(path: string, token: Secret, dispatcher: Dispatcher, signal: AbortSignal) {
+  async function send(path: string, token: Secret, route: Route, signal: AbortSignal, onSent: () => void) {
+    let isSent = false
+    const dispatcher = announcing(route.dispatcher, () => {
+      isSent = true
+      onSent()
+    })
     try {
-      return await dispatcher.request({
+      const response = await dispatcher.request({
         origin,
         path,
         method: 'GET',
@@ -81,8 +88,10 @@ export function createExchange(options: ExchangeOptions): Exchange {
         },
         signal,
       })
+      route.hasAnswered = true
+      return response
     } catch (error) {
-      throw connectionFailure(error, timeoutMs, isLossOfKeptConnection(error))
+      throw connectionFailure(error, timeoutMs, isSent && route.hasAnswered)
     }
   }
 

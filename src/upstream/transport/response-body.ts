@@ -60,12 +60,12 @@ async function unzip(bytes: Buffer, maxBytes: number): Promise<Buffer> {
 }
 
 /**
- * Reads an unneeded body, so that its connection can be used again, and resolves when that connection is free: when it is
- * longer than 64 KiB or takes longer than `ms`, because it is closed then.
+ * Reads an unneeded body, so that its connection can be used again, and resolves when that connection is free. One that is
+ * longer than 64 KiB or takes longer than 100 ms is cut off with its connection.
  */
-export async function discardBody(body: Body, ms: number, clock: Pick<Clock, 'schedule'>): Promise<void> {
+export async function discardBody(body: Body, clock: Pick<Clock, 'schedule'>): Promise<void> {
   body.on('error', ignore)
-  const cancel = clock.schedule(() => body.destroy(), ms)
+  const cancel = clock.schedule(() => body.destroy(), 100)
   await body.dump({ limit: 64 * 1024 }).catch(ignore)
   cancel()
 }

@@ -30,7 +30,7 @@ async function arrange(t: Test, answer: Answer, tlsOptions?: TlsOptions) {
   const connections = createConnections({ ...connectionsOptions, baseUrl: origin })
   t.teardown(connections.destroy)
   const ask = async (kind: (typeof kinds)[number]) => {
-    const { body } = await connections[kind]().request({ origin, path: '/', method: 'GET' })
+    const { body } = await connections[kind]().dispatcher.request({ origin, path: '/', method: 'GET' })
     return (await body.text()).length
   }
   return { ...hilos, ask }
@@ -219,8 +219,8 @@ t.test('the limits hold through a proxy, too', async (t) => {
   ]
   t.teardown(() => Promise.all([destroy(), small.destroy()]))
   const { origin } = new URL(baseUrl)
-  const ask = async (dispatcher: typeof kept) =>
-    (await dispatcher().request({ origin, path: '/', method: 'GET' })).body.text()
+  const ask = async (route: typeof kept) =>
+    (await route().dispatcher.request({ origin, path: '/', method: 'GET' })).body.text()
   await Promise.all(Array.from({ length: 7 }, () => ask(kept)))
   t.equal(sockets.length, 2)
   await Promise.all(Array.from({ length: 3 }, () => ask(fresh)))
@@ -241,7 +241,7 @@ for (const rejectUnauthorized of ['1', '0'])
       const { baseUrl, secret, requests, proxy } = await arrangeTunnel(t, certificate)
       const { code, facts } = await failureOf(createClient(t, baseUrl, { proxy: secret, retries }).call())
       t.match([code, facts], ['upstream_untrusted', { reason }])
-      const through = createFetch({ server: baseUrl, proxy: secret, connectTimeoutMs: 1000 })
+      const through = createFetch({ proxy: secret, connectTimeoutMs: 1000 })
       await t.rejects(through(`${baseUrl}/keys`), { cause: { code: reason } })
       t.strictSame([requests, proxy.requests.length], [[], 2])
     }
@@ -267,7 +267,7 @@ t.test('keys are fetched through a tunnel, or without a proxy', async (t) => {
     [null, []],
   ] as const) {
     proxy.requests.length = 0
-    const response = await createFetch({ server: baseUrl, proxy: given, connectTimeoutMs: 1000 })(`${baseUrl}/keys`)
+    const response = await createFetch({ proxy: given, connectTimeoutMs: 1000 })(`${baseUrl}/keys`)
     t.equal(await response.text(), '{"contact":{}}')
     t.strictSame(proxy.requests, tunnels)
   }
