@@ -3,8 +3,6 @@ import type { CacheAnswer } from './read-through.ts'
 
 /** The longest wait, however long the entry stays fresh: it may be deleted meanwhile. */
 const longestSeconds = 60
-/** A refresh that is under way usually ends sooner. */
-const refreshSeconds = 1
 /** After a failure that does not say how long to wait. */
 const failureSeconds = 5
 
@@ -20,7 +18,7 @@ export function retryAfterSeconds(
   pauseSeconds: number | null,
 ): number {
   const isRefreshed = detail === 'revalidating' || detail === 'origin-slow'
-  const staleSeconds = isRefreshed ? refreshSeconds : (pauseSeconds ?? failureSeconds)
+  const staleSeconds = isRefreshed ? 1 : (pauseSeconds ?? failureSeconds)
   const seconds = detail === null ? Math.ceil(remainingMs(entry, now) / 1000) : staleSeconds
   return Math.min(Math.max(seconds, 1), longestSeconds)
 }

@@ -14,9 +14,6 @@ import { createReadContact } from './read-contact.ts'
 import type { StoredContact } from './stored-contact.ts'
 import { createVisibleContacts, type NegativeCache } from './visible-contacts.ts'
 
-/** What a stale answer says, by why Hilos was not asked. */
-const staleDetails = { asked: 'origin-failed', paused: 'backing-off', rationed: 'rationed' } as const
-
 export type Contacts = Readonly<ReturnType<typeof createContacts>>
 
 /** The execution contacts: from Hilos through the presentation into the cache, and from there to callers. */
@@ -42,7 +39,7 @@ export function createContacts(config: Config, client: HilosClient, clock: Clock
     unlimited,
     limited,
     load: createLoadContact(config, client, clock),
-    detailOf: (error) => (error instanceof UpstreamFailure ? staleDetails[error.notAsked ?? 'asked'] : null),
+    detailOf: (error) => (error instanceof UpstreamFailure ? (error.notAsked ?? 'origin-failed') : null),
     absenceLifetime: (ageMs) =>
       lifetimeOf(null, clock.now(), { ageMs, scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }),
     slowMs: cache.slowMs,

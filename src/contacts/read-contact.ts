@@ -82,8 +82,7 @@ export function createReadContact({ visible, views, clock }: ReadContactOptions)
       age: ageSeconds(entry, now),
       use: { ...handling, ageMs: ageMs(entry, now), waitedMs },
     }
-    const pauseSeconds = error instanceof Failure ? error.retryAfterSeconds : null
-    const retryAfter = retryAfterSeconds(answer, now, pauseSeconds)
+    const retryAfter = retryAfterSeconds(answer, now, error instanceof Failure ? error.retryAfterSeconds : null)
     if (entry.value === null)
       return { representation: null, retryAfter, cache: query.caller.flows === null ? cache : null }
     return { representation: views.get(query.id, entry.value, query), retryAfter, cache }

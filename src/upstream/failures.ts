@@ -7,9 +7,6 @@ import { type FailureCode, failureKinds } from '../failures/failure-kinds.ts'
  */
 export type PauseScope = 'contact' | 'suspected' | 'all'
 
-/** Calls pause after an earlier failure, or our own limits of calls left no slot in time. */
-export type NotAsked = 'paused' | 'rationed'
-
 export interface UpstreamFailureOptions extends FailureOptions {
   /** Whether the same call may succeed if it is repeated immediately; false by default. */
   readonly worthRetrying?: boolean
@@ -17,8 +14,8 @@ export interface UpstreamFailureOptions extends FailureOptions {
   readonly pauseMs?: number
   /** Which calls must pause; those about the same contact by default. */
   readonly pauseScope?: PauseScope
-  /** Why Hilos was not asked; null by default, when it was. */
-  readonly notAsked?: NotAsked
+  /** Why Hilos was not asked: calls pause, or our own limits left no slot in time. Null by default, when it was asked. */
+  readonly notAsked?: UpstreamFailure['notAsked']
 }
 
 /** A transient failure of Hilos, or of the way to it. A stale answer may be served instead. */
@@ -26,7 +23,7 @@ export class UpstreamFailure extends Failure {
   readonly worthRetrying: boolean
   readonly pauseMs: number
   readonly pauseScope: PauseScope
-  readonly notAsked: NotAsked | null
+  readonly notAsked: 'backing-off' | 'rationed' | null
 
   constructor(code: FailureCode, options: UpstreamFailureOptions = {}) {
     super(code, options)

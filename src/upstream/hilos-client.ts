@@ -27,9 +27,7 @@ export interface HilosClientOptions extends Pick<HilosSettings, 'timeoutMs' | 'm
 }
 
 /** Who wants a call, and hears when Hilos is asked, after the wait for a slot. */
-export interface HilosDemand extends CallDemand {
-  readonly markAsked: () => void
-}
+export type HilosDemand = CallDemand & { readonly markAsked: () => void }
 
 export interface HilosClient {
   /**

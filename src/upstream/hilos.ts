@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.ts'
 import { createCircuitBreaker } from './calls/circuit-breaker.ts'
 import type { HilosTokens } from './calls/hilos-tokens.ts'
-import { createLastCalls } from './calls/last-calls.ts'
+import { noCalls, withCall } from './calls/last-calls.ts'
 import { createRateLimiter } from './calls/rate-limiter.ts'
 import { createRetryBudget } from './calls/retry-budget.ts'
 import { createHilosClient } from './hilos-client.ts'
@@ -25,11 +25,11 @@ export type HilosHealth = Readonly<ReturnType<Hilos['health']>>
 /** Puts the parts between the service and Hilos together. */
 export function createHilos(options: HilosOptions) {
   const { clock } = options
-  const lastCalls = createLastCalls(clock)
+  let lastCalls = noCalls
   const observer: HilosObserver = {
     ...options.observer,
     callEnded: (outcome, durationMs) => {
-      lastCalls.ended(outcome)
+      lastCalls = withCall(lastCalls, outcome, clock.now())
       options.observer.callEnded(outcome, durationMs)
     },
   }
@@ -61,7 +61,7 @@ export function createHilos(options: HilosOptions) {
       const { name, reason } = breaker.state()
       const { inFlight, queued } = limiter.load()
       return {
-        ...lastCalls.status(),
+        ...lastCalls,
         circuitBreaker: name,
         /** Why the circuit breaker is not closed; null while it is closed. */
         pausedFor: reason?.code ?? null,

@@ -38,5 +38,5 @@ function refusalFor(reason: Failure, leftMs: number): Failure {
 /** The details of a refusal. The wait that it names is what is left of the pause, in seconds, if waiting helps at all. */
 export function pausedFor({ retryAfterSeconds }: Failure, leftMs: number, reason: string): UpstreamFailureOptions {
   const wait = retryAfterSeconds === null ? {} : { retryAfterSeconds: Math.ceil(leftMs / 1000) }
-  return { facts: { reason }, notAsked: 'paused', ...wait }
+  return { facts: { reason }, notAsked: 'backing-off', ...wait }
 }

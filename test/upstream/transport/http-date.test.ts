@@ -24,14 +24,13 @@ t.test('the three forms of RFC 9110 are the same date', async (t) => {
   )
 })
 
-t.test('the last second of a day and of a leap year, and a leap second, are dates', async (t) => {
+t.test('the last second of a day and of a leap year are dates', async (t) => {
   checkRows(
     t,
     [
       ['Thu, 29 Feb 2024 23:59:59 GMT', '2024-02-29T23:59:59.000Z'],
       ['Thursday, 29-Feb-24 23:59:59 GMT', '2024-02-29T23:59:59.000Z'],
       ['Thu Feb 29 23:59:59 2024', '2024-02-29T23:59:59.000Z'],
-      ['Sat, 31 Dec 2016 23:59:60 GMT', '2017-01-01T00:00:00.000Z'],
       ['Fri, 31 Dec 9999 23:59:59 GMT', '9999-12-31T23:59:59.000Z'],
       ['Thu, 01 Jan 1970 00:00:00 GMT', '1970-01-01T00:00:00.000Z'],
     ] as const,
@@ -94,7 +93,7 @@ t.test('another text, or a date that does not exist, is none', async (t) => {
     'Sun, 22 Nov 2026 24:00:00 GMT',
     'Sun, 22 Nov 2026 25:05:07 GMT',
     'Sun, 22 Nov 2026 10:60:07 GMT',
-    'Sun, 22 Nov 2026 10:05:61 GMT',
+    'Sun, 22 Nov 2026 10:05:60 GMT',
   ]
   checkRows(t, others, (text) => difference(httpDateMs(text, nowMs), Number.NaN), 'no date')
 })

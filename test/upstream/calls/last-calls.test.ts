@@ -1,22 +1,13 @@
 import t from 'tap'
-import { createLastCalls } from '../../src/upstream/calls/last-calls.ts'
-import type { CallOutcome } from '../../src/upstream/observer.ts'
-import { createClock } from '../harness/clock.ts'
+import { noCalls, withCall } from '../../../src/upstream/calls/last-calls.ts'
+import type { CallOutcome } from '../../../src/upstream/observer.ts'
+import { createClock } from '../../harness/clock.ts'
 
 const at = (seconds: number) => `2026-11-22T10:05:0${seconds}.000Z`
 
-t.test('before the first call Hilos counts as well', async (t) => {
-  t.strictSame(createLastCalls(createClock()).status(), {
-    ok: true,
-    lastCall: null,
-    lastAnswerAt: null,
-    failuresInARow: 0,
-  })
-})
-
 t.test('the last call says whether Hilos answers, and failures count from the last answer on', async (t) => {
   const clock = createClock()
-  const lastCalls = createLastCalls(clock)
+  let lastCalls = noCalls
   const rows: readonly (readonly [CallOutcome, answeredAt: number | null, failures: number])[] = [
     ['upstream_timeout', null, 1],
     ['found', 1, 0],
@@ -27,8 +18,8 @@ t.test('the last call says whether Hilos answers, and failures count from the la
     ['upstream_too_large', 6, 0],
   ]
   for (const [index, [outcome, answeredAt, failuresInARow]] of rows.entries()) {
-    lastCalls.ended(outcome)
-    t.strictSame(lastCalls.status(), {
+    lastCalls = withCall(lastCalls, outcome, clock.now())
+    t.strictSame(lastCalls, {
       ok: failuresInARow === 0,
       lastCall: { at: at(index), outcome },
       lastAnswerAt: answeredAt === null ? null : at(answeredAt),
