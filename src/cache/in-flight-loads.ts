@@ -51,9 +51,9 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: In
   /** Starts a load for a caller. No other load of the key may be in flight. */
   function start(key: string, load: Load<V>, firstAskedBy: string): InFlightLoad<V> {
     let isAwaited = false
-    let slowDetail: SlowOrigin['detail'] = 'rationed'
+    let isAsked = false
     const markAsked = () => {
-      slowDetail = 'origin-slow'
+      isAsked = true
     }
     const askedBy = new Set([firstAskedBy])
     let slow: Promise<void> | undefined
@@ -83,7 +83,7 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: In
       },
       slow: () => {
         slow ??= sleep(clock, Math.max(0, startedAt + slowMs - clock.elapsed()))
-        return slow.then(() => ({ outcome: 'slow', detail: slowDetail }))
+        return slow.then(() => ({ outcome: 'slow', detail: isAsked ? 'origin-slow' : 'rationed' }))
       },
     }
     loads.set(key, inFlight)

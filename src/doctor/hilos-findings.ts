@@ -1,16 +1,8 @@
 import type { Failure } from '../failures/failure.ts'
+import { isRefusal } from '../upstream/failures.ts'
 import { sentenceOf } from './failure-sentences.ts'
 import { type Finding, fail, note, ok, warn } from './findings.ts'
-import {
-  hasAnswered,
-  isRefusal,
-  isSame,
-  isWrongAddress,
-  type Outcome,
-  otherBaseUrls,
-  type ProbeResults,
-  type Tokens,
-} from './probes.ts'
+import { hasAnswered, isSame, isWrongAddress, otherBaseUrls, type ProbeResults, type Tokens } from './probes.ts'
 
 /** The results of the calls to Hilos. */
 export function hilosFindings(tokens: Tokens, results: ProbeResults): Finding[] {
@@ -28,7 +20,11 @@ function currentFindings(tokens: Tokens, { current, control, next, others }: Pro
 }
 
 /** Only the refusal of a made-up token shows that the answer to ours has anything to do with it. */
-function answeredFinding({ baseUrl, token }: Tokens, current: 'absent' | 'present', control: Outcome): Finding {
+function answeredFinding(
+  { baseUrl, token }: Tokens,
+  current: 'absent' | 'present',
+  control: ProbeResults['control'],
+): Finding {
   if (hasAnswered(control))
     return fail(
       'HILOS_BASE_URL',

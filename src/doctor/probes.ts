@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Secret } from '../common/secret.ts'
 import type { Failure } from '../failures/failure.ts'
+import { isRefusal } from '../upstream/failures.ts'
 
 /** How one call to Hilos for a random id ended. */
 export type Outcome = 'absent' | 'present' | Failure
@@ -46,10 +47,6 @@ async function probeOthers(urls: readonly string[], token: Secret, probe: ProbeH
 
 export function hasAnswered(outcome: Outcome): outcome is 'absent' | 'present' {
   return outcome === 'absent' || outcome === 'present'
-}
-
-export function isRefusal(outcome: Outcome): outcome is Failure {
-  return !hasAnswered(outcome) && (outcome.code === 'upstream_unauthorized' || outcome.code === 'upstream_forbidden')
 }
 
 export function isWrongAddress(outcome: Outcome): outcome is Failure {

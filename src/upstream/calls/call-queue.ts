@@ -13,21 +13,13 @@ export interface CallDemand {
   readonly isAwaited: () => boolean
 }
 
-/** A call that has a slot. */
-export interface GrantedCall {
-  /** Its request is sent now, after a connection was opened if there was none. */
-  readonly sent: () => void
-  /** Ends the call. A second time it does nothing. */
-  readonly release: () => void
-}
-
 /** A call that waits for a slot. */
 export interface QueuedCall {
   readonly demand: CallDemand
   /** Whether it had a slot before. Such a call is granted first and refused last. */
   readonly isRequeued: boolean
   readonly expiresAt: number
-  readonly grant: (granted: GrantedCall) => void
+  readonly grant: (call: symbol) => void
   readonly refuse: (failure: Failure) => void
 }
 

@@ -2,7 +2,7 @@ import type { Cancel, Clock } from '../../common/clock.ts'
 import type { Failure } from '../../failures/failure.ts'
 import { UpstreamFailure } from '../failures.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
-import { type CallDemand, createCallQueue, type GrantedCall } from './call-queue.ts'
+import { type CallDemand, createCallQueue } from './call-queue.ts'
 
 export interface RateLimiterOptions
   extends Pick<HilosSettings, 'maxCallsPerSecond' | 'rateMargin' | 'maxConnections' | 'maxQueuedCalls' | 'maxWaitMs'> {
@@ -12,7 +12,11 @@ export interface RateLimiterOptions
 export type RateLimiter = Readonly<ReturnType<typeof createRateLimiter>>
 
 /** The right to make one call. */
-export interface Slot extends GrantedCall {
+export interface Slot {
+  /** Its request is sent now, after a connection was opened if there was none. */
+  readonly sent: () => void
+  /** Ends the call. A second time it does nothing. */
+  readonly release: () => void
   /**
    * Releases the slot and waits for another one, before all calls that wait for their first.
    * @param mostMs how long to wait, if that is less than `maxWaitMs`
@@ -55,21 +59,21 @@ export function createRateLimiter(options: RateLimiterOptions) {
   async function slot(demand: CallDemand): Promise<Slot> {
     const first = enqueue(demand, false, maxWaitMs)
     serveQueue()
-    let granted = await first
+    let call = await first
     return {
-      sent: () => granted.sent(),
-      release: () => granted.release(),
+      sent: () => takeToken(call),
+      release: () => release(call),
       requeue: async (mostMs) => {
         // It is queued before it releases, so that no other call takes the slot.
         const next = enqueue(demand, true, Math.min(mostMs, maxWaitMs))
-        granted.release()
-        granted = await next
+        release(call)
+        call = await next
       },
     }
   }
 
-  function enqueue(demand: CallDemand, isRequeued: boolean, waitMs: number): Promise<GrantedCall> {
-    const { promise, resolve: grant, reject: refuse } = Promise.withResolvers<GrantedCall>()
+  function enqueue(demand: CallDemand, isRequeued: boolean, waitMs: number): Promise<symbol> {
+    const { promise, resolve: grant, reject: refuse } = Promise.withResolvers<symbol>()
     const now = clock.elapsed()
     if (queue.length() === 0) pacedUntil = now
     queue.add({ demand, isRequeued, expiresAt: now + waitMs, grant, refuse })
@@ -99,13 +103,12 @@ export function createRateLimiter(options: RateLimiterOptions) {
     const call = Symbol('call')
     takeToken(call)
     inFlight.add(call)
-    queue.takeNext()?.grant({
-      sent: () => takeToken(call),
-      release: () => {
-        inFlight.delete(call)
-        serveQueue()
-      },
-    })
+    queue.takeNext()?.grant(call)
+  }
+
+  function release(call: symbol): void {
+    inFlight.delete(call)
+    serveQueue()
   }
 
   /** Takes a token for a call, or keeps the one that it has for as long as if it were taken now. */
