@@ -8,8 +8,7 @@ const failureSeconds = 5
 
 /**
  * The value of `Retry-After` (RFC 9110 section 10.2.3): the whole seconds, from 1 to 60, after which another request can bring
- * something newer. That is when the entry is no longer fresh or, for a stale one, when the load that is under way or that
- * failed is over.
+ * something newer: when freshness ends or, for a stale entry, the load under way or the pause after a failure.
  * @param pauseSeconds how long to wait after the failure that the stale entry replaces; null when that is not known
  */
 export function retryAfterSeconds(

@@ -7,7 +7,6 @@ import {
   accessLimits,
   cacheLimits,
   cacheShares,
-  connectShare,
   hilosLimits,
   issuerLimits,
   longestIdleGraceMs,
@@ -99,7 +98,8 @@ function configOf(
       baseUrl,
       proxy: proxyFor(baseUrl, given),
       timeoutMs: settings.HILOS_TIMEOUT_MS,
-      connectTimeoutMs: settings.HILOS_TIMEOUT_MS * connectShare,
+      // A retry needs half of the time, and the timers of undici can be a second late.
+      connectTimeoutMs: settings.HILOS_TIMEOUT_MS * 0.3,
       maxCallsPerSecond: settings.HILOS_MAX_RPS,
       // A call that got a slot has at least the same time for itself.
       maxWaitMs: settings.HILOS_TIMEOUT_MS / 2,

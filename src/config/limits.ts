@@ -32,12 +32,6 @@ export const hilosLimits = {
   circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000, maxPausedContacts: 500 },
 } satisfies Partial<HilosSettings>
 
-/**
- * The share of `HILOS_TIMEOUT_MS` for DNS, TCP and TLS of a new connection. A retry needs half of it, and the timers of
- * undici can be a second late.
- */
-export const connectShare = 0.3
-
 /** For DNS, TCP and TLS of a new connection to the token issuer. */
 export const issuerLimits = { connectTimeoutMs: 3000 }
 

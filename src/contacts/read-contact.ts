@@ -24,21 +24,14 @@ export interface ContactQuery extends Variant {
 }
 
 /**
- * What one caller gets of one contact. `retryAfter` is the value of `Retry-After`: the seconds after which another request can
- * bring something newer.
+ * What one caller gets of one contact; `retryAfter` is the value of `Retry-After`, in seconds. The representation is a promise
+ * when it has to be compressed: what the cache did is known before. It is null when the contact does not exist, or the caller
+ * may not know that it does. Then `cache` is null for a caller limited to flows, because it would tell the two cases apart.
  */
-export type ContactReading =
-  /** The representation is a promise when it has to be compressed. What the cache did is known before. */
-  | {
-      readonly representation: Representation | Promise<Representation>
-      readonly retryAfter: number
-      readonly cache: CacheReport
-    }
-  /**
-   * The contact does not exist, or the caller may not know that it does. `cache` is null for a caller limited to flows,
-   * because it would tell the two cases apart.
-   */
-  | { readonly representation: null; readonly retryAfter: number; readonly cache: CacheReport | null }
+export type ContactReading = { readonly retryAfter: number } & (
+  | { readonly representation: Representation | Promise<Representation>; readonly cache: CacheReport }
+  | { readonly representation: null; readonly cache: CacheReport | null }
+)
 
 /** What the cache did, for the response and for the log. */
 export interface CacheReport {

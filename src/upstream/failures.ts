@@ -34,7 +34,7 @@ export class UpstreamFailure extends Failure {
   }
 }
 
-/** A request was lost with its kept connection. Servers close those, so it says nothing about Hilos, and may be repeated at once. */
+/** A request was lost with its kept connection. Servers close those, so that says nothing about Hilos. */
 export class LostConnection extends UpstreamFailure {}
 
 /** Statuses of a gateway that got no answer from the server behind it. Those from 520 on are of Cloudflare. */

@@ -83,7 +83,7 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
       demand.markAsked()
       const begunAt = clock.elapsed()
       const sendOn = (by: Route, token: Secret) => exchange(id, token, by, deadline.signal, slot.sent)
-      // Neither the budget of retries nor the circuit breaker hears of a lost connection, but Hilos may have counted the request.
+      // Neither the budget of retries nor the circuit breaker hears of a loss, but Hilos may have counted the request.
       const send = (token: Secret) =>
         sendOn(route(), token).catch(async (error: unknown) => {
           if (!(error instanceof LostConnection)) throw error

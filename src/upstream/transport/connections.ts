@@ -58,11 +58,9 @@ export function createConnections(options: ConnectionsOptions) {
   function renew(): void {
     const { dispatcher } = kept
     kept = openKept()
-    dispatcher.close().then(
-      () => open.delete(dispatcher),
-      // It was destroyed in the meantime.
-      () => {},
-    )
+    const forget = () => open.delete(dispatcher)
+    // It fails when it is destroyed in the meantime.
+    dispatcher.close().then(forget, forget)
   }
 
   const renewAfter = (ageMs: number) => {
