@@ -12,6 +12,7 @@ import {
   type ClientOptions,
   closed,
   connectionsOptions,
+  controlDeadlines,
   createClient,
   failureOf,
   jsonResponse,
@@ -92,7 +93,8 @@ t.test('a second response is not taken for the response to the next request', as
 
 t.test('a handshake that is not answered is tried once more', async (t) => {
   const { baseUrl, requests, sockets } = await startRawHilos(t, '')
-  const settings = { retries, connectTimeoutMs: 200, timeoutMs: 60_000 }
+  controlDeadlines(t)
+  const settings = { retries, connectTimeoutMs: 200, timeoutMs: 300 }
   const { call } = createClient(t, baseUrl.replace('http:', 'https:'), settings)
   const { code, facts } = await failureOf(call())
   t.strictSame([code, facts], ['upstream_timeout', { reason: 'UND_ERR_CONNECT_TIMEOUT' }])
