@@ -66,8 +66,8 @@ export const requestIdHeader = { 'X-Request-Id': { type: 'string', description: 
  */
 export function problemResponses(codes: readonly FailureCode[], instance: string) {
   const byStatus = Map.groupBy(codes, (code) => failureKinds[code].status)
-  const shown = codes.filter((code) => code === codes.find((other) => classOf(other) === classOf(code)))
-  return Object.fromEntries([...byStatus].map(([status, group]) => [status, responseOf(group, shown, instance)]))
+  const firsts = [...Map.groupBy(codes, classOf).values()].flatMap(([first]) => first ?? [])
+  return Object.fromEntries([...byStatus].map(([status, group]) => [status, responseOf(group, firsts, instance)]))
 }
 
 /** Failures of one class ask the same of a caller: another request, a credential, patience, or a word to the operators. */
@@ -76,9 +76,9 @@ function classOf(code: FailureCode): string {
   return status === 401 ? 'credential' : `${status >= 500} ${retryAfterSeconds > 0}`
 }
 
-function responseOf(codes: readonly FailureCode[], shown: readonly FailureCode[], instance: string) {
-  const withExample = codes.filter((code) => shown.includes(code))
-  const examples = withExample.map((code) => {
+function responseOf(codes: readonly FailureCode[], withExample: readonly FailureCode[], instance: string) {
+  const shown = codes.filter((code) => withExample.includes(code))
+  const examples = shown.map((code) => {
     const { title, advice } = failureKinds[code]
     const value = presentProblem(new Failure(code), instance, '0b9e5f0e-6a54-4f0b-9a3a-1f6f0c8f6f55')
     return [code, { summary: title, description: advice, value }]

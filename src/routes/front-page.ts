@@ -1,7 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { mediaType, prefersHtml, variesOn } from '../plugins/negotiation.ts'
-import { createPageHandler, icon, listOf } from '../plugins/pages.ts'
+import { createPageHandler, listOf } from '../plugins/pages.ts'
 import { createStaticHandler, serveStatic } from '../plugins/static-answers.ts'
+
+const icon =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="#0a8"/></svg>'
 
 type Described = Readonly<Record<string, { readonly get?: { readonly summary: string } }>>
 
@@ -24,5 +27,5 @@ export function frontPageRoutes(app: FastifyInstance, title: string, further: Re
     reply.header('vary', variesOn(reply.getHeader('vary'), 'Accept'))
     return prefersHtml(request) ? page(request, reply) : json(request, reply)
   })
-  serveStatic(app, '/favicon.ico', icon)
+  serveStatic(app, '/favicon.ico', { type: 'image/svg+xml', makeBody: () => icon })
 }

@@ -12,40 +12,38 @@ import {
 import { problemResponses } from '../failures/problem.ts'
 import { createPageHandler, listOf } from '../plugins/pages.ts'
 
-const responsesOf = (path: string, codes: readonly FailureCode[]) => ({
-  200: {
-    description: 'A page for people to read.',
-    content: { 'text/html': { schema: { type: 'string' } } },
+const schemaWith = (codes: readonly FailureCode[], operationId: string, summary: string, path: string) => ({
+  operationId,
+  tags: ['Problems'],
+  summary,
+  response: {
+    200: {
+      description: 'A page for people to read.',
+      content: { 'text/html': { schema: { type: 'string' } } },
+    },
+    ...problemResponses(['malformed_request', 'uri_too_long', 'headers_too_large', 'internal_error', ...codes], path),
   },
-  ...problemResponses(['malformed_request', 'uri_too_long', 'headers_too_large', 'internal_error', ...codes], path),
 })
 
-const listSchema = (codes: readonly FailureCode[]) => ({
-  operationId: 'listProblems',
-  tags: ['Problems'],
-  summary: 'All kinds of failures',
-  response: responsesOf('/problems', codes),
-})
+const listSchema = (codes: readonly FailureCode[]) =>
+  schemaWith(codes, 'listProblems', 'All kinds of failures', '/problems')
 
-const schemaWith = (codes: readonly FailureCode[]) => ({
-  operationId: 'getProblem',
-  tags: ['Problems'],
-  summary: 'Explain a kind of failure',
+const pageSchema = (codes: readonly FailureCode[]) => ({
+  ...schemaWith(['route_not_found', ...codes], 'getProblem', 'Explain a kind of failure', '/problems/no_such_code'),
   description: 'The page that `type` of a problem names: what happened, whether to try again, and what to do.',
   params: Type.Object({
     code: Type.String({ description: 'The `code` of a problem.', examples: ['upstream_timeout'] }),
   }),
-  response: responsesOf('/problems/no_such_code', ['route_not_found', ...codes]),
 })
 
-const titles = Object.entries(failureKinds).map(([code, { status, title }]) => [
+const titles = failureCodes.map((code) => [
   `problems/${code}`,
-  `${status}: ${title}`,
+  `${failureKinds[code].status}: ${failureKinds[code].title}`,
 ])
 const list = createPageHandler('Problems', () => listOf(Object.fromEntries(titles)))
 
 const pages = Object.fromEntries(
-  failureCodes.map((code) => [code, createPageHandler(failureKinds[code].title, () => bodyOf(code), '../')]),
+  failureCodes.map((code) => [code, createPageHandler(failureKinds[code].title, () => contentOf(code))]),
 ) as Readonly<Record<FailureCode, ReturnType<typeof createPageHandler>>>
 
 /**
@@ -54,7 +52,7 @@ const pages = Object.fromEntries(
  */
 export function problemRoutes(app: FastifyInstance, ...codes: readonly FailureCode[]): void {
   app.get('/problems', { schema: listSchema(codes) }, list)
-  const schema = schemaWith(codes)
+  const schema = pageSchema(codes)
   app.withTypeProvider<TypeBoxTypeProvider>().get('/problems/:code', { schema }, (request, reply) => {
     const { code } = request.params
     if (!isFailureCode(code)) throw new Failure('route_not_found')
@@ -62,7 +60,7 @@ export function problemRoutes(app: FastifyInstance, ...codes: readonly FailureCo
   })
 }
 
-function bodyOf(code: FailureCode): string {
+function contentOf(code: FailureCode): string {
   const { status, detail, advice, retryAfterSeconds }: FailureKind = failureKinds[code]
   const retry = retryAfterSeconds
     ? `Yes, after the seconds in Retry-After, or after about ${retryAfterSeconds} seconds without that header.`
