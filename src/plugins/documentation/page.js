@@ -10,34 +10,28 @@ followColorScheme()
 
 const problem = ['content', 'application/problem+json']
 
-function ownComponents({ React: { createElement, useEffect, useRef } }) {
+const wrapComponents = ({ React: { createElement, useEffect, useRef } }) => {
   const PasswordInput = (props) => createElement('input', { ...props, type: 'password', autoComplete: 'off' })
-
   return {
-    wrapComponents: {
-      HttpAuth: (Original) => (props) => {
-        const getComponent = (name, ...rest) => (name === 'Input' ? PasswordInput : props.getComponent(name, ...rest))
-        return createElement(Original, { ...props, getComponent })
-      },
-      // The command is there to be copied into a terminal or a chat, so it does not have the credential.
-      curl: (Original) => (props) => {
-        const request = props.request.updateIn(['headers', 'Authorization'], (value) => value && 'Bearer …')
-        return createElement(Original, { ...props, request })
-      },
-      liveResponse: (Original) => (props) => {
-        const answer = useRef(null)
-        useEffect(() => {
-          answer.current.scrollIntoView()
-        }, [props.response])
-        return createElement('div', { ref: answer }, createElement(Original, props))
-      },
-      // One failure of each class has an example. Swagger UI would make one up for each other.
-      response: (Original) => (props) => {
-        const { response } = props
-        const isBrief = response.hasIn(problem) && !response.hasIn([...problem, 'examples'])
-        const shown = isBrief ? response.delete('content').delete('headers') : response
-        return createElement(Original, { ...props, response: shown })
-      },
+    HttpAuth: (Original) => (props) => {
+      const getComponent = (name, ...rest) => (name === 'Input' ? PasswordInput : props.getComponent(name, ...rest))
+      return createElement(Original, { ...props, getComponent })
+    },
+    // The command is there to be copied into a terminal or a chat, so it does not have the credential.
+    curl: (Original) => (props) => {
+      const request = props.request.updateIn(['headers', 'Authorization'], (value) => value && 'Bearer …')
+      return createElement(Original, { ...props, request })
+    },
+    liveResponse: (Original) => (props) => {
+      const answer = useRef(null)
+      useEffect(() => void answer.current.scrollIntoView(), [props.response])
+      return createElement('div', { ref: answer }, createElement(Original, props))
+    },
+    // One failure of each class has an example. Swagger UI would make one up for each other.
+    response: (Original) => (props) => {
+      const isBrief = props.response.hasIn(problem) && !props.response.hasIn([...problem, 'examples'])
+      const response = isBrief ? props.response.delete('content').delete('headers') : props.response
+      return createElement(Original, { ...props, response })
     },
   }
 }
@@ -45,7 +39,7 @@ function ownComponents({ React: { createElement, useEffect, useRef } }) {
 SwaggerUIBundle({
   dom_id: '#swagger-ui',
   layout: 'BaseLayout',
-  plugins: [ownComponents],
+  plugins: [(system) => ({ wrapComponents: wrapComponents(system) })],
   tryItOutEnabled: true,
   displayRequestDuration: true,
   validatorUrl: null,
