@@ -3,7 +3,7 @@ import { dataHeaders } from './security-headers.ts'
 import { createStaticHandler } from './static-answers.ts'
 
 const style = 'body{font:1rem/1.5 system-ui;max-width:42rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}'
-const ownOnly = `style-src 'sha256-${hash('sha256', style, 'base64')}'; img-src 'self'`
+const ownOnly = `style-src 'sha256-${hash('sha256', style, 'base64')}'; img-src 'self'; base-uri 'none'; form-action 'none'`
 const headers = { 'content-security-policy': `${dataHeaders['content-security-policy']}; ${ownOnly}` }
 
 /**

@@ -82,7 +82,8 @@ t.test('a page loads only its own style and icon, and names no other host, no ve
     const style = /<style>(.*?)<\/style>/s.exec(text)?.[1] ?? ''
     t.equal(
       policy,
-      `default-src 'none'; frame-ancestors 'none'; style-src 'sha256-${hash('sha256', style, 'base64')}'; img-src 'self'`,
+      `default-src 'none'; frame-ancestors 'none'; style-src 'sha256-${hash('sha256', style, 'base64')}'; img-src 'self'; ` +
+        `base-uri 'none'; form-action 'none'`,
     )
     t.match(
       text,

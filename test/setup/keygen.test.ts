@@ -209,7 +209,8 @@ t.test('root gives what it makes to the user of the image', async (t) => {
 })
 
 t.test('another user reads the command that lets the image read the files', async (t) => {
-  const folder = join(t.testdir(), 'my secrets')
-  t.match((await run(['a', '--secrets', folder])).text, `\n\nsudo chown -R 1000:1000 '${folder}'\n\nThe key. `)
+  const folder = join(t.testdir(), "it's")
+  const quoted = folder.replace("'", `'\\''`)
+  t.match((await run(['a', '--secrets', folder])).text, `\n\nsudo chown -R 1000:1000 '${quoted}'\n\nThe key. `)
   t.notMatch((await run(['a', '--secrets', folder], pipe(token), 1000)).text, 'chown', 'the user of the image has it')
 })
