@@ -30,13 +30,15 @@ export function proxyFor(address: string, env: Environment): Secret | null {
 
 /** @param list `*` for every host, or hosts with their subdomains, each with a port or for all ports */
 function isExempt({ hostname, port }: URL, list: string): boolean {
+  // The dot of an absolute name of DNS does not count.
+  const name = hostname.replace(/\.$/, '')
   const ownPort = port || '443'
   return list
     .toLowerCase()
     .split(/[\s,]+/)
     .some((entry) => {
-      const [, host = '', onlyPort = ownPort] = /^(?:\*?\.)?(.+?)(?::(\d+))?$/.exec(entry) ?? []
-      const isHost = host === '*' || hostname === host || (host !== '' && hostname.endsWith(`.${host}`))
+      const [, host = '', onlyPort = ownPort] = /^(?:\*?\.)?(.+?)(?:(?<=\w)\.)?(?::(\d+))?$/.exec(entry) ?? []
+      const isHost = host === '*' || name === host || (host !== '' && name.endsWith(`.${host}`))
       return isHost && onlyPort === ownPort
     })
 }

@@ -98,6 +98,8 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
         observer.callEnded(document === null ? 'absent' : 'found', clock.elapsed() - begunAt)
         return { content: document, ageMs }
       } catch (error) {
+        // A request that was lost has got no second slot, which says nothing about Hilos.
+        if (isRation(error)) throw error
         call.end(error as Failure)
         connections.renewAfterFailure()
         observer.callEnded((error as Failure).code, clock.elapsed() - begunAt)

@@ -48,6 +48,12 @@ t.test('hosts in NO_PROXY are reached without the proxy', async (t) => {
   t.notOk(isProxied('https://api.hilos.example:8443/', 'api.hilos.example'))
   t.ok(isProxied('https://api.hilos.example:8443/', 'api.hilos.example:443'))
   t.notOk(isProxied('https://[fd00::1]/', '[fd00::1]'))
+  for (const [host, entry] of [
+    ['api.hilos.example.', 'hilos.example'],
+    ['api.hilos.example', 'api.hilos.example.'],
+    ['api.hilos.example.', 'hilos.example.:443'],
+  ] as const)
+    t.notOk(isProxied(`https://${host}/`, entry), 'the dot of an absolute name')
   t.notOk(isProxied(address, 'hilos.example', 'no_proxy'))
   t.ok(proxyFor(address, { ...asked, no_proxy: 'other', NO_PROXY: '*' }), 'the lower-case name counts first')
 })

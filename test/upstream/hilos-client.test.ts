@@ -8,6 +8,7 @@ import { readDocument } from '../../src/upstream/document/read-document.ts'
 import { statusFailure, UpstreamFailure } from '../../src/upstream/failures.ts'
 import { createClock } from '../harness/clock.ts'
 import { checkRowsInTurn, difference } from '../harness/table.ts'
+import { createTimers } from '../harness/timers.ts'
 import {
   type Answer,
   arrangeRaw,
@@ -26,6 +27,7 @@ import {
   retries,
   startRawHilos,
   token,
+  until,
 } from './raw-hilos.ts'
 
 const html = { 'content-type': 'text/html; charset=utf-8' }
@@ -188,11 +190,18 @@ t.test('an absence is an answer: it closes the circuit breaker', async (t) => {
   t.strictSame(reports, ['opened: upstream_unavailable', 'closed'])
 })
 
-t.test('a 404 in JSON that cannot be read is the failure of its body', async (t) => {
+t.test('a 404 in JSON that cannot be read, or does not end, is not of Hilos', async (t) => {
   const tooLong = httpResponse(404, json, '"too long"')
-  t.equal((await failureFor(t, tooLong, { maxBodyBytes: 4 })).code, 'upstream_too_large')
+  t.equal((await failureFor(t, tooLong, { maxBodyBytes: 4 })).code, 'upstream_misconfigured')
   const encoded = httpResponse(404, { ...json, 'content-encoding': 'br' }, '{"detail":"Not found."}')
-  t.equal((await failureFor(t, encoded)).code, 'upstream_invalid_response')
+  t.equal((await failureFor(t, encoded)).code, 'upstream_misconfigured')
+  const timers = createTimers()
+  const endless: Answer = (socket) =>
+    socket.write('HTTP/1.1 404 no\r\ncontent-type: application/json\r\n\r\n{"detail":"')
+  const failing = failureFor(t, endless, { clock: timers, connectTimeoutMs: 60_000 })
+  await until(() => timers.armed().join() === '1000')
+  await timers.advance(1000)
+  t.equal((await failing).code, 'upstream_misconfigured')
 })
 
 t.test(

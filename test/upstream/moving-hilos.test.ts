@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import tls, { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { Secret } from '../../src/common/secret.ts'
@@ -8,9 +8,11 @@ import { createClock } from '../harness/clock.ts'
 import { startNameServer } from '../harness/name-server.ts'
 import { createProxy } from '../harness/proxy.ts'
 import { checkRowsInTurn, difference } from '../harness/table.ts'
+import { createTimers } from '../harness/timers.ts'
 import {
   type Answer,
   type ClientOptions,
+  controlDeadlines,
   createClient,
   httpResponse,
   idsOf,
@@ -19,6 +21,7 @@ import {
   outcomeOf,
   retries,
   startRawHilos,
+  until,
 } from './raw-hilos.ts'
 
 const hilosName = 'hilos.test'
@@ -213,6 +216,7 @@ t.test('a loss of a kept connection costs a slot, and no retry of the budget', a
   t.ok(await rationed.call())
   t.equal(await outcomeOf(rationed.call()), 'overloaded', 'there is no third slot')
   t.equal(rationed.requests.length, 2)
+  t.strictSame(rationed.health().failuresInARow, 0, 'which is no failure of Hilos')
 })
 
 t.test('a connection that is lost before any answer came, or in an answer, is a failure of Hilos', async (t) => {
@@ -297,8 +301,8 @@ t.test('a call whose error body is still being read is under way', async (t) => 
   const hilos = await startRawHilos(t, (socket) => socket.write('HTTP/1.1 500 no\r\ncontent-length: 99\r\n\r\nslow'))
   const scheduled: (() => void)[] = []
   const clock = createClock(undefined, {
-    schedule: (run) => {
-      scheduled.push(run)
+    schedule: (run, ms) => {
+      if (ms === 100) scheduled.push(run)
       return () => {}
     },
   })
@@ -313,4 +317,67 @@ t.test('a call whose error body is still being read is under way', async (t) => 
     await new Promise(setImmediate)
   }
   t.equal(await outcome, 'upstream_error')
+})
+
+/** An upstream with TLS, of which so many connections get no answer to their handshake, and a client. */
+async function arrangeHalfOpen(t: Test, silent: number, options: ClientOptions = {}) {
+  trust(t, throwawayCertificates.rightHost)
+  const hilos = await startRawHilos(t, (socket) => socket.write(minimal), {
+    key: throwawayKey,
+    cert: throwawayCertificates.rightHost,
+  })
+  const opened: Socket[] = []
+  const front = createServer((socket) => {
+    socket.on('error', () => {})
+    opened.push(socket)
+    if (opened.length <= silent) return
+    const behind = connect(Number(new URL(hilos.origin).port), '127.0.0.1').on('error', () => {})
+    socket.pipe(behind).pipe(socket)
+  })
+  await once(front.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => {
+    front.close()
+    for (const socket of opened) socket.destroy()
+  })
+  const client = createClient(t, `https://127.0.0.1:${(front.address() as AddressInfo).port}`, options)
+  return { ...client, untilOpened: (count: number) => until(() => opened.length >= count) }
+}
+
+t.test('the deadline of a call ends it while a connection is opened', async (t) => {
+  const deadlines = controlDeadlines(t)
+  for (const proxied of [false, true]) {
+    const silent = await startRawHilos(t, () => {})
+    const proxy = proxied ? new Secret((await createProxy(t, 1, 'hanging')).url) : null
+    const { call } = createClient(t, silent.origin.replace('http:', 'https:'), { proxy, connectTimeoutMs: 60_000 })
+    const failing = outcomeOf(call())
+    if (!proxied) await until(() => silent.sockets.length > 0)
+    deadlines.pass()
+    t.equal(await failing, 'upstream_timeout')
+  }
+})
+
+t.test('a handshake without an answer holds back no other call, and is given up in time', async (t) => {
+  const timers = createTimers()
+  const { call, untilOpened } = await arrangeHalfOpen(t, 1, { clock: timers, connectTimeoutMs: 300, retries })
+  const [first, ...others] = idsOf(5)
+  const slow = outcomeOf(call(first))
+  await untilOpened(1)
+  t.strictSame(await Promise.all(others.map((id) => outcomeOf(call(id)))), Array(4).fill('ok'))
+  await timers.advance(300)
+  t.equal(await slow, 'ok', 'the retry')
+})
+
+t.test('a failure replaces connections later if they are too young', async (t) => {
+  let answer: Answer = minimal
+  const { call, received, clock, move } = await arrangeMove(t, () => answer)
+  t.ok(await call())
+  clock.advance(100)
+  answer = httpResponse(500, json, '{}')
+  t.equal(await outcomeOf(call()), 'upstream_error')
+  move()
+  clock.advance(1899)
+  t.equal(await outcomeOf(call()), 'upstream_error')
+  clock.advance(1)
+  t.ok(await call())
+  t.strictSame(received, ['old', 'old', 'old', 'new'])
 })

@@ -19,7 +19,7 @@ export interface Slot {
   readonly release: () => void
   /**
    * Releases the slot and waits for another one, before all calls that wait for their first.
-   * @param mostMs how long to wait, if that is less than `maxWaitMs`
+   * @param mostMs how long to wait
    * @throws as `slot` does
    */
   readonly requeue: (mostMs: number) => Promise<void>
@@ -39,12 +39,12 @@ const longestDelayMs = 50
  */
 export function createRateLimiter(options: RateLimiterOptions) {
   const { maxCallsPerSecond, maxConnections, maxWaitMs, clock } = options
-  const bucketSize = Math.max(1, Math.floor(maxCallsPerSecond))
+  const bucketSize = maxCallsPerSecond === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(maxCallsPerSecond))
   const tokenMs = maxCallsPerSecond === 0 ? 0 : (1000 * (1 + options.rateMargin)) / Math.min(maxCallsPerSecond, 1)
   const paceMs = tokenMs / bucketSize
   // A call that cannot get a slot in time is refused immediately.
   const queue = createCallQueue(Math.min(options.maxQueuedCalls, Math.ceil(maxWaitMs / paceMs)))
-  /** When the token of each of the last calls comes back, the earliest first. */
+  /** When the token of each of the last calls comes back; infinity while its request is not sent. */
   const tokens = new Map<symbol, number>()
   /** No call that waits is granted before this. */
   let pacedUntil = 0
@@ -61,11 +61,14 @@ export function createRateLimiter(options: RateLimiterOptions) {
     serveQueue()
     let call = await first
     return {
-      sent: () => takeToken(call),
+      sent: () => {
+        startReturn(call)
+        serveQueue()
+      },
       release: () => release(call),
       requeue: async (mostMs) => {
         // It is queued before it releases, so that no other call takes the slot.
-        const next = enqueue(demand, true, Math.min(mostMs, maxWaitMs))
+        const next = enqueue(demand, true, mostMs)
         release(call)
         call = await next
       },
@@ -94,29 +97,28 @@ export function createRateLimiter(options: RateLimiterOptions) {
   /** When the next call that waits can be granted; infinity while that depends on the end of another call. */
   function nextGrantAt(): number {
     if (inFlight.size >= maxConnections) return Number.POSITIVE_INFINITY
-    const [tokenBackAt = 0] = tokens.size < bucketSize ? [] : tokens.values()
+    const tokenBackAt = tokens.size < bucketSize ? 0 : Math.min(...tokens.values())
     return Math.max(tokenBackAt, pacedUntil)
   }
 
   function grantNext(now: number): void {
     pacedUntil = Math.max(nextGrantAt(), now - longestDelayMs) + paceMs
+    for (const [each, backAt] of tokens) if (backAt <= now) tokens.delete(each)
     const call = Symbol('call')
-    takeToken(call)
+    tokens.set(call, Number.POSITIVE_INFINITY)
     inFlight.add(call)
     queue.takeNext()?.grant(call)
   }
 
   function release(call: symbol): void {
     inFlight.delete(call)
+    // It may have been sent all the same.
+    if (tokens.get(call) === Number.POSITIVE_INFINITY) startReturn(call)
     serveQueue()
   }
 
-  /** Takes a token for a call, or keeps the one that it has for as long as if it were taken now. */
-  function takeToken(call: symbol): void {
-    tokens.delete(call)
+  function startReturn(call: symbol): void {
     tokens.set(call, clock.elapsed() + tokenMs)
-    const [earliest = call] = tokens.keys()
-    if (tokens.size > bucketSize) tokens.delete(earliest)
   }
 
   /** Rejects all calls that wait. */

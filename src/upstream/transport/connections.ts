@@ -15,13 +15,15 @@ export interface ConnectionsOptions
 /** Where a request is sent. */
 export interface Route {
   readonly dispatcher: Dispatcher
+  /** How long to wait until the request is written to a connection. */
+  readonly connectTimeoutMs: number
   /** Whether its connections are kept, and an answer has come from one of them. */
   hasAnswered: boolean
 }
 
 /** Kept connections are replaced after this time. */
 const longestLifeMs = 60_000
-/** A failed call does not replace them earlier than this. */
+/** After a failed call, they are replaced after this time. */
 const leastLifeMs = 2000
 
 /** The connections to Hilos. */
@@ -47,10 +49,13 @@ export function createConnections(options: ConnectionsOptions) {
 
   const openKept = () => ({
     dispatcher: openDispatcher(options.connectTimeoutMs, 1),
+    connectTimeoutMs: options.connectTimeoutMs,
     openedAt: clock.elapsed(),
     hasAnswered: false,
   })
   let kept = openKept()
+  /** Whether a call on them has failed. */
+  let isDoubted = false
   /** 0 means a connection for each request in undici. The deadline of the call limits the time to connect. */
   const fresh = openDispatcher(timeoutMs, 0)
 
@@ -58,27 +63,26 @@ export function createConnections(options: ConnectionsOptions) {
   function renew(): void {
     const { dispatcher } = kept
     kept = openKept()
+    isDoubted = false
     const forget = () => open.delete(dispatcher)
     // It fails when it is destroyed in the meantime.
     dispatcher.close().then(forget, forget)
   }
 
-  const renewAfter = (ageMs: number) => {
-    if (clock.elapsed() - kept.openedAt >= ageMs) renew()
-  }
-
   return {
     /** Connections that are kept alive and used again. */
     kept: (): Route => {
-      renewAfter(longestLifeMs)
+      if (clock.elapsed() - kept.openedAt >= (isDoubted ? leastLifeMs : longestLifeMs)) renew()
       return kept
     },
     /** A new connection for each request: for a request that is repeated. */
-    fresh: (): Route => ({ dispatcher: fresh, hasAnswered: false }),
+    fresh: (): Route => ({ dispatcher: fresh, connectTimeoutMs: timeoutMs, hasAnswered: false }),
     /** Lets the next calls open new connections. */
     renew,
     /** Does the same after a failed call, but not after each of many. */
-    renewAfterFailure: () => renewAfter(leastLifeMs),
+    renewAfterFailure: () => {
+      isDoubted = true
+    },
     /** Closes all connections and aborts the calls on them. */
     destroy: async () => {
       await Promise.all([...open].map((dispatcher) => dispatcher.destroy()))
@@ -107,13 +111,15 @@ export function createFetch(options: DispatcherOptions): typeof fetch {
 
 /** In a tunnel, the proxy sees the name of the server and nothing inside TLS. Plain http never goes through a proxy. */
 function createDispatcher({ baseUrl, proxy, connectTimeoutMs: timeout }: DispatcherOptions, limits: Agent.Options) {
+  // Twice: a pool that may speak HTTP/2 opens one connection and lets all requests wait for it.
+  const all = { ...limits, allowH2: false }
   const proxyTls = { timeout, rejectUnauthorized: true, allowH2: false }
   // Without the trailing dot of an absolute name of DNS (RFC 6066 section 3), which undici would send.
   const servername = baseUrl && /^(.+)\.$/.exec(new URL(baseUrl).hostname)?.[1]
   const connect = { ...proxyTls, servername }
-  if (proxy === null) return new Agent({ ...limits, connect })
+  if (proxy === null) return new Agent({ ...all, connect })
   return new ProxyAgent({
-    ...limits,
+    ...all,
     uri: proxy.reveal(),
     proxyTls,
     requestTls: connect,

@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici'
+import { type Dispatcher, errors } from 'undici'
 import type { Clock } from '../../common/clock.ts'
 import type { Secret } from '../../common/secret.ts'
 import { Failure } from '../../failures/failure.ts'
@@ -62,21 +62,25 @@ export function createExchange(options: ExchangeOptions): Exchange {
       return jsonOf(await read(response, token, deadline))
     // A 410 is a 404 that will last.
     if (!((statusCode === 404 || statusCode === 410) && isJson(headers))) await discardBody(body, clock)
-    else if (isAbsence(await read(response, token, deadline))) return undefined
+    else if (isAbsence(await readSoon(response, token, deadline))) return undefined
     const fingerprint = token.fingerprint()
     const failure = statusFailure(statusCode, retryAfterSeconds(headers, clock.now()), fingerprint)
     if (isRefusal(failure)) observer.tokenRefused(fingerprint, failure.code)
     throw failure
   }
 
-  async function send(path: string, token: Secret, route: Route, signal: AbortSignal, onSent: () => void) {
+  async function send(path: string, token: Secret, route: Route, deadline: AbortSignal, onSent: () => void) {
+    const connecting = new AbortController()
+    const ended = AbortSignal.any([deadline, connecting.signal])
+    const cancel = clock.schedule(() => connecting.abort(new errors.ConnectTimeoutError()), route.connectTimeoutMs)
     let isSent = false
     const dispatcher = announcing(route.dispatcher, () => {
       isSent = true
+      cancel()
       onSent()
     })
     try {
-      const response = await dispatcher.request({
+      const request = dispatcher.request({
         origin,
         path,
         method: 'GET',
@@ -86,12 +90,16 @@ export function createExchange(options: ExchangeOptions): Exchange {
           'accept-encoding': acceptedEncodings,
           'user-agent': userAgent,
         },
-        signal,
+        signal: ended,
       })
+      // undici ends a request that is not written yet only when its connection is there.
+      const response = await Promise.race([request, rejectionOf(ended)])
       route.hasAnswered = true
       return response
     } catch (error) {
       throw connectionFailure(error, timeoutMs, isSent && route.hasAnswered)
+    } finally {
+      cancel()
     }
   }
 
@@ -103,6 +111,14 @@ export function createExchange(options: ExchangeOptions): Exchange {
       if (error instanceof Failure) throw error
       throw interruptedFailure(signal, timeoutMs)
     }
+  }
+
+  /** The text of an answer that is short if Hilos has written it. It is empty if it cannot be read, or takes longer than a second. */
+  async function readSoon(response: Dispatcher.ResponseData, token: Secret, deadline: AbortSignal): Promise<string> {
+    const cancel = clock.schedule(() => response.body.destroy(), 1000)
+    const text = await read(response, token, deadline).catch(() => '')
+    cancel()
+    return text
   }
 
   /**
@@ -117,6 +133,14 @@ export function createExchange(options: ExchangeOptions): Exchange {
   return exchange
 }
 
+/** Rejects when the signal is aborted, with its reason. */
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  if (signal.aborted) reject(signal.reason)
+  signal.addEventListener('abort', () => reject(signal.reason))
+  return promise
+}
+
 /**
  * Whether this is what Django REST Framework says of an object that does not exist: a `detail`, in any language, and nothing
  * else. Gateways and other frameworks say of a route that it does not exist, with other members or the reason phrase.
@@ -124,12 +148,15 @@ export function createExchange(options: ExchangeOptions): Exchange {
 function isAbsence(text: string): boolean {
   try {
     const { detail, ...others } = parseJson(text) as { detail?: unknown }
-    const isText = typeof detail === 'string' && !/^\s*(not found|gone)?\s*$/i.test(detail)
+    const isText = typeof detail === 'string' && !reasonPhrase.test(detail)
     return isText && Object.keys(others).length === 0
   } catch {
     return false
   }
 }
+
+/** A text that is empty, or begins with a status or its reason phrase. Django writes `Not found.` */
+const reasonPhrase = /^\s*(4\d\d\b|Not Found\b|([Nn]ot found|[Gg]one|NOT FOUND)?\s*$)/
 
 /** The error of the parser quotes the document, so it is not kept as a cause. */
 function jsonOf(text: string): unknown {
