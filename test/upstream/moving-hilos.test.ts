@@ -17,6 +17,7 @@ import {
   httpResponse,
   idsOf,
   json,
+  jsonResponse,
   minimal,
   outcomeOf,
   retries,
@@ -48,7 +49,7 @@ async function arrangeMove(t: Test, oldAnswer: () => Answer, options = {}) {
     ...options,
   })
   t.teardown(() => server.close())
-  return { ...client, ...names, received, move: () => addresses.set(hilosName, newAddress) }
+  return { ...client, ...names, received, addresses, move: () => addresses.set(hilosName, newAddress) }
 }
 
 t.test('kept connections are replaced after their longest life', async (t) => {
@@ -227,10 +228,23 @@ t.test('a connection that is lost before any answer came, or in an answer, is a 
     t.equal(await outcomeOf(call()), 'upstream_unavailable')
     t.equal(first.requests.length, count)
   }
+  t.equal(await outcomeOf(createClient(t, first.baseUrl, { retries }).call()), 'upstream_unavailable')
+  t.equal(first.requests.length, 4, 'with its retry')
   const partial = await arrangeClosing(t, (socket) => socket.end(minimal.subarray(0, -1)), 'plain', without)
   t.ok(await partial.call())
   t.equal(await outcomeOf(partial.call()), 'upstream_invalid_response')
   t.equal(partial.requests.length, 2)
+})
+
+t.test('a request for which no connection could be opened was not lost', async (t) => {
+  let retried = 0
+  const options = { observer: { callRetried: () => (retried += 1) } }
+  const closing = jsonResponse('{"contact":{}}', { connection: 'close' })
+  const { call, addresses } = await arrangeMove(t, () => closing, options)
+  t.ok(await call())
+  addresses.clear()
+  t.equal(await outcomeOf(call()), 'upstream_unavailable')
+  t.equal(retried, 0)
 })
 
 t.test('a server that loses all connections costs one request more, until the next connections', async (t) => {
