@@ -169,9 +169,8 @@ function configOf(
       memoryLimitBytes,
       ...sheddingLimits,
     },
-    /** Sentences for the operator about valid but questionable settings. */
+    /** Sentences for the operator: warnings about valid but questionable settings, and notes about what is as it may be. */
     warnings,
-    /** And about what is as it may be. */
     notes,
   }
 }

@@ -58,10 +58,13 @@ const pauseScopes: ReadonlyMap<number, PauseScope> = new Map([
  */
 export function statusFailure(upstreamStatus: number, asked: number | undefined, tokenFingerprint: string): Failure {
   const facts = { upstreamStatus }
-  const code = upstreamStatus === 503 && asked === undefined ? 'upstream_unavailable' : codeOf(upstreamStatus)
+  // An unknown status counts as the x00 of its class (RFC 9110 section 15). A 304 is no redirect.
+  const isRedirect = upstreamStatus >= 300 && upstreamStatus < 400 && upstreamStatus !== 304
+  const ofClass = isRedirect ? 'upstream_redirect' : 'upstream_error'
+  const ofStatus = codesByStatus.get(upstreamStatus) ?? ofClass
+  const code = upstreamStatus === 503 && asked === undefined ? 'upstream_unavailable' : ofStatus
   if (isRefusalCode(code)) return new Failure(code, { facts: { ...facts, tokenFingerprint } })
-  const isAboutContact = code === 'upstream_error' && upstreamStatus < 500
-  if (isAboutContact || code === 'upstream_redirect') return new Failure(code, { facts })
+  if (code === ofClass && upstreamStatus < 500) return new Failure(code, { facts })
   const pauseScope = pauseScopes.get(upstreamStatus) ?? 'contact'
   if (asked !== undefined)
     return new UpstreamFailure(code, { facts, retryAfterSeconds: asked, pauseMs: asked * 1000, pauseScope })
@@ -85,8 +88,6 @@ function isRefusalCode(code: FailureCode): boolean {
 }
 
 const codesByStatus: ReadonlyMap<number, FailureCode> = new Map([
-  // Nothing has changed since a document that was never asked about.
-  [304, 'upstream_error'],
   [401, 'upstream_unauthorized'],
   [403, 'upstream_forbidden'],
   // No route, or a proxy or a login page in between: the answer is not one of Hilos.
@@ -95,12 +96,6 @@ const codesByStatus: ReadonlyMap<number, FailureCode> = new Map([
   [429, 'upstream_rate_limited'],
   [503, 'upstream_rate_limited'],
 ])
-
-/** An unknown status counts as the x00 of its class (RFC 9110 section 15). */
-function codeOf(status: number): FailureCode {
-  const isRedirect = status >= 300 && status < 400
-  return codesByStatus.get(status) ?? (isRedirect ? 'upstream_redirect' : 'upstream_error')
-}
 
 /** The error codes of Node.js and OpenSSL for a failed TLS handshake or an untrusted certificate. */
 const untrusted =
