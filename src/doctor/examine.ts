@@ -55,7 +55,7 @@ function secretFindings(env: Environment): Finding[] {
 }
 
 function issuerKeys(tokens: NonNullable<Config['access']['tokens']>): Promise<CountedKeys | Failure> {
-  return countIssuerKeys({ ...tokens, fetch: createFetch(tokens) }).catch((failure: Failure) => failure)
+  return countIssuerKeys({ ...tokens, fetch: createFetch(tokens.jwksUrl, tokens) }).catch((failure: Failure) => failure)
 }
 
 function probeWith(settings: Config['hilos']): ProbeHilos {

@@ -38,7 +38,13 @@ export function createReloadedCallers(
     : null
   const problems = () => reloaded?.problems() ?? []
   const onOutage = (failure: Error) => logger.warn({ err: failure }, 'token issuer is unavailable')
-  const tokenOptions = tokens && { ...tokens, fetch: createFetch(tokens), clock, onOutage, maxCached: maxCachedTokens }
+  const tokenOptions = tokens && {
+    ...tokens,
+    fetch: createFetch(tokens.jwksUrl, tokens),
+    clock,
+    onOutage,
+    maxCached: maxCachedTokens,
+  }
 
   return {
     authenticate: createAuthentication({

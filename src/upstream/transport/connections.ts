@@ -2,7 +2,8 @@ import { Agent, type Dispatcher, fetch as fetchThrough, Pool, ProxyAgent } from 
 import type { Clock } from '../../common/clock.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
 
-type DispatcherOptions = Pick<HilosSettings, 'proxy' | 'connectTimeoutMs'> & Partial<Pick<HilosSettings, 'baseUrl'>>
+/** How to get to a server. */
+type WayOptions = Pick<HilosSettings, 'proxy' | 'connectTimeoutMs'>
 
 export interface ConnectionsOptions
   extends Pick<
@@ -42,7 +43,7 @@ export function createConnections(options: ConnectionsOptions) {
 
   function openDispatcher(connectTimeoutMs: number, pipelining: number): Dispatcher {
     const limits = { connections: maxConnections, pipelining, maxResponseSize: maxBodyBytes }
-    const dispatcher = createDispatcher({ ...options, connectTimeoutMs }, limits)
+    const dispatcher = createDispatcher(options.baseUrl, { ...options, connectTimeoutMs }, limits)
     open.add(dispatcher)
     return dispatcher
   }
@@ -102,28 +103,30 @@ export function announcing(dispatcher: Dispatcher, onSent: () => void): Dispatch
   })
 }
 
-/** Returns a `fetch` that uses this proxy, or none whatever the environment says. */
-export function createFetch(options: DispatcherOptions): typeof fetch {
-  const dispatcher = createDispatcher(options, {})
+/** Returns a `fetch` for one server that uses this proxy, or none whatever the environment says. */
+export function createFetch(server: string, options: WayOptions): typeof fetch {
+  const dispatcher = createDispatcher(server, options, {})
   // The types of undici and of Node.js describe the same function.
   return ((url: string, init: object) => fetchThrough(url, { ...init, dispatcher })) as typeof fetch
 }
 
 /** In a tunnel, the proxy sees the name of the server and nothing inside TLS. Plain http never goes through a proxy. */
-function createDispatcher({ baseUrl, proxy, connectTimeoutMs: timeout }: DispatcherOptions, limits: Agent.Options) {
-  // Twice: a pool that may speak HTTP/2 opens one connection and lets all requests wait for it.
+function createDispatcher(server: string, { proxy, connectTimeoutMs: timeout }: WayOptions, limits: Agent.Options) {
+  const tlsTo = (url: string) => ({ timeout, rejectUnauthorized: true, allowH2: false, servername: serverNameOf(url) })
+  // A pool that may speak HTTP/2 opens one connection at first and lets all requests wait for it.
   const all = { ...limits, allowH2: false }
-  const proxyTls = { timeout, rejectUnauthorized: true, allowH2: false }
-  // Without the trailing dot of an absolute name of DNS (RFC 6066 section 3), which undici would send.
-  const servername = baseUrl && /^(.+)\.$/.exec(new URL(baseUrl).hostname)?.[1]
-  const connect = { ...proxyTls, servername }
-  if (proxy === null) return new Agent({ ...all, connect })
+  if (proxy === null) return new Agent({ ...all, connect: tlsTo(server) })
   return new ProxyAgent({
     ...all,
     uri: proxy.reveal(),
-    proxyTls,
-    requestTls: connect,
+    proxyTls: tlsTo(proxy.reveal()),
+    requestTls: tlsTo(server),
     // A proxy that accepts a connection and does not answer must not hold it for long.
-    clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout: timeout }),
+    clientFactory: (origin, options) => new Pool(origin, { ...options, allowH2: false, headersTimeout: timeout }),
   })
+}
+
+/** The name without the trailing dot of an absolute name of DNS (RFC 6066 section 3), which undici would send. */
+function serverNameOf(url: string): string | undefined {
+  return /^(.+)\.$/.exec(new URL(url).hostname)?.[1]
 }

@@ -113,12 +113,17 @@ export function createExchange(options: ExchangeOptions): Exchange {
     }
   }
 
-  /** The text of an answer that is short if Hilos has written it. It is empty if it cannot be read, or takes longer than a second. */
+  /** The text of an answer that is short if Hilos has written it. Empty if it cannot be read within a second. */
   async function readSoon(response: Dispatcher.ResponseData, token: Secret, deadline: AbortSignal): Promise<string> {
     const cancel = clock.schedule(() => response.body.destroy(), 1000)
-    const text = await read(response, token, deadline).catch(() => '')
-    cancel()
-    return text
+    try {
+      return await read(response, token, deadline)
+    } catch (failure) {
+      if (deadline.aborted) throw failure
+      return ''
+    } finally {
+      cancel()
+    }
   }
 
   /**
