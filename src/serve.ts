@@ -26,8 +26,8 @@ export async function serve(): Promise<void> {
   })
   const logger = createLogger(config.logLevel, output)
   process.prependOnceListener('exit', output.flushAtExit)
-  for (const note of config.notes) logger.info(note)
-  for (const warning of [...config.warnings, ...fileWarnings(files)]) logger.warn(warning)
+  const remarks = { info: config.notes, warn: [...config.warnings, ...fileWarnings(files)] }
+  for (const level of ['info', 'warn'] as const) for (const remark of remarks[level]) logger[level](remark)
 
   const lifecycle = createLifecycle()
   const service = Promise.withResolvers<Service>()

@@ -49,7 +49,6 @@ for (const [name, deployed] of Object.entries(deployments))
     }
     const memory = preload(`process.constrainedMemory = () => ${memoryLimits().compose}`)
     const running = startProcess(t, 'src/main.ts', env, {
-      isCovered: true,
       nodeOptions: [...memory, deployed.NODE_OPTIONS ?? ''],
     })
     const { origin } = await originsOf(running)
