@@ -66,7 +66,7 @@ export const requestIdHeader = { 'X-Request-Id': { type: 'string', description: 
  */
 export function problemResponses(codes: readonly FailureCode[], instance: string) {
   const byStatus = Map.groupBy(codes, (code) => failureKinds[code].status)
-  const firsts = [...Map.groupBy(codes, classOf).values()].flatMap(([first]) => first ?? [])
+  const firsts = [...Map.groupBy(codes, classOf).values()].map(([first]) => first as FailureCode)
   return Object.fromEntries([...byStatus].map(([status, group]) => [status, responseOf(group, firsts, instance)]))
 }
 

@@ -16,6 +16,7 @@ import {
   type ClientOptions,
   canary,
   contactId,
+  controlDeadlines,
   createClient,
   failureFor,
   type Headers,
@@ -202,6 +203,11 @@ t.test('a 404 in JSON that cannot be read, or does not end, is not of Hilos', as
   await until(() => timers.armed().join() === '1000')
   await timers.advance(1000)
   t.equal((await failing).code, 'upstream_misconfigured')
+  const deadlines = controlDeadlines(t)
+  const late = outcomeOf((await arrangeRaw(t, endless, { clock: timers, connectTimeoutMs: 60_000 })).call())
+  await until(() => timers.armed().join() === '1000')
+  deadlines.pass()
+  t.equal(await late, 'upstream_timeout')
 })
 
 t.test(

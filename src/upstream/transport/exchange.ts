@@ -93,13 +93,11 @@ export function createExchange(options: ExchangeOptions): Exchange {
         signal: ended,
       })
       // undici ends a request that is not written yet only when its connection is there.
-      const response = await Promise.race([request, rejectionOf(ended)])
+      const response = await Promise.race([request, rejectionOf(ended)]).finally(cancel)
       route.hasAnswered = true
       return response
     } catch (error) {
       throw connectionFailure(error, timeoutMs, isSent && route.hasAnswered)
-    } finally {
-      cancel()
     }
   }
 
@@ -116,14 +114,11 @@ export function createExchange(options: ExchangeOptions): Exchange {
   /** The text of an answer that is short if Hilos has written it. Empty if it cannot be read within a second. */
   async function readSoon(response: Dispatcher.ResponseData, token: Secret, deadline: AbortSignal): Promise<string> {
     const cancel = clock.schedule(() => response.body.destroy(), 1000)
-    try {
-      return await read(response, token, deadline)
-    } catch (failure) {
+    const ifInTime = (failure: unknown) => {
       if (deadline.aborted) throw failure
       return ''
-    } finally {
-      cancel()
     }
+    return await read(response, token, deadline).catch(ifInTime).finally(cancel)
   }
 
   /**
