@@ -84,7 +84,8 @@ ${comparison}    curl -i -H 'Authorization: Bearer KEY' ${contacts}/${documentId
     curl -i${credential} ${contacts}/00000000-0000-4000-8000-00000000dead
   Get a problem: Hilos limits the rate of this service. The page ${origin}/problems lists all problems.
     curl -i${credential} ${contacts}/${faultIds.rateLimited}
-  Change the scenario of Hilos (${scenarios.join(', ')}), and watch the cache-status header.
+  Change the scenario of Hilos (${scenarios.join(', ')}), and watch the cache-status header: at once while
+  the run goes on. The scenario healthy ends it.
     curl -X PUT ${new URL('/scenario/down', baseUrl)}; while sleep 1; do curl -sI${credential} ${contacts}/${documentIds.live} | grep cache-status; done
   See all documents, faults and scenarios of the sandbox.
     curl -s ${new URL('/', baseUrl)}

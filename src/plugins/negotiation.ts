@@ -27,12 +27,13 @@ export const acceptsJson = decidedByHeader(
     accept === '' || new Negotiator({ headers: { accept } }).mediaType([mediaType, 'application/json']) !== undefined,
 )
 
+const htmlTypes = ['text/html', 'text/html;charset=utf-8']
+
 /** Whether the caller prefers an HTML page to JSON, as browsers do. */
-export const prefersHtml = decidedByHeader(
-  'accept',
-  false,
-  (accept) => new Negotiator({ headers: { accept } }).mediaType(['application/json', 'text/html']) === 'text/html',
-)
+export const prefersHtml = decidedByHeader('accept', false, (accept) => {
+  const preferred = new Negotiator({ headers: { accept } }).mediaType(['application/json', ...htmlTypes])
+  return htmlTypes.includes(preferred ?? '')
+})
 
 /**
  * The content coding that the caller prefers; among equals the one that comes first in `contentCodings` (RFC 9110 section

@@ -67,12 +67,14 @@ async function outcomeOf(args: readonly string[], terminal: Terminal, user: numb
   const { made = [], kept = [] } = Object.groupBy(files, ([name]) => (present.includes(name) ? 'kept' : 'made'))
   addFiles(folder, made, user === 0 ? imageUser : null)
   const namesOf = (some: typeof files) => some.map(([name]) => name).join(', ') || 'nothing'
+  const paths = [folder, ...files.map(([name]) => join(folder, name))]
+  const isForImage = user === imageUser || (user === 0 && paths.every((path) => lstatSync(path).uid === imageUser))
   const quoted = `'${folder.replaceAll("'", `'\\''`)}'`
-  const advice = `The image cannot read them yet:\n\nsudo chown -R ${imageUser}:${imageUser} ${quoted}\n\n`
+  const advice = `If a container reads them, give them to its user:\n\nsudo chown -R ${imageUser}:${imageUser} ${quoted}\n\n`
   const keyOrNone = present.includes('callers.json') ? 'No key was made, because there is a callers file.' : shownKey
   return `New in ${folder}: ${namesOf(made)}. Left as it was: ${namesOf(kept)}.
 
-${user === 0 || user === imageUser ? '' : advice}${keyOrNone}`
+${isForImage ? '' : advice}${keyOrNone}`
 }
 
 async function readToken(terminal: Terminal): Promise<string> {

@@ -42,6 +42,7 @@ t.test('Accept decides between the page and JSON, and both say so', async (t) =>
     ['text/html', 'text/html'],
     ['application/json;q=0.5, text/html', 'text/html'],
     ['text/*', 'text/html'],
+    ['text/html;charset=utf-8', 'text/html'],
     [ofBrowser, 'text/html'],
   ] as const
   await checkRowsInTurn(

@@ -191,6 +191,12 @@ t.test('when one file cannot be made, none is', async (t) => {
   t.equal(readFileSync(join(folder, 'callers.json'), 'utf8'), 'of another process')
 })
 
+t.test('root is told what still belongs to another user', { skip: getuid?.() !== 0 && 'not root' }, async (t) => {
+  const folder = t.testdir({ 'contact-ref-key': 'old' })
+  chmodSync(folder, 0o700)
+  t.match(await run(['web', '--secrets', folder], pipe(token), 0), { status: 0, text: 'sudo chown -R 1000:1000 ' })
+})
+
 t.test('root gives what it makes to the user of the image', async (t) => {
   const folder = join(t.testdir(), 'secrets')
   const { status, text } = await run(['web', '--secrets', folder], pipe(token), 0)

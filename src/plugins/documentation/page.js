@@ -8,6 +8,7 @@ const followColorScheme = () => document.documentElement.classList.toggle('dark-
 dark.addEventListener('change', followColorScheme)
 followColorScheme()
 
+const none = () => () => null
 const problem = ['content', 'application/problem+json']
 
 const wrapComponents = ({ React: { createElement, useEffect, useRef } }) => {
@@ -33,6 +34,8 @@ const wrapComponents = ({ React: { createElement, useEffect, useRef } }) => {
       const response = isBrief ? props.response.delete('content').delete('headers') : props.response
       return createElement(Original, { ...props, response })
     },
+    // A page that sends no requests needs no credential and no address.
+    ...('readOnly' in dataset && { AuthorizeBtnContainer: none, ServersContainer: none, authorizeOperationBtn: none }),
   }
 }
 
