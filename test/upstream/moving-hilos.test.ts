@@ -376,12 +376,17 @@ t.test('the deadline of a call ends it while a connection is opened', async (t) 
 
 t.test('a handshake without an answer holds back no other call, and is given up in time', async (t) => {
   const timers = createTimers()
-  const { call, untilOpened } = await arrangeHalfOpen(t, 1, { clock: timers, connectTimeoutMs: 300, retries })
+  const { call, untilOpened } = await arrangeHalfOpen(t, 1, {
+    clock: timers,
+    connectTimeoutMs: 60_000,
+    timeoutMs: 300_000,
+    retries,
+  })
   const [first, ...others] = idsOf(5)
   const slow = outcomeOf(call(first))
   await untilOpened(1)
   t.strictSame(await Promise.all(others.map((id) => outcomeOf(call(id)))), Array(4).fill('ok'))
-  await timers.advance(300)
+  await timers.advance(60_000)
   t.equal(await slow, 'ok', 'the retry')
 })
 
