@@ -56,7 +56,7 @@ async function outcomeOf(args: readonly string[], terminal: Terminal, user: numb
   if (secrets === undefined) return `${shownKey}\n\n${entryTitle}\n\n${JSON.stringify(entry, null, 2)}`
 
   const folder = resolve(secrets)
-  const present = namesIn(folder)
+  const present = namesIn(folder, user)
   const randomSecret = () => randomBytes(32).toString('base64url')
   const files = Object.entries({
     'hilos-token': present.includes('hilos-token') ? '' : await readToken(terminal),
@@ -65,7 +65,7 @@ async function outcomeOf(args: readonly string[], terminal: Terminal, user: numb
     'callers.json': callers,
   })
   const { made = [], kept = [] } = Object.groupBy(files, ([name]) => (present.includes(name) ? 'kept' : 'made'))
-  addFiles(folder, made, user === 0 ? imageUser : null)
+  addFiles(folder, made, user)
   const namesOf = (some: typeof files) => some.map(([name]) => name).join(', ') || 'nothing'
   const paths = [folder, ...files.map(([name]) => join(folder, name))]
   const isForImage = user === imageUser || (user === 0 && paths.every((path) => lstatSync(path).uid === imageUser))
@@ -84,11 +84,14 @@ async function readToken(terminal: Terminal): Promise<string> {
 }
 
 /** The names in a folder; none if it is missing. @throws Refusal if it must not hold secrets */
-function namesIn(folder: string): readonly string[] {
+function namesIn(folder: string, user: number | undefined): readonly string[] {
   const stats = lstatSync(folder, { throwIfNoEntry: false })
   if (stats === undefined) return []
   if (!stats.isDirectory()) throw new Refusal(`${folder} is a link or a file, and must be a folder.`)
   const names = readdirSync(folder)
+  // Only root can add files to a folder of another user.
+  if (names.length > 0 && user === 0 && ![0, imageUser].includes(stats.uid))
+    throw new Refusal(`Another user owns ${folder} and can replace the files in it.`)
   if (names.length > 0 && (stats.mode & 0o022) > 0)
     throw new Refusal(`Group or others can replace the files in ${folder}. Take that right away first: chmod 700`)
   return names
@@ -97,11 +100,11 @@ function namesIn(folder: string): readonly string[] {
 /**
  * Adds files that only their owner can read, all or none. It replaces no file and follows no link. A folder that was missing or
  * empty gets the same owner and is closed to all other users.
- * @param owner the number of a user and of a group; null for those of this process
+ * @param user the number of the user of this process; root gives the files to the user and the group of the image
  */
-function addFiles(folder: string, files: readonly (readonly [string, string])[], owner: number | null): void {
-  const isOurs = namesIn(folder).length === 0
-  const giveAway = (path: string) => owner !== null && chownSync(path, owner, owner)
+function addFiles(folder: string, files: readonly (readonly [string, string])[], user: number | undefined): void {
+  const isOurs = namesIn(folder, user).length === 0
+  const giveAway = (path: string) => user === 0 && chownSync(path, imageUser, imageUser)
   const made: string[] = []
   try {
     if (!existsSync(folder)) mkdirSync(folder)

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 
 /** Where a secret comes from, and where the question for it goes. */
 export interface Terminal {
@@ -9,9 +8,12 @@ export interface Terminal {
   readonly output: Writable
 }
 
+/** More than any secret has. The rest of a longer pipe is not read. */
+const mostCharacters = 65_536
+
 /** Reads a secret: a line of a terminal, which is not shown, or all of a pipe or a file without the line breaks at its end. */
 export async function readSecret({ input, output }: Terminal, question: string): Promise<string> {
-  if (!input.isTTY) return (await text(input)).replace(/[\r\n]+$/, '')
+  if (!input.isTTY) return (await readBeginning(input)).replace(/[\r\n]+$/, '')
   output.write(question)
   // It has no output, so it shows nothing of what is typed. Ctrl-C closes it.
   const lines = createInterface({ input, terminal: true, historySize: 0 })
@@ -19,4 +21,13 @@ export async function readSecret({ input, output }: Terminal, question: string):
   lines.close()
   output.write('\n')
   return line
+}
+
+async function readBeginning(input: Readable): Promise<string> {
+  let received = ''
+  for await (const chunk of input.setEncoding('utf8')) {
+    received += chunk
+    if (received.length > mostCharacters) break
+  }
+  return received
 }

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -189,6 +190,33 @@ t.test('when one file cannot be made, none is', async (t) => {
   t.strictSame(outcome, { status: 1, text })
   t.strictSame(readdirSync(folder), ['callers.json'])
   t.equal(readFileSync(join(folder, 'callers.json'), 'utf8'), 'of another process')
+})
+
+t.test(
+  'root refuses a folder of a user who could replace its files',
+  { skip: getuid?.() !== 0 && 'not root' },
+  async (t) => {
+    const folder = t.testdir({ old: '' })
+    chmodSync(folder, 0o700)
+    chownSync(folder, 1234, 1234)
+    const text = `Another user owns ${folder} and can replace the files in it.\n`
+    t.strictSame(await run(['web', '--secrets', folder], noTerminal(), 0), { status: 1, text })
+    chownSync(folder, 1000, 1000)
+    t.equal((await run(['web', '--secrets', folder], pipe(token), 0)).status, 0)
+  },
+)
+
+t.test('a pipe without an end is not read to its end', async (t) => {
+  let chunks = 0
+  async function* endless() {
+    for (;;) {
+      chunks += 1
+      yield Buffer.alloc(10_000, 'a')
+    }
+  }
+  const outcome = await run(['web', '--secrets', join(t.testdir(), 's')], terminalWith(Readable.from(endless())))
+  t.match(outcome, { status: 1, text: /^A Hilos token has/ })
+  t.ok(chunks < 100)
 })
 
 t.test('root is told what still belongs to another user', { skip: getuid?.() !== 0 && 'not root' }, async (t) => {

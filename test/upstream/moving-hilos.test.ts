@@ -303,6 +303,15 @@ t.test('a connection that takes too long to open is opened anew, with the rest o
   t.equal(hilos.requests.length, 1)
 })
 
+t.test('the time to open a connection is no part of the age of an answer', async (t) => {
+  const hilos = await startRawHilos(t, minimal)
+  const clock = createClock()
+  startNameServer(t, new Map([[hilosName, '127.0.0.1']]), async () => clock.advance(2000))
+  const { load } = createClient(t, hilos.baseUrl.replace('127.0.0.1', hilosName), { clock })
+  t.equal((await load()).ageMs, 0)
+  t.equal(clock.elapsed() - createClock().elapsed(), 2000)
+})
+
 t.test('error bodies without an end hold back no other call', async (t) => {
   const endless: Answer = (socket) => socket.write('HTTP/1.1 500 no\r\ncontent-length: 99\r\n\r\nslow')
   const hilos = await startRawHilos(t, (socket, request) =>

@@ -49,8 +49,12 @@ export function createExchange(options: ExchangeOptions): Exchange {
   const { origin, pathname } = new URL(`${options.baseUrl}/flow-execution-contact/`)
 
   const exchange: Exchange = async (id, token, route, deadline, onSent) => {
-    const sentAt = clock.elapsed()
-    const response = await send(`${pathname}${id}`, token, route, deadline, onSent)
+    let sentAt = clock.elapsed()
+    const markSent = () => {
+      sentAt = clock.elapsed()
+      onSent()
+    }
+    const response = await send(`${pathname}${id}`, token, route, deadline, markSent)
     const content = await contentOf(response, token, deadline)
     // The corrected age of RFC 9111 section 4.2.3, and the time that the body took.
     return { content, ageMs: Math.ceil(ageMsOf(response.headers) + clock.elapsed() - sentAt) }
