@@ -9,7 +9,7 @@ export interface Terminal {
 }
 
 /** More than any secret has. The rest of a longer pipe is not read. */
-const mostCharacters = 65_536
+const mostBytes = 65_536
 
 /** Reads a secret: a line of a terminal, which is not shown, or all of a pipe or a file without the line breaks at its end. */
 export async function readSecret({ input, output }: Terminal, question: string): Promise<string> {
@@ -24,10 +24,13 @@ export async function readSecret({ input, output }: Terminal, question: string):
 }
 
 async function readBeginning(input: Readable): Promise<string> {
-  let received = ''
-  for await (const chunk of input.setEncoding('utf8')) {
-    received += chunk
-    if (received.length > mostCharacters) break
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of input) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > mostBytes) break
   }
-  return received
+  // A byte order mark is dropped.
+  return new TextDecoder().decode(Buffer.concat(chunks))
 }
