@@ -38,10 +38,10 @@ export async function createService(
     ...config.hilos,
     tokens: reloadedTokens.tokens,
     userAgent: `hilos-bff/${version}`,
-    observer: createHilosObserver(metrics, logger, drift.report),
+    observer: createHilosObserver(metrics, logger),
     clock,
   })
-  const contacts = createContacts(config, hilos, clock)
+  const contacts = createContacts(config, hilos, drift.report, clock)
   const reloadedCallers = createReloadedCallers(config.access, logger, metrics, clock)
 
   const watched = { reloadedTokens, reloadedCallers }

@@ -7,6 +7,7 @@ import {
   accessLimits,
   cacheLimits,
   cacheShares,
+  contactLimits,
   hilosLimits,
   issuerLimits,
   longestIdleGraceMs,
@@ -145,6 +146,7 @@ function configOf(
       idKey: pseudonymKey.derived('ids'),
       /** The keys of `contact.meta` that are published. */
       metaKeys: listed(settings.CONTACT_META_KEYS),
+      ...contactLimits,
     },
     logLevel: settings.LOG_LEVEL,
     /** Of the record of disclosure, which must not depend on the level of the log. */

@@ -27,13 +27,22 @@ export const hilosLimits = {
   rateMargin: 0.05,
   maxConnections: 16,
   maxQueuedCalls: 100,
-  maxElements: 10_000,
   retries: { share: 0.1, reserve: 5, longestDelayMs: 100 },
   circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000, maxPausedContacts: 500 },
 } satisfies Partial<HilosSettings>
 
 /** For DNS, TCP and TLS of a new connection to the token issuer. */
 export const issuerLimits = { connectTimeoutMs: 3000 }
+
+/** For the work on one document. */
+export const contactLimits = {
+  /** Steps, messages and options of questions. */
+  maxElements: 10_000,
+  /** In bytes; larger documents are worked on in a thread. The most hostile document of this size holds the event loop for 15 ms, a usual one of 55 kB for half a millisecond. */
+  largestOnLoop: 128 * 1024,
+  /** How long that thread is kept without work. */
+  idleMs: 60_000,
+}
 
 export const accessLimits = {
   maxCallersFileBytes: 1024 * 1024,

@@ -3,11 +3,11 @@ import { createRecentFailures } from '../cache/recent-failures.ts'
 import { createReloadLimit } from '../cache/reloads.ts'
 import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
-import { createIdPseudonym } from '../presentation/contact/pseudonyms.ts'
 import { createRenderedViews, type RenderedViews } from '../presentation/views/rendered-views.ts'
-import { createRender } from '../presentation/views/view.ts'
+import type { ReportDrift } from '../upstream/document/drift.ts'
 import { UpstreamFailure } from '../upstream/failures.ts'
 import type { HilosClient } from '../upstream/hilos-client.ts'
+import { createDocuments } from './documents.ts'
 import { lifetimeOf } from './lifetime.ts'
 import { createLoadContact } from './load-contact.ts'
 import { createReadContact } from './read-contact.ts'
@@ -17,20 +17,21 @@ import { createVisibleContacts, type NegativeCache } from './visible-contacts.ts
 export type Contacts = Readonly<ReturnType<typeof createContacts>>
 
 /** The execution contacts: from Hilos through the presentation into the cache, and from there to callers. */
-export function createContacts(config: Config, client: HilosClient, clock: Clock) {
+export function createContacts(config: Config, client: HilosClient, drifted: ReportDrift, clock: Clock) {
   const { cache } = config
+  const documents = createDocuments({ ...config.contact, clock })
   const store = createLruStore<StoredContact>({
     maxBytes: cache.documentsMaxBytes,
     clock,
     onStored: (id, { value }, previous) => {
-      if (previous && previous.value !== value) views.delete(id)
+      if (previous && previous.value?.content !== value?.content) views.delete(id)
     },
     onForgotten: (id) => views.delete(id),
   })
   const views: RenderedViews = createRenderedViews({
     maxBytes: cache.renderingsMaxBytes,
-    isStored: (id, content) => store.get(id)?.value === content,
-    render: createRender(createIdPseudonym(config.contact.idKey)),
+    isStored: (id, content) => store.get(id)?.value?.content === content,
+    render: documents.render,
   })
   const unlimited = createNegativeCache(config, cache.absencesMaxBytes, clock)
   const limited = createNegativeCache(config, cache.ownAbsencesMaxBytes, clock)
@@ -38,7 +39,7 @@ export function createContacts(config: Config, client: HilosClient, clock: Clock
     values: store,
     unlimited,
     limited,
-    load: createLoadContact(config, client, clock),
+    load: createLoadContact({ config, client, present: documents.present, drifted, clock }),
     detailOf: (error) => (error instanceof UpstreamFailure ? (error.notAsked ?? 'origin-failed') : null),
     absenceLifetime: (ageMs) =>
       lifetimeOf(null, clock.now(), { ageMs, scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }),
@@ -69,8 +70,11 @@ export function createContacts(config: Config, client: HilosClient, clock: Clock
     }),
     /** The stored contacts, for tests. */
     store,
-    /** Stops the removal of expired entries. */
-    close: () => clearInterval(sweeping),
+    /** Stops the removal of expired entries, and the work on large documents. */
+    close: () => {
+      clearInterval(sweeping)
+      documents.close()
+    },
   }
 }
 

@@ -18,6 +18,12 @@ export interface LifetimeOptions {
   readonly random: number
 }
 
+/** What the lifetime of an answer depends on. */
+export interface Pace extends Pick<ExecutionContact, 'status' | 'endedAt' | 'lastActivityAt'> {
+  /** The deadlines of the open steps of a running contact, in milliseconds since 1970 UTC. */
+  readonly deadlines: readonly number[]
+}
+
 const lifetime = (freshMs: number, staleWhileRevalidateMs: number, staleIfErrorMs: number): Lifetime => ({
   freshMs,
   staleWhileRevalidateMs,
@@ -39,63 +45,67 @@ const deadlineGraceMs = second
 const longestAdaptedMs = minute
 const jitterFraction = 0.1
 
-/**
- * How long an answer about an execution contact may be used, in whole milliseconds from when it was generated.
- * @param contact null for an absence
- * @param now when the answer arrived, in milliseconds since 1970 UTC
- */
-export function lifetimeOf(contact: ExecutionContact | null, now: number, options: LifetimeOptions): Lifetime {
-  const { ageMs, scale, ttlFactor, random } = options
-  const { freshMs, staleWhileRevalidateMs, staleIfErrorMs } = contact ? contactLifetime(contact, now) : absenceLifetime
-  const jitter = 1 - jitterFraction + 2 * jitterFraction * random
-  const adapted = (ms: number) =>
-    scale * jitter * (contact ? Math.max(ms, Math.min(ms * ttlFactor, longestAdaptedMs)) : ms)
-  // Also an answer that was old when it arrived is fresh for a moment: asked again at once, Hilos would send the same.
-  const arrivedMs = Math.max(adapted(freshMs) - ageMs, adapted(Math.min(freshMs, shortestRunningMs)))
-  return {
-    freshMs: Math.round(ageMs + Math.min(arrivedMs, untilNextDeadlineMs(contact, now) + deadlineGraceMs)),
-    staleWhileRevalidateMs: Math.round(staleWhileRevalidateMs * scale),
-    staleIfErrorMs: Math.round(staleIfErrorMs * scale),
-  }
-}
-
-function contactLifetime(contact: ExecutionContact, now: number): Lifetime {
-  switch (contact.status) {
-    case 'READY':
-      return lifetime(5 * second, 30 * second, 10 * minute)
-    case 'RUNNING':
-      return lifetime(runningMs(contact, now), 30 * second, 10 * minute)
-    case 'PAUSED':
-      return lifetime(15 * second, minute, 10 * minute)
-    case 'COMPLETED':
-    case 'CANCELED':
-    case 'EXPIRED':
-    case 'FAILED':
-      return endedLifetime(contact, now)
-    case 'UNKNOWN':
-      return lifetime(5 * second, 15 * second, 10 * minute)
-  }
-}
-
-function runningMs({ lastActivityAt }: ExecutionContact, now: number): number {
-  const unchangedMs = lastActivityAt === null ? 0 : now - Date.parse(lastActivityAt)
-  return Math.min(Math.max(heuristicFraction * unchangedMs, shortestRunningMs), longestRunningMs)
-}
-
-/** Infinity when the contact is not running or has no deadline ahead. A deadline counts until Hilos has had time to act on it. */
-function untilNextDeadlineMs(contact: ExecutionContact | null, now: number): number {
-  const steps = contact?.status === 'RUNNING' ? contact.steps.filter(isOpen) : []
-  const deadlines = steps.flatMap(({ expiresAt, delayUntil }) => [expiresAt, delayUntil])
-  const distances = deadlines.flatMap((at) => (at === null ? [] : Date.parse(at) - now))
-  return earliestOf(distances.filter((ms) => ms > -deadlineGraceMs)) ?? Number.POSITIVE_INFINITY
+export function paceOf({ status, endedAt, lastActivityAt, steps }: ExecutionContact): Pace {
+  const open = status === 'RUNNING' ? steps.filter(isOpen) : []
+  const deadlines = open.flatMap(({ expiresAt, delayUntil }) => [expiresAt ?? [], delayUntil ?? []].flat())
+  return { status, endedAt, lastActivityAt, deadlines: deadlines.map((at) => Date.parse(at)) }
 }
 
 function isOpen({ status }: ExecutionContact['steps'][number]): boolean {
   return status === 'RUNNING' || status === 'WAITING_TO_START' || status === 'UNKNOWN'
 }
 
+/**
+ * How long an answer about an execution contact may be used, in whole milliseconds from when it was generated.
+ * @param pace null for an absence
+ * @param now when the answer arrived, in milliseconds since 1970 UTC
+ */
+export function lifetimeOf(pace: Pace | null, now: number, options: LifetimeOptions): Lifetime {
+  const { ageMs, scale, ttlFactor, random } = options
+  const { freshMs, staleWhileRevalidateMs, staleIfErrorMs } = pace ? contactLifetime(pace, now) : absenceLifetime
+  const jitter = 1 - jitterFraction + 2 * jitterFraction * random
+  const adapted = (ms: number) =>
+    scale * jitter * (pace ? Math.max(ms, Math.min(ms * ttlFactor, longestAdaptedMs)) : ms)
+  // Also an answer that was old when it arrived is fresh for a moment: asked again at once, Hilos would send the same.
+  const arrivedMs = Math.max(adapted(freshMs) - ageMs, adapted(Math.min(freshMs, shortestRunningMs)))
+  return {
+    freshMs: Math.round(ageMs + Math.min(arrivedMs, untilNextDeadlineMs(pace, now) + deadlineGraceMs)),
+    staleWhileRevalidateMs: Math.round(staleWhileRevalidateMs * scale),
+    staleIfErrorMs: Math.round(staleIfErrorMs * scale),
+  }
+}
+
+function contactLifetime(pace: Pace, now: number): Lifetime {
+  switch (pace.status) {
+    case 'READY':
+      return lifetime(5 * second, 30 * second, 10 * minute)
+    case 'RUNNING':
+      return lifetime(runningMs(pace, now), 30 * second, 10 * minute)
+    case 'PAUSED':
+      return lifetime(15 * second, minute, 10 * minute)
+    case 'COMPLETED':
+    case 'CANCELED':
+    case 'EXPIRED':
+    case 'FAILED':
+      return endedLifetime(pace, now)
+    case 'UNKNOWN':
+      return lifetime(5 * second, 15 * second, 10 * minute)
+  }
+}
+
+function runningMs({ lastActivityAt }: Pace, now: number): number {
+  const unchangedMs = lastActivityAt === null ? 0 : now - Date.parse(lastActivityAt)
+  return Math.min(Math.max(heuristicFraction * unchangedMs, shortestRunningMs), longestRunningMs)
+}
+
+/** Infinity when there is no deadline ahead. A deadline counts until Hilos has had time to act on it. */
+function untilNextDeadlineMs(pace: Pace | null, now: number): number {
+  const distances = pace?.deadlines.map((at) => at - now) ?? []
+  return earliestOf(distances.filter((ms) => ms > -deadlineGraceMs)) ?? Number.POSITIVE_INFINITY
+}
+
 /** The lifetime grows with the time since the end, but stays finite: delivery ticks still arrive, and contacts are erased. */
-function endedLifetime({ endedAt, lastActivityAt }: ExecutionContact, now: number): Lifetime {
+function endedLifetime({ endedAt, lastActivityAt }: Pace, now: number): Lifetime {
   // The earlier version of the contract of Hilos does not say when a run ended.
   const end = endedAt ?? lastActivityAt
   const sinceEndMs = end === null ? 0 : now - Date.parse(end)

@@ -3,12 +3,11 @@ import type { Entry } from '../cache/entry.ts'
 import type { Demand } from '../cache/in-flight-loads.ts'
 import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
-import { presentExecutionContact } from '../presentation/contact/execution-contact.ts'
-import { createContactRef } from '../presentation/contact/pseudonyms.ts'
-import { identityOf } from '../presentation/redaction/identity.ts'
-import { withoutUrlSecrets } from '../presentation/redaction/urls.ts'
+import type { ReportDrift } from '../upstream/document/drift.ts'
 import type { HilosClient } from '../upstream/hilos-client.ts'
+import type { HilosBody } from '../upstream/transport/exchange.ts'
 import { lifetimeOf } from './lifetime.ts'
+import type { PresentDocument } from './present-document.ts'
 import { bytesOf, type StoredContact, toStoredContact } from './stored-contact.ts'
 
 /**
@@ -24,23 +23,41 @@ export type LoadContact = (
   previous: Entry<StoredContact> | undefined,
 ) => Promise<Entry<StoredContact>>
 
-export function createLoadContact({ cache, contact, hilos }: Config, client: HilosClient, clock: Clock): LoadContact {
+export interface LoadContactOptions {
+  readonly config: Pick<Config, 'cache' | 'hilos'>
+  readonly client: HilosClient
+  readonly present: (
+    ...document: Parameters<PresentDocument>
+  ) => ReturnType<PresentDocument> | Promise<ReturnType<PresentDocument>>
+  readonly drifted: ReportDrift
+  readonly clock: Clock
+}
+
+export function createLoadContact({ config, client, present, drifted, clock }: LoadContactOptions): LoadContact {
+  const { cache, hilos } = config
   const adaptiveTtl = createAdaptiveTtl(hilos.maxCallsPerSecond, clock)
-  const presentationOptions = { refOf: createContactRef(contact.refKey), metaKeys: contact.metaKeys }
 
   return async (id, demand, previous) => {
-    const { content: document, ageMs } = await client.getExecutionContact(id, demand)
+    const known = previous?.value ?? null
+    const { content: value, ageMs } = await client.getExecutionContact(id, demand, (body) =>
+      storedContactOf(id, body, known),
+    )
+    for (const { kind, path, count } of value?.drift ?? []) drifted(kind, path, count)
     const now = clock.now()
-    const presented = document && withoutUrlSecrets(presentExecutionContact(document, presentationOptions), document)
-    const value = presented && toStoredContact(presented, identityOf(document), previous?.value ?? null)
-
     const generatedAt = now - ageMs
     const options = { ageMs, scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }
+    const pace = value?.pace ?? null
     if (previous) {
-      const { freshMs } = lifetimeOf(presented, now, options)
+      const { freshMs } = lifetimeOf(pace, now, options)
       adaptiveTtl.recordRefresh(generatedAt - previous.generatedAt, freshMs - ageMs)
     }
-    const lifetime = lifetimeOf(presented, now, { ...options, ttlFactor: adaptiveTtl.factor() })
+    const lifetime = lifetimeOf(pace, now, { ...options, ttlFactor: adaptiveTtl.factor() })
     return { value, bytes: value === null ? 0 : bytesOf(value), generatedAt, ...lifetime }
+  }
+
+  /** Most refreshes bring the same document: then nothing of it has to be decoded, read and presented again. */
+  async function storedContactOf(id: string, body: HilosBody, known: StoredContact | null): Promise<StoredContact> {
+    if (known?.revision === body.revision) return known
+    return toStoredContact(id, body.revision, await present(await body.decoded(), id), known)
   }
 }

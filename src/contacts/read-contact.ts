@@ -78,7 +78,7 @@ export function createReadContact({ visible, views, clock }: ReadContactOptions)
     const retryAfter = retryAfterSeconds(answer, now, error instanceof Failure ? error.retryAfterSeconds : null)
     if (entry.value === null)
       return { representation: null, retryAfter, cache: query.caller.flows === null ? cache : null }
-    return { representation: views.get(query.id, entry.value, query), retryAfter, cache }
+    return { representation: views.get(query.id, entry.value.content, query), retryAfter, cache }
   }
 
   return readContact

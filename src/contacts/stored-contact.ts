@@ -1,36 +1,40 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ExecutionContact } from '../presentation/contact/execution-contact.ts'
-import type { Identity } from '../presentation/redaction/identity.ts'
-import { type Content, serializeContact } from '../presentation/views/view.ts'
+import type { Content } from '../presentation/views/view.ts'
+import type { PresentedDocument } from './present-document.ts'
 
 /** An execution contact as the cache stores it. */
-export interface StoredContact extends Content {
+export interface StoredContact extends PresentedDocument {
   /** A UUID in lower case. */
   readonly id: string
-  /** The flow of the run, so that access is decided without parsing; null where Hilos does not name the flow. */
-  readonly flowId: string | null
+  /** That of the document, as Hilos sent it. */
+  readonly revision: string
 }
 
 /**
- * Serializes a contact for the cache.
- * @param previous the stored contact that it replaces. If both have the same bytes and identity, `previous` is returned, so
- *   that its rendered views stay valid.
+ * Returns what the cache stores of a document.
+ * @param previous what it replaces. If both have the same bytes and identity, the content of `previous` is kept, so that its
+ *   rendered views stay valid.
  */
 export function toStoredContact(
-  contact: ExecutionContact,
-  identity: Identity,
+  id: string,
+  revision: string,
+  document: PresentedDocument,
   previous: StoredContact | null,
 ): StoredContact {
-  const serialized = serializeContact(contact)
-  const isSame = (other: StoredContact) =>
-    other.serialized.equals(serialized) && isDeepStrictEqual(other.identity, identity)
-  return previous !== null && isSame(previous)
-    ? previous
-    : { id: contact.id, serialized, identity, flowId: contact.flow.id }
+  const isSame = previous !== null && areSame(previous.content, document.content)
+  return { id, revision, ...document, content: isSame ? previous.content : document.content }
+}
+
+function areSame(one: Content, other: Content): boolean {
+  return one.serialized.equals(other.serialized) && isDeepStrictEqual(one.identity, other.identity)
 }
 
 /** How many bytes a stored contact takes. */
-export function bytesOf({ serialized, identity }: StoredContact): number {
-  const texts = [...identity.numbers, ...identity.addresses, ...identity.lastNames]
-  return texts.reduce((bytes, text) => bytes + Buffer.byteLength(text), serialized.length)
+export function bytesOf({ content, pace, drift }: StoredContact): number {
+  const { numbers, addresses, lastNames } = content.identity
+  const texts = [...numbers, ...addresses, ...lastNames, ...drift.map(({ path }) => path)]
+  const textBytes = texts.reduce((bytes, text) => bytes + Buffer.byteLength(text), 0)
+  return content.serialized.length + textBytes + numberBytes * pace.deadlines.length
 }
+
+const numberBytes = 8

@@ -1,10 +1,9 @@
 import type { Logger } from 'pino'
-import type { ReportDrift } from '../upstream/document/drift.ts'
 import type { HilosObserver } from '../upstream/observer.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Counts and logs what happens to the calls to Hilos. */
-export function createHilosObserver(metrics: Metrics, logger: Logger, drifted: ReportDrift): HilosObserver {
+export function createHilosObserver(metrics: Metrics, logger: Logger): HilosObserver {
   return {
     slotGranted: metrics.slotGranted,
     slotRefused: metrics.slotRefused,
@@ -21,6 +20,5 @@ export function createHilosObserver(metrics: Metrics, logger: Logger, drifted: R
       logger.warn({ err: reason }, 'circuit breaker opened')
     },
     circuitClosed: () => logger.info('circuit breaker closed'),
-    drifted,
   }
 }

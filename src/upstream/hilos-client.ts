@@ -1,21 +1,19 @@
 import { type Clock, sleep } from '../common/clock.ts'
 import type { Secret } from '../common/secret.ts'
-import { Failure } from '../failures/failure.ts'
+import type { Failure } from '../failures/failure.ts'
 import type { CallDemand } from './calls/call-queue.ts'
 import type { CircuitBreaker } from './calls/circuit-breaker.ts'
 import type { HilosTokens } from './calls/hilos-tokens.ts'
 import type { RateLimiter, Slot } from './calls/rate-limiter.ts'
 import type { RetryBudget } from './calls/retry-budget.ts'
 import { createTokenFallback } from './calls/token-fallback.ts'
-import type { HilosDocument } from './document/hilos-document.ts'
-import { elementsIn, readDocument } from './document/read-document.ts'
 import { isRation, LostConnection, UpstreamFailure } from './failures.ts'
 import type { HilosSettings } from './hilos-settings.ts'
 import type { HilosObserver } from './observer.ts'
 import type { Connections, Route } from './transport/connections.ts'
-import type { Exchange, HilosAnswer } from './transport/exchange.ts'
+import type { Exchange, HilosAnswer, HilosBody } from './transport/exchange.ts'
 
-export interface HilosClientOptions extends Pick<HilosSettings, 'timeoutMs' | 'maxElements' | 'retries'> {
+export interface HilosClientOptions extends Pick<HilosSettings, 'timeoutMs' | 'retries'> {
   readonly tokens: HilosTokens
   readonly exchange: Exchange
   readonly connections: Connections
@@ -29,13 +27,21 @@ export interface HilosClientOptions extends Pick<HilosSettings, 'timeoutMs' | 'm
 /** Who wants a call, and hears when Hilos is asked, after the wait for a slot. */
 export type HilosDemand = CallDemand & { readonly markAsked: () => void }
 
+/** Reads a document as Hilos sent it. */
+export type ReadBody<T> = (body: HilosBody) => T | Promise<T>
+
 export interface HilosClient {
   /**
-   * Gets one execution contact; the content is null when Hilos has none with this id.
+   * Gets one execution contact, as `readBody` reads it; the content is null when Hilos has none with this id.
    * @param id a UUID in lower case
+   * @param readBody what it throws, or rejects with, counts as a failure of Hilos
    * @throws Failure, one of the `upstream_` codes or `overloaded`
    */
-  readonly getExecutionContact: (id: string, demand: HilosDemand) => Promise<HilosAnswer<HilosDocument | null>>
+  readonly getExecutionContact: <T>(
+    id: string,
+    demand: HilosDemand,
+    readBody: ReadBody<T>,
+  ) => Promise<HilosAnswer<T | null>>
 }
 
 /** The deadline of a whole call. */
@@ -47,15 +53,15 @@ interface Deadline {
 /** Calls Hilos within the rate limit, retries once where that may help, and does not call while the circuit breaker is open. */
 export function createHilosClient(options: HilosClientOptions): HilosClient {
   const { exchange, connections, breaker, limiter, retryBudget, observer, clock } = options
-  const { timeoutMs, maxElements, retries } = options
+  const { timeoutMs, retries } = options
   const sendWithFallback = createTokenFallback(options.tokens, observer)
 
-  async function getExecutionContact(id: string, demand: HilosDemand): Promise<HilosAnswer<HilosDocument | null>> {
+  const getExecutionContact: HilosClient['getExecutionContact'] = async (id, demand, readBody) => {
     const refusal = breaker.refusal(id)
     if (refusal !== null) throw refusal
     const endsAt = clock.elapsed() + timeoutMs
     const deadline = { signal: AbortSignal.timeout(timeoutMs), leftMs: () => endsAt - clock.elapsed() }
-    const attempt = (route: () => Route) => attemptOnce(id, demand, route, deadline)
+    const attempt = (route: () => Route) => attemptOnce(id, demand, readBody, route, deadline)
     retryBudget.earn()
     const delayMs = clock.random() * retries.longestDelayMs
     try {
@@ -76,13 +82,24 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     return worthwhile && leftMs > timeoutMs / 2 && breaker.refusal(id) === null && retryBudget.spend()
   }
 
-  async function attemptOnce(id: string, demand: HilosDemand, route: () => Route, deadline: Deadline) {
+  async function attemptOnce<T>(
+    id: string,
+    demand: HilosDemand,
+    readBody: ReadBody<T>,
+    route: () => Route,
+    deadline: Deadline,
+  ): Promise<HilosAnswer<T | null>> {
     const slot = await waitForSlot(demand)
     try {
       const call = breaker.begin(id)
       demand.markAsked()
       const begunAt = clock.elapsed()
-      const sendOn = (by: Route, token: Secret) => exchange(id, token, by, deadline.signal, slot.sent)
+      const sendOn = async (by: Route, token: Secret) => {
+        const { content, ageMs } = await exchange(id, token, by, deadline.signal, slot.sent)
+        const arrivedAt = clock.elapsed()
+        const read = content && (await readBody(content))
+        return { content: read, ageMs: ageMs + Math.ceil(clock.elapsed() - arrivedAt) }
+      }
       // Neither the budget of retries nor the circuit breaker hears of a loss, but Hilos may have counted the request.
       const send = (token: Secret) =>
         sendOn(route(), token).catch(async (error: unknown) => {
@@ -92,11 +109,10 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
           return await sendOn(connections.fresh(), token)
         })
       try {
-        const { content, ageMs } = await sendWithFallback({ slot, call, send, leftMs: deadline.leftMs })
-        const document = read(content, id)
+        const answer = await sendWithFallback({ slot, call, send, leftMs: deadline.leftMs })
         call.end(null)
-        observer.callEnded(document === null ? 'absent' : 'found', clock.elapsed() - begunAt)
-        return { content: document, ageMs }
+        observer.callEnded(answer.content === null ? 'absent' : 'found', clock.elapsed() - begunAt)
+        return answer
       } catch (error) {
         // A request that was lost has got no second slot, which says nothing about Hilos.
         if (isRation(error)) throw error
@@ -120,12 +136,6 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
       observer.slotRefused()
       throw failure
     }
-  }
-
-  function read(json: unknown, id: string): HilosDocument | null {
-    if (json === undefined) return null
-    if (elementsIn(json) > maxElements) throw new Failure('upstream_too_large', { facts: { maxElements } })
-    return readDocument(json, id, observer.drifted)
   }
 
   return { getExecutionContact }

@@ -22,8 +22,6 @@ export interface HilosSettings {
   readonly maxWaitMs: number
   /** Largest body, in bytes, both as received and decoded. */
   readonly maxBodyBytes: number
-  /** Most steps and messages in one document. */
-  readonly maxElements: number
   readonly retries: {
     /** Retries per call in the long run, from 0 to 1. */
     readonly share: number

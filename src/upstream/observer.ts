@@ -1,6 +1,5 @@
 import type { Failure } from '../failures/failure.ts'
 import type { FailureCode } from '../failures/failure-kinds.ts'
-import type { ReportDrift } from './document/drift.ts'
 
 /** How a call ended: with a document, with the answer that there is none, or with a failure. */
 export type CallOutcome = 'found' | 'absent' | FailureCode
@@ -21,6 +20,4 @@ export interface HilosObserver {
   /** The circuit breaker opened for this reason. */
   readonly circuitOpened: (reason: Failure) => void
   readonly circuitClosed: () => void
-  /** A document deviates from the contract. */
-  readonly drifted: ReportDrift
 }

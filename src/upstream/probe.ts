@@ -4,6 +4,7 @@ import type { Secret } from '../common/secret.ts'
 import type { HilosSettings } from './hilos-settings.ts'
 import { createConnections } from './transport/connections.ts'
 import { createExchange } from './transport/exchange.ts'
+import { jsonOf } from './transport/parse-json.ts'
 
 export interface ProbeOptions
   extends Pick<HilosSettings, 'baseUrl' | 'proxy' | 'connectTimeoutMs' | 'maxBodyBytes' | 'timeoutMs'> {
@@ -30,5 +31,8 @@ export async function probeHilos(options: ProbeOptions): Promise<'absent' | 'pre
   ])
   await connections.destroy()
   if (answer.status === 'rejected') throw answer.reason
-  return answer.value.content === undefined ? 'absent' : 'present'
+  const { content } = answer.value
+  if (content === null) return 'absent'
+  jsonOf(await content.decoded())
+  return 'present'
 }

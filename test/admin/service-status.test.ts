@@ -37,7 +37,7 @@ function start(t: Test) {
   }
   const lifecycle = createLifecycle()
   const callers = Fastify()
-  const contacts = createContacts(config, hilos, clock)
+  const contacts = createContacts(config, hilos, () => {}, clock)
   const status = createServiceStatus({
     ...{ config, logState, lifecycle, callers, hilos, contacts, clock },
     drift: createDriftTally(() => {}),

@@ -30,7 +30,7 @@ function arrange(t: Test, env: Readonly<Record<string, string>> = {}) {
   })
   const { hilos, client } = createFakeHilos()
   const config = loadConfig({ HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true', ...env })
-  const contacts = createContacts(config, client, clock)
+  const contacts = createContacts(config, client, () => {}, clock)
   t.teardown(contacts.close)
 
   const read = async (one: string, query: Partial<ContactQuery> = {}) => {
@@ -105,7 +105,7 @@ t.test('contacts take their share of the budget', async (t) => {
     hilos.documents.set(uuid(0xd0c, number), { ...document, id: uuid(0xd0c, number) })
     await read(uuid(0xd0c, number))
   }
-  const bytesOfOne = overheadBytes + Number(contacts.store.get(uuid(0xd0c, 199))?.value?.serialized.length)
+  const bytesOfOne = overheadBytes + Number(contacts.store.get(uuid(0xd0c, 199))?.value?.content.serialized.length)
   const entries = Math.floor(589_824 / bytesOfOne)
   t.strictSame(contacts.usage(), {
     contacts: { entries, bytes: entries * bytesOfOne, maxBytes: 589_824, evictions: 200 - entries },

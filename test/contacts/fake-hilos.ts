@@ -1,22 +1,20 @@
-import type { HilosDocument } from '../../src/upstream/document/hilos-document.ts'
 import type { HilosClient } from '../../src/upstream/hilos-client.ts'
 import { settled } from '../harness/timers.ts'
-import { contactOf, documentOf } from '../presentation/builders.ts'
 
 export const id = 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'
-/** A contact that is long enough, also in the views of a viewer, to be worth compressing. */
-export const document = documentOf({
+/** As Hilos sends it. The contact is long enough, also in the views of a viewer, to be worth compressing. */
+export const document = {
   id,
   status: 'RUNNING',
   status_reason: 'x'.repeat(2000),
-  contact: contactOf({ id: 'c' }),
-  flow: { id: 'F1', name: 'x'.repeat(2000), trigger_type: null, channel: null },
-})
+  contact: { id: 'c' },
+  flow: { id: 'F1', name: 'x'.repeat(2000) },
+}
 
 /** A Hilos with one contact. A test may change its documents and its failure at any time. */
 export function createFakeHilos() {
   const hilos = {
-    documents: new Map<string, HilosDocument>([[id, document]]),
+    documents: new Map<string, object>([[id, document]]),
     failure: null as Error | null,
     /** How old its answers are when they arrive. */
     ageMs: 0,
@@ -25,12 +23,15 @@ export function createFakeHilos() {
     awaited: [] as boolean[],
   }
   const client: HilosClient = {
-    getExecutionContact: async (requested, demand) => {
+    getExecutionContact: async (requested, demand, read) => {
       hilos.asked.push(requested)
       await settled()
       hilos.awaited.push(demand.isAwaited())
       if (hilos.failure) throw hilos.failure
-      return { content: hilos.documents.get(requested) ?? null, ageMs: hilos.ageMs }
+      const found = hilos.documents.get(requested)
+      const revision = JSON.stringify(found)
+      const content = found ? await read({ revision, decoded: async () => Buffer.from(revision) }) : null
+      return { content, ageMs: hilos.ageMs }
     },
   }
   return { hilos, client }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type LifetimeOptions, lifetimeOf } from '../../src/contacts/lifetime.ts'
+import { type LifetimeOptions, lifetimeOf, paceOf } from '../../src/contacts/lifetime.ts'
 import { exampleContact } from '../../src/presentation/contact/example.ts'
 import type { ExecutionContact } from '../../src/presentation/contact/execution-contact.ts'
 import { checkRows, difference } from '../harness/table.ts'
@@ -19,7 +19,7 @@ type Given = Partial<ExecutionContact> | null
 /** The lifetime of an absence, or of a contact that changed just now and has no steps. */
 const lifetime = (given: Given, options: Partial<LifetimeOptions> = {}) => {
   const contact = given && { ...exampleContact, steps: [], lastActivityAt: ago(0), ...given }
-  return lifetimeOf(contact, now, { ...plain, ...options })
+  return lifetimeOf(contact && paceOf(contact), now, { ...plain, ...options })
 }
 const freshMs = (given: Given, options?: Partial<LifetimeOptions>) => lifetime(given, options).freshMs
 

@@ -1,12 +1,13 @@
 import t from 'tap'
 import { createAdaptiveTtl } from '../../src/cache/adaptive-ttl.ts'
+import type { Entry } from '../../src/cache/entry.ts'
 import { createLruStore } from '../../src/cache/lru-store.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createLoadContact } from '../../src/contacts/load-contact.ts'
+import { createPresentDocument, type PresentDocument } from '../../src/contacts/present-document.ts'
 import type { StoredContact } from '../../src/contacts/stored-contact.ts'
 import { UpstreamFailure } from '../../src/upstream/failures.ts'
 import { createClock } from '../harness/clock.ts'
-import { messageOf, stepOf } from '../presentation/builders.ts'
 import { createFakeHilos, document, id } from './fake-hilos.ts'
 
 /** Loads a contact, and stores it. */
@@ -15,26 +16,38 @@ function arrange(env: Readonly<Record<string, string>> = {}) {
   const { hilos, client } = createFakeHilos()
   const store = createLruStore<StoredContact>({ maxBytes: 1_000_000, clock })
   const config = loadConfig({ HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true', ...env })
-  const loadContact = createLoadContact(config, client, clock)
-  const load = async (isAwaited = true, previous = store.get(id)) => {
+  const drifts: string[] = []
+  const presented: string[] = []
+  const present = (...[bytes, id]: Parameters<PresentDocument>) => {
+    presented.push(id)
+    return createPresentDocument(config.contact)(bytes, id)
+  }
+  const loadContact = createLoadContact({
+    config,
+    client,
+    present,
+    drifted: (...drift) => drifts.push(drift.join(' ')),
+    clock,
+  })
+  const load = async (isAwaited = true, previous: Entry<StoredContact> | null = store.get(id) ?? null) => {
     const entry = await loadContact(
       id,
       { askedBy: new Set(), isAwaited: () => isAwaited, markAsked: () => {} },
-      previous,
+      previous ?? undefined,
     )
     if (entry.value !== null) store.set(id, entry)
     return entry
   }
-  return { clock, hilos, load }
+  return { clock, hilos, load, drifts, presented }
 }
 
 t.test('a load presents a contact of Hilos for the cache', async (t) => {
   const { clock, load } = arrange()
   const { value, ...rest } = await load()
-  t.match(JSON.parse(String(value?.serialized)), { id, status: 'RUNNING', flow: { id: 'F1' } })
+  t.match(JSON.parse(String(value?.content.serialized)), { id, status: 'RUNNING', flow: { id: 'F1' } })
   t.match(value, { id, flowId: 'F1' })
   t.strictSame(rest, {
-    bytes: value?.serialized.length,
+    bytes: value?.content.serialized.length,
     generatedAt: clock.now(),
     freshMs: 3000,
     staleWhileRevalidateMs: 30_000,
@@ -74,8 +87,8 @@ t.test('a contact with the same bytes is the same stored contact, and a changed 
 t.test('a contact with another number is another stored contact, although no field shows the number', async (t) => {
   const { hilos, load } = arrange()
   const loadFrom = async (from_number: string | null) => {
-    const message = messageOf({ id: 'm', direction: 'INBOUND', from_number })
-    hilos.documents.set(id, { ...document, execution_steps: [stepOf({ id: 's', messages: [message] })] })
+    const message = { id: 'm', direction: 'INBOUND', from_number }
+    hilos.documents.set(id, { ...document, execution_steps: [{ id: 's', messages: [{ message }] }] })
     return await load()
   }
   const [without, first, same, second] = [
@@ -84,7 +97,7 @@ t.test('a contact with another number is another stored contact, although no fie
     await loadFrom('5512344433'),
     await loadFrom('5598765432'),
   ]
-  t.strictSame(second.value?.serialized, first.value?.serialized)
+  t.strictSame(second.value?.content.serialized, first.value?.content.serialized)
   t.equal(same.value, first.value)
   t.not(second.value, first.value)
   t.equal(first.bytes, without.bytes + '5512344433'.length, 'the number takes memory too')
@@ -137,4 +150,57 @@ t.test('the load of a contact that is not stored does not count for the adaptive
   hilos.documents.set(id, document)
   const { freshMs } = await load()
   t.equal(freshMs, 3000)
+})
+
+t.test('a document that Hilos sends again is neither decoded nor presented again', async (t) => {
+  const { hilos, load, presented } = arrange()
+  const first = await load()
+  t.equal((await load()).value, first.value)
+  t.equal(presented.length, 1)
+  hilos.documents.set(id, { ...document, status: 'PAUSED' })
+  const changed = await load()
+  t.match(JSON.parse(String(changed.value?.content.serialized)), { status: 'PAUSED' })
+  t.equal(presented.length, 2)
+  await load(true, null)
+  t.equal(presented.length, 3, 'a load that may not know of the stored contact presents it')
+})
+
+t.test(
+  'a document of another revision with the same content keeps the content, and what was rendered of it',
+  async (t) => {
+    const { hilos, load, presented } = arrange()
+    const first = await load()
+    hilos.documents.set(id, { ...document, unread: 'another' })
+    const second = await load()
+    t.equal(presented.length, 2)
+    t.equal(second.value?.content, first.value?.content)
+    t.not(second.value?.revision, first.value?.revision)
+  },
+)
+
+t.test('a document that Hilos sends again counts as drift again', async (t) => {
+  const { hilos, load, drifts, presented } = arrange()
+  hilos.documents.set(id, { ...document, status: 7, new_field: 1 })
+  const once = ['unknown_field new_field 1', 'wrong_type status 1']
+  await load()
+  t.strictSame(drifts.toSorted(), once)
+  await load()
+  t.strictSame(drifts.toSorted(), [...once, ...once].toSorted())
+  t.equal(presented.length, 1)
+})
+
+t.test('a document that Hilos sends again has the lifetime that it would have anew', async (t) => {
+  const { clock, hilos, load } = arrange()
+  const at = (ms: number) => new Date(clock.now() + ms).toISOString()
+  const step = { id: 's', status: 'RUNNING', created_on: at(0), expire_on: at(100_000) }
+  hilos.documents.set(id, { ...document, execution_steps: [step] })
+  for (const [passMs, freshMs] of [
+    [0, 3000],
+    [60_000, 6000],
+    [36_000, 5000],
+  ] as const) {
+    clock.advance(passMs)
+    const [again, anew] = [await load(), await load(true, null)]
+    t.strictSame([again.freshMs, anew.freshMs], [freshMs, freshMs])
+  }
 })

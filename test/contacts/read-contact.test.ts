@@ -10,11 +10,12 @@ import { createRenderedViews } from '../../src/presentation/views/rendered-views
 import { serializeContact } from '../../src/presentation/views/view.ts'
 import { createClock } from '../harness/clock.ts'
 import { noIdentity, render } from '../presentation/pipeline.ts'
+import { storedContact } from './stored.ts'
 
 const { id } = exampleContact
 const limited: Caller = { ...anonymous, flows: new Set() }
 const serialized = serializeContact({ ...exampleContact, reason: 'x'.repeat(2000) })
-const contact: StoredContact = { id, serialized, identity: noIdentity, flowId: null }
+const contact = storedContact(id, { serialized, identity: noIdentity }, null)
 const query: ContactQuery = {
   ...{ id, caller: anonymous, askedBy: 'anyone', directives: noDirectives },
   ...{ view: 'summary', profile: 'agent', coding: 'identity' },
@@ -78,7 +79,11 @@ t.test("a profile wider than the caller's is forbidden before the contact is loo
 t.test('a stored contact is returned without a promise, in the wanted view', async (t) => {
   const { read, asked } = arrange(contact, true)
   const reading = read(query)
-  t.strictSame(reading, { representation: render(contact, 'summary', 'agent'), retryAfter: 4, cache: hitReport })
+  t.strictSame(reading, {
+    representation: render(contact.content, 'summary', 'agent'),
+    retryAfter: 4,
+    cache: hitReport,
+  })
   t.strictSame(asked, [[anonymous, id, noDirectives, 'anyone']])
 })
 

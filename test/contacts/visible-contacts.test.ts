@@ -13,6 +13,7 @@ import { createVisibleContacts } from '../../src/contacts/visible-contacts.ts'
 import { noCache, onlyIfCached, Refused, Unavailable } from '../cache/rig.ts'
 import { createClock } from '../harness/clock.ts'
 import { noIdentity } from '../presentation/pipeline.ts'
+import { storedContact } from './stored.ts'
 
 const stepMs = 250
 const present: Lifetime = { freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
@@ -62,7 +63,7 @@ function arrange(
       if (previous) adaptiveTtl.recordRefresh(0, present.freshMs)
       if (flowId === undefined) return { value: null, bytes: 0, generatedAt, ...lifetime }
       return {
-        value: { id, serialized: Buffer.alloc(0), identity: noIdentity, flowId },
+        value: storedContact(id, { serialized: Buffer.alloc(0), identity: noIdentity }, flowId),
         bytes: 100,
         generatedAt,
         ...present,

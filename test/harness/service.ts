@@ -146,7 +146,10 @@ export function callersJson(callers: readonly ArrangedCaller[], keys: ReadonlyMa
 /** The stored contacts as text. */
 export function textOf(entries: Iterable<readonly [string, Entry<StoredContact>]>): string {
   return [...entries]
-    .map(([key, { value, ...rest }]) => `${key} ${value?.serialized} ${value?.flowId} ${JSON.stringify(rest)}`)
+    .map(([key, { value, ...rest }]) => {
+      const { content, ...facts } = value ?? {}
+      return `${key} ${content?.serialized} ${JSON.stringify({ ...facts, ...rest })}`
+    })
     .join('\n')
 }
 

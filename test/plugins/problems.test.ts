@@ -246,8 +246,9 @@ t.test('a well-formed request id is kept, and any other is replaced', async (t) 
 t.test('an unexpected error is a 500 that does not repeat it, and the log says where it was thrown', async (t) => {
   const { get, logLines, store } = await startService(t)
   await get(path)
+  const broken = { serialized: Buffer.from('{"canary'), identity: noIdentity }
   for (const [key, entry] of store.entries())
-    store.set(key, { ...entry, value: { id, serialized: Buffer.from('{"canary'), identity: noIdentity, flowId: null } })
+    store.set(key, { ...entry, value: entry.value && { ...entry.value, content: broken } })
   const reply = await get(path)
   t.equal(reply.status, 500)
   t.match(reply.json(), { code: 'internal_error', retryable: false, retryAfterSeconds: null })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { TUnsafe } from 'typebox'
-import { lifetimeOf } from '../../src/contacts/lifetime.ts'
+import { lifetimeOf, paceOf } from '../../src/contacts/lifetime.ts'
 import { exampleContact } from '../../src/presentation/contact/example.ts'
 import type { ExecutionContact } from '../../src/presentation/contact/execution-contact.ts'
 import { RunStatusSchema, StepStatusSchema } from '../../src/presentation/contact/status.ts'
@@ -42,8 +42,8 @@ const options = fc.record({
 })
 
 t.test('every lifetime is finite, whole and not negative', async (t) => {
-  const property = fc.property(fc.option(contacts), times, options, (...given) =>
-    Object.values(lifetimeOf(...given)).every((ms) => Number.isSafeInteger(ms) && ms >= 0),
+  const property = fc.property(fc.option(contacts), times, options, (contact, ...given) =>
+    Object.values(lifetimeOf(contact && paceOf(contact), ...given)).every((ms) => Number.isSafeInteger(ms) && ms >= 0),
   )
   holds(t, property, { numRuns: 2000 })
 })

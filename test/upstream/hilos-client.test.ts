@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { executionContact } from '../../sandbox/parts.ts'
 import { Secret } from '../../src/common/secret.ts'
+import { createHilosTokens } from '../../src/upstream/calls/hilos-tokens.ts'
 import { readDocument } from '../../src/upstream/document/read-document.ts'
 import { statusFailure, UpstreamFailure } from '../../src/upstream/failures.ts'
 import { createClock } from '../harness/clock.ts'
@@ -114,6 +115,7 @@ const notFoundElsewhere: Record<string, readonly [type: string, body: string]> =
   'an empty body': ['application/json', ''],
   'JSON that is HTML': ['application/json', `<h1>${canary}</h1>`],
   'JSON that is cut off': ['application/json', '{"detail":"Not found."'],
+  'more than ten thousand bytes': ['application/json', `{"detail":"Not found."}${' '.repeat(10_000)}`],
 }
 
 t.test('a 404 or 410 is an absence if it is JSON as Django REST Framework writes it', async (t) => {
@@ -418,6 +420,25 @@ t.test('a document with more steps and messages than allowed is a final failure'
   t.notOk(failure instanceof UpstreamFailure)
   t.equal(failure.code, 'upstream_too_large')
   t.strictSame(failure.facts, { maxElements: 2 })
+})
+
+t.test('the same document has the same revision, as long as it is searched for the same tokens', async (t) => {
+  const [first, second] = [new Secret('first token'), new Secret('second token')]
+  const tokens = createHilosTokens(first, null, createClock())
+  const { getExecutionContact } = await arrangeRaw(t, (socket) => socket.write(jsonResponse(whole)), { tokens })
+  const revision = async () => {
+    const demand = { askedBy: new Set(['a']), isAwaited: () => true, markAsked: () => {} }
+    return (await getExecutionContact(contactId, demand, (body) => body.revision)).content
+  }
+  const ofFirst = await revision()
+  t.equal(await revision(), ofFirst)
+  tokens.replace('next', second)
+  const ofBoth = await revision()
+  t.not(ofBoth, ofFirst, 'it may contain the second one')
+  tokens.use(second, first)
+  t.equal(await revision(), ofBoth, 'the same two are searched for')
+  tokens.replace('next', new Secret('third token'))
+  t.equal(new Set([ofFirst, ofBoth, await revision()]).size, 3)
 })
 
 t.test('no failure repeats the token when Hilos repeats the request', async (t) => {

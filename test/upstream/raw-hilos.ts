@@ -10,6 +10,7 @@ import { systemClock } from '../../src/common/clock.ts'
 import { Secret } from '../../src/common/secret.ts'
 import { Failure } from '../../src/failures/failure.ts'
 import { createHilosTokens } from '../../src/upstream/calls/hilos-tokens.ts'
+import { readBytes } from '../../src/upstream/document/read-document.ts'
 import { createHilos, type HilosOptions } from '../../src/upstream/hilos.ts'
 import type { HilosObserver } from '../../src/upstream/observer.ts'
 import { createClock, type TestClock } from '../harness/clock.ts'
@@ -100,6 +101,7 @@ export const connectionsOptions = {
 }
 
 export interface ClientOptions extends Partial<Omit<HilosOptions, 'clock' | 'observer'>> {
+  readonly maxElements?: number
   readonly clock?: TestClock
   readonly observer?: Partial<HilosObserver>
 }
@@ -107,7 +109,7 @@ export interface ClientOptions extends Partial<Omit<HilosOptions, 'clock' | 'obs
 /** Creates the part between the service and Hilos, and lists what it reports. It retries nothing unless a test says so. */
 export function createClient(t: Test, baseUrl: string, options: ClientOptions = {}) {
   const [reports, drift]: [string[], string[]] = [[], []]
-  const { clock = createClock(undefined, { random: () => 0 }), observer, ...overrides } = options
+  const { clock = createClock(undefined, { random: () => 0 }), observer, maxElements = 10_000, ...overrides } = options
   const hilos = createHilos({
     tokens: createHilosTokens(new Secret(token), null, clock),
     baseUrl,
@@ -121,12 +123,10 @@ export function createClient(t: Test, baseUrl: string, options: ClientOptions = 
     maxQueuedCalls: 100,
     maxWaitMs: 5000,
     maxBodyBytes: 5 * 1024 * 1024,
-    maxElements: 10_000,
     retries: { share: 0, reserve: 0, longestDelayMs: 0 },
     circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 3000, maxPausedContacts: 500 },
     observer: {
       ...silentObserver,
-      drifted: (kind, path) => drift.push(`${kind} ${path}`),
       circuitOpened: ({ code }) => reports.push(`opened: ${code}`),
       circuitClosed: () => reports.push('closed'),
       tokenChanged: (fingerprint) => reports.push(`token: ${fingerprint}`),
@@ -137,7 +137,9 @@ export function createClient(t: Test, baseUrl: string, options: ClientOptions = 
   })
   t.teardown(hilos.close)
   const load = (id = contactId, isAwaited = () => true) =>
-    hilos.getExecutionContact(id, { askedBy: new Set([id]), isAwaited, markAsked: () => {} })
+    hilos.getExecutionContact(id, { askedBy: new Set([id]), isAwaited, markAsked: () => {} }, async (body) =>
+      readBytes(await body.decoded(), id, maxElements, (kind, path) => drift.push(`${kind} ${path}`)),
+    )
   const call = async (...given: Parameters<typeof load>) => (await load(...given)).content
   return { ...hilos, load, call, clock, reports, drift }
 }

@@ -12,5 +12,4 @@ export const silentObserver: HilosObserver = {
   tokenChanged: ignore,
   circuitOpened: ignore,
   circuitClosed: ignore,
-  drifted: ignore,
 }

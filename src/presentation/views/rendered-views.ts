@@ -9,7 +9,7 @@ const overheadBytes = 512
 /** A cache of rendered views. A view that is evicted is rendered again. */
 export interface RenderedViews {
   /**
-   * Returns a representation of a contact, as a promise only when it must be compressed first. A body that is too small to
+   * Returns a representation of a contact, as a promise only when it must be compressed first, or is large. A body that is too small to
    * be worth compressing, or that compression does not make smaller, is returned without a content coding.
    * @param id the id of the contact
    * @param content of the stored contact; the same object means the same revision
@@ -26,7 +26,8 @@ export interface RenderedViewsOptions {
   readonly maxBytes: number
   /** Whether this revision of the contact is stored: a representation is not kept longer than its contact. */
   readonly isStored: (id: string, content: Content) => boolean
-  readonly render: Render
+  /** It returns a promise for a large contact. */
+  readonly render: (...given: Parameters<Render>) => Representation | Promise<Representation>
 }
 
 /** The representations of one revision of a contact. */
@@ -46,15 +47,33 @@ export function createRenderedViews({ maxBytes, isStored, render }: RenderedView
       if (reason === 'evict') evictions += 1
     },
   })
+  /** Renderings in progress, by view and profile. */
+  const rendering = new WeakMap<Content, Map<string, Promise<Representation>>>()
   /** Compressions in progress, by the representation that is compressed. */
   const compressing = { br: new Map<Representation, Promise<Representation>>(), gzip: new Map() }
 
   function get(id: string, content: Content, variant: Variant) {
-    const { view, profile, coding } = variant
-    const known = representationsOf(id, content)
-    const plain = find(known, variant, 'identity') ?? keep(id, content, render(content, view, profile))
+    const plain = find(representationsOf(id, content), variant, 'identity') ?? renderOnce(id, content, variant)
+    const encode = (each: Representation) => encoded(id, content, each, variant.coding)
+    return plain instanceof Promise ? plain.then(encode) : encode(plain)
+  }
+
+  /** Requests that arrive while a large contact is rendered wait for the same rendering. */
+  function renderOnce(id: string, content: Content, { view, profile }: Variant) {
+    const inProgress = rendering.get(content) ?? new Map<string, Promise<Representation>>()
+    const key = `${view} ${profile}`
+    const started = inProgress.get(key) ?? render(content, view, profile)
+    if (!(started instanceof Promise)) return keep(id, content, started)
+    if (inProgress.has(key)) return started
+    const rendered = started.then((plain) => keep(id, content, plain)).finally(() => inProgress.delete(key))
+    rendering.set(content, inProgress.set(key, rendered))
+    return rendered
+  }
+
+  function encoded(id: string, content: Content, plain: Representation, coding: ContentCoding) {
     if (coding === 'identity' || plain.body.length < worthCompressingBytes) return plain
-    return find(known, variant, coding) ?? compressing[coding].get(plain) ?? compressOnce(id, content, plain, coding)
+    const known = find(representationsOf(id, content), plain, coding)
+    return known ?? compressing[coding].get(plain) ?? compressOnce(id, content, plain, coding)
   }
 
   function representationsOf(id: string, content: Content): readonly Representation[] {

@@ -1,8 +1,8 @@
 /** How a document differs from the contract: an unknown field, a value of another type, or a word that is not in its list. */
 export type DriftKind = 'unknown_field' | 'wrong_type' | 'unknown_value'
 
-/** Called for each difference in a document. The path consists of field names and never contains values. */
-export type ReportDrift = (kind: DriftKind, path: string) => void
+/** Called for a difference in a document, which has it `count` times, once by default. The path consists of field names and never contains values. */
+export type ReportDrift = (kind: DriftKind, path: string, count?: number) => void
 
 export interface DriftCount {
   readonly kind: DriftKind
@@ -18,18 +18,18 @@ const overflowPath = '(more)'
 
 /**
  * Counts drift by path since the start of the process.
- * @param onFirst called when a path has drift of a kind for the first time
+ * @param onFirst called when a path has drift of a kind for the first time; nothing by default
  * @param maxPaths how many paths are counted separately
  */
-export function createDriftTally(onFirst: ReportDrift, maxPaths = 500) {
+export function createDriftTally(onFirst: (kind: DriftKind, path: string) => void = () => {}, maxPaths = 500) {
   const counts = new Map<string, { kind: DriftKind; path: string; count: number }>()
 
-  function report(kind: DriftKind, path: string): void {
+  function report(kind: DriftKind, path: string, count = 1): void {
     const known = counts.get(`${kind} ${path}`)
-    if (known) known.count += 1
-    else if (path !== overflowPath && counts.size >= maxPaths) report(kind, overflowPath)
+    if (known) known.count += count
+    else if (path !== overflowPath && counts.size >= maxPaths) report(kind, overflowPath, count)
     else {
-      counts.set(`${kind} ${path}`, { kind, path, count: 1 })
+      counts.set(`${kind} ${path}`, { kind, path, count })
       onFirst(kind, path)
     }
   }

@@ -1,8 +1,20 @@
 import { Failure } from '../../failures/failure.ts'
+import { jsonOf } from '../transport/parse-json.ts'
 import { executionContact } from './contract.ts'
 import type { ReportDrift } from './drift.ts'
 import type { HilosDocument, HilosStepExecution, RawDocument, RawStepExecution } from './hilos-document.ts'
 import { isObject } from './shape.ts'
+
+/**
+ * Reads the bytes of a document.
+ * @param maxElements most steps, messages and options of questions that it may have
+ * @throws Failure `upstream_invalid_response` or `upstream_too_large`
+ */
+export function readBytes(bytes: Buffer, requestedId: string, maxElements: number, drift: ReportDrift): HilosDocument {
+  const json = jsonOf(bytes)
+  if (elementsIn(json) > maxElements) throw new Failure('upstream_too_large', { facts: { maxElements } })
+  return readDocument(json, requestedId, drift)
+}
 
 /**
  * Reads parsed JSON as a flow execution contact. The reader is tolerant: it ignores unknown fields and replaces values of the

@@ -3,12 +3,12 @@ import type { Clock } from '../../common/clock.ts'
 import type { Secret } from '../../common/secret.ts'
 import { Failure } from '../../failures/failure.ts'
 import type { HilosTokens } from '../calls/hilos-tokens.ts'
-import { connectionFailure, interruptedFailure, isRefusal, statusFailure, UpstreamFailure } from '../failures.ts'
+import { connectionFailure, interruptedFailure, isRefusal, statusFailure } from '../failures.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
 import type { HilosObserver } from '../observer.ts'
 import { announcing, type Route } from './connections.ts'
 import { parseJson } from './parse-json.ts'
-import { acceptedEncodings, discardBody, readBody, textOf } from './response-body.ts'
+import { acceptedEncodings, collect, decode, discardBody, revisionOf, textOf } from './response-body.ts'
 import { ageMsOf, codingsOf, isJson, retryAfterSeconds } from './response-headers.ts'
 import { containsToken } from './token-leak.ts'
 
@@ -21,14 +21,29 @@ export interface ExchangeOptions extends Pick<HilosSettings, 'baseUrl' | 'timeou
 }
 
 /** An answer of Hilos about one contact. */
-export interface HilosAnswer<Content = unknown> {
+export interface HilosAnswer<Content> {
   readonly content: Content
-  /** Its age when all of it had arrived, in whole milliseconds: its `Age`, and the time since the request was sent. */
+  /** Its age, in whole milliseconds: its `Age`, and the time since the request was sent. */
   readonly ageMs: number
 }
 
+/** A document as Hilos sent it. */
+export interface HilosBody {
+  /**
+   * The same for bodies that have the same bytes when they are decoded, and that are searched for the same tokens. Bodies
+   * with other revisions may have the same bytes too.
+   */
+  readonly revision: string
+  /**
+   * Decodes the body.
+   * @throws Failure, one of the `upstream_` codes, also if the body contains one of our tokens
+   */
+  readonly decoded: () => Promise<Buffer>
+}
+
 /**
- * Sends one request to Hilos. The content of the answer is JSON, or undefined when Hilos has no such contact.
+ * Sends one request to Hilos. The content of the answer is null when Hilos has no such contact. Its age is that when all of
+ * it had arrived.
  * @param id a UUID in lower case
  * @param onSent called when the request is written, after a connection was opened if there was none
  * @throws Failure, one of the `upstream_` codes
@@ -39,7 +54,7 @@ export type Exchange = (
   route: Route,
   deadline: AbortSignal,
   onSent: () => void,
-) => Promise<HilosAnswer>
+) => Promise<HilosAnswer<HilosBody | null>>
 
 /** Successes without a whole document. Every other 2xx has one, also those not known (RFC 9110 section 15). */
 const withoutDocument = [201, 202, 204, 205, 206, 207, 208, 226]
@@ -60,13 +75,13 @@ export function createExchange(options: ExchangeOptions): Exchange {
     return { content, ageMs: Math.ceil(ageMsOf(response.headers) + clock.elapsed() - sentAt) }
   }
 
-  async function contentOf(response: Dispatcher.ResponseData, token: Secret, deadline: AbortSignal): Promise<unknown> {
+  async function contentOf(response: Dispatcher.ResponseData, token: Secret, deadline: AbortSignal) {
     const { statusCode, headers, body } = response
     if (statusCode >= 200 && statusCode < 300 && !withoutDocument.includes(statusCode))
-      return jsonOf(await read(response, token, deadline))
+      return await receive(response, token, deadline)
     // A 410 is a 404 that will last.
     if (!((statusCode === 404 || statusCode === 410) && isJson(headers))) await discardBody(body, clock)
-    else if (isAbsence(await readSoon(response, token, deadline))) return undefined
+    else if (isAbsence(await readSoon(response, token, deadline))) return null
     const fingerprint = token.fingerprint()
     const failure = statusFailure(statusCode, retryAfterSeconds(headers, clock.now()), fingerprint)
     if (isRefusal(failure)) observer.tokenRefused(fingerprint, failure.code)
@@ -105,37 +120,44 @@ export function createExchange(options: ExchangeOptions): Exchange {
     }
   }
 
-  async function read(response: Dispatcher.ResponseData, token: Secret, signal: AbortSignal): Promise<string> {
-    try {
-      const body = await readBody(response.body, codingsOf(response.headers), maxBodyBytes)
-      return textOf(withoutTokens(body, token))
-    } catch (error) {
-      if (error instanceof Failure) throw error
-      throw interruptedFailure(signal, timeoutMs)
+  /**
+   * Some servers repeat the request in their answer, so a body is searched for our tokens.
+   * @param sent the token of this request, which may have been replaced in the meantime
+   */
+  async function receive(response: Dispatcher.ResponseData, sent: Secret, deadline: AbortSignal): Promise<HilosBody> {
+    const codings = codingsOf(response.headers)
+    const bytes = await collect(response.body, maxBodyBytes).catch((error: unknown) => {
+      throw error instanceof Failure ? error : interruptedFailure(deadline, timeoutMs)
+    })
+    const searched = [...new Set([sent, ...tokens.all()])]
+    return {
+      revision: `${revisionOf(bytes, codings)} ${searched.map((token) => token.fingerprint()).sort()}`,
+      decoded: async () => withoutTokens(await decode(bytes, codings, maxBodyBytes), searched),
     }
   }
 
-  /** The text of an answer that is short if Hilos has written it. Empty if it cannot be read within a second. */
+  /** The text of an answer that is short if Hilos has written it. Empty if it is longer, or cannot be read within a second. */
   async function readSoon(response: Dispatcher.ResponseData, token: Secret, deadline: AbortSignal): Promise<string> {
     const cancel = clock.schedule(() => response.body.destroy(), 1000)
     const ifInTime = (failure: unknown) => {
       if (deadline.aborted) throw failure
       return ''
     }
-    return await read(response, token, deadline).catch(ifInTime).finally(cancel)
-  }
-
-  /**
-   * Some servers repeat the request in their answer. A body that contains a token of ours is refused.
-   * @param sent the token of this request, which may have been replaced in the meantime
-   */
-  function withoutTokens(body: Buffer, sent: Secret): Buffer {
-    if (![...new Set([sent, ...tokens.all()])].some((token) => containsToken(body, token))) return body
-    throw new Failure('upstream_invalid_response', { facts: { reason: 'our own key in the body' } })
+    const received = receive(response, token, deadline).then((body) => body.decoded())
+    const text = received.then((bytes) => (bytes.length > longestAbsence ? '' : textOf(bytes)))
+    return await text.catch(ifInTime).finally(cancel)
   }
 
   return exchange
 }
+
+function withoutTokens(body: Buffer, tokens: readonly Secret[]): Buffer {
+  if (!tokens.some((token) => containsToken(body, token))) return body
+  throw new Failure('upstream_invalid_response', { facts: { reason: 'our own key in the body' } })
+}
+
+/** In bytes. */
+const longestAbsence = 10_000
 
 /** Rejects when the signal is aborted, with its reason. */
 function rejectionOf(signal: AbortSignal): Promise<never> {
@@ -161,12 +183,3 @@ function isAbsence(text: string): boolean {
 
 /** A text that is empty, or begins with a status or its reason phrase. Django writes `Not found.` */
 const reasonPhrase = /^\s*(4\d\d\b|Not Found\b|([Nn]ot found|[Gg]one|NOT FOUND)?\s*$)/
-
-/** The error of the parser quotes the document, so it is not kept as a cause. */
-function jsonOf(text: string): unknown {
-  try {
-    return parseJson(text)
-  } catch {
-    throw new UpstreamFailure('upstream_invalid_response', { facts: { reason: 'not JSON' } })
-  }
-}

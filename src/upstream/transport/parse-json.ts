@@ -1,3 +1,18 @@
+import { UpstreamFailure } from '../failures.ts'
+import { textOf } from './response-body.ts'
+
+/**
+ * Parses a body. The error of the parser quotes it, so it is not kept as a cause.
+ * @throws UpstreamFailure `upstream_invalid_response`
+ */
+export function jsonOf(body: Buffer): unknown {
+  try {
+    return parseJson(textOf(body))
+  } catch {
+    throw new UpstreamFailure('upstream_invalid_response', { facts: { reason: 'not JSON' } })
+  }
+}
+
 /**
  * Parses JSON. A number with 16 or more digits before its point becomes a text, as it is written, unless it is whole and a
  * double holds it: `JSON.parse` would make another number of it (RFC 8259 section 6), and account numbers and ids of other

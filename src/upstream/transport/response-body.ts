@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gunzip, gunzipSync } from 'node:zlib'
 import type { Dispatcher } from 'undici'
@@ -14,18 +15,16 @@ const unzipChunkBytes = 64 * 1024
 /** Up to this size, decompression on the event loop takes less time than passing the body to another thread. */
 const maxSyncUnzipBytes = 32 * 1024
 
-/** The value of `Accept-Encoding`: the content codings that `readBody` decodes. */
+/** The value of `Accept-Encoding`: the content codings that `decode` decodes. */
 export const acceptedEncodings = 'gzip'
 
 /**
- * Reads and decodes a whole body.
+ * Decodes a body.
  * @param codings the content codings in the order in which they were applied, without `identity`
- * @param maxBytes limit for the decoded body; the dispatcher limits the body as sent
- * @throws Failure `upstream_too_large`; `upstream_invalid_response` for another encoding or invalid gzip; or the error of the
- *   stream
+ * @param maxBytes limit for the decoded body
+ * @throws Failure `upstream_too_large`, or `upstream_invalid_response` for another encoding or invalid gzip
  */
-export async function readBody(body: Body, codings: readonly string[], maxBytes: number): Promise<Buffer> {
-  const bytes = await collect(body, maxBytes)
+export async function decode(bytes: Buffer, codings: readonly string[], maxBytes: number): Promise<Buffer> {
   if (codings.length === 0) return bytes
   if (codings.join() === acceptedEncodings) return await unzip(bytes, maxBytes)
   throw new UpstreamFailure('upstream_invalid_response', { facts: { reason: 'unsupported content encoding' } })
@@ -36,7 +35,35 @@ export function textOf(bytes: Buffer): string {
   return utf8.decode(bytes)
 }
 
-async function collect(body: Body, maxBytes: number): Promise<Buffer> {
+/**
+ * A text that bodies share only if they are the same when they are decoded. The header of gzip makes no difference: it has the
+ * time at which the body was compressed, or a random name that Django adds to hide the length.
+ * @param codings as for {@link decode}
+ */
+export function revisionOf(bytes: Buffer, codings: readonly string[]): string {
+  const compressed = codings.join() === acceptedEncodings ? withoutGzipHeader(bytes) : null
+  return compressed === null
+    ? `${codings} ${hash('sha256', bytes, 'base64url')}`
+    : `deflate ${hash('sha256', compressed, 'base64url')}`
+}
+
+/** Null without a header, or with one that has other parts than a time and a name (RFC 1952 section 2.3). */
+function withoutGzipHeader(bytes: Buffer): Buffer | null {
+  const [first, second, method, flags] = bytes
+  if (first !== 0x1f || second !== 0x8b || method !== 8) return null
+  if (flags === 0) return bytes.subarray(gzipHeaderBytes)
+  const endOfName = flags === 0x08 ? bytes.indexOf(0, gzipHeaderBytes) : -1
+  return endOfName === -1 ? null : bytes.subarray(endOfName + 1)
+}
+
+const gzipHeaderBytes = 10
+
+/**
+ * Reads a whole body.
+ * @param maxBytes the limit of the dispatcher for the body as sent, for the failure
+ * @throws Failure `upstream_too_large`, or the error of the stream
+ */
+export async function collect(body: Body, maxBytes: number): Promise<Buffer> {
   body.on('error', ignore)
   try {
     const { buffer, byteOffset, byteLength } = await body.bytes()

@@ -10,7 +10,7 @@ import {
   contentCodings,
   worthCompressingBytes,
 } from '../../../src/presentation/views/content-coding.ts'
-import { createRenderedViews } from '../../../src/presentation/views/rendered-views.ts'
+import { createRenderedViews, type RenderedViewsOptions } from '../../../src/presentation/views/rendered-views.ts'
 import {
   type Content,
   type Representation,
@@ -32,9 +32,13 @@ const contentOf = (contact: ExecutionContact): Content => ({
 const contentWith = (reason: string) => contentOf({ ...exampleContact, reason })
 
 /** Rendered views, and the stored contacts that they belong to. */
-function start(maxBytes = 1_000_000) {
+function start(maxBytes = 1_000_000, renderOne: RenderedViewsOptions['render'] = render) {
   const stored = new Map<string, Content>()
-  const rendered = createRenderedViews({ maxBytes, isStored: (id, content) => stored.get(id) === content, render })
+  const rendered = createRenderedViews({
+    maxBytes,
+    isStored: (id, content) => stored.get(id) === content,
+    render: renderOne,
+  })
   const get = (id: string, content: Content, view: View, coding: ContentCoding, profile: Profile = 'full') =>
     rendered.get(id, content, { view, profile, coding })
   return {
@@ -315,3 +319,44 @@ t.test('the usage has the number of contacts, their bytes and the evictions', as
   t.equal(entries + evictions, 200)
   t.ok(evictions > 0)
 })
+
+t.test('a large contact is rendered once for all requests that arrive meanwhile, and then kept', async (t) => {
+  const renderings: string[] = []
+  const { get, store } = start(undefined, async (content, view, profile) => {
+    renderings.push(`${view} ${profile}`)
+    return render(content, view, profile)
+  })
+  const content = store('a')
+  const requests = contentCodings.flatMap((coding) => [
+    get('a', content, 'timeline', coding),
+    get('a', content, 'timeline', coding),
+  ])
+  t.ok(requests.every((request) => request instanceof Promise))
+  const other = get('a', content, 'summary', 'identity', 'agent')
+  const representations = await Promise.all(requests)
+  t.strictSame(
+    representations.map(({ coding }) => coding),
+    ['br', 'br', 'gzip', 'gzip', 'identity', 'identity'],
+  )
+  t.equal(new Set(representations).size, 3)
+  t.strictSame([(await other).view, renderings], ['summary', ['timeline full', 'summary agent']])
+  for (const coding of contentCodings)
+    t.ok(representations.includes(get('a', content, 'timeline', coding) as Representation))
+})
+
+t.test(
+  'a rendering that fails rejects the requests that wait for it, and the next request renders again',
+  async (t) => {
+    let fails = true
+    const { get, store } = start(undefined, async (...given) => {
+      if (fails) throw new Error('no memory')
+      return render(...given)
+    })
+    const content = store('a')
+    const [one, other] = [get('a', content, 'timeline', 'identity'), get('a', content, 'timeline', 'br')]
+    await t.rejects(Promise.resolve(one), { message: 'no memory' })
+    await t.rejects(Promise.resolve(other), { message: 'no memory' })
+    fails = false
+    t.equal((await get('a', content, 'timeline', 'br')).coding, 'br')
+  },
+)

@@ -1,0 +1,49 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { Failure, type FailureFacts } from '../failures/failure.ts'
+import type { FailureCode } from '../failures/failure-kinds.ts'
+import type { Representation } from '../presentation/views/view.ts'
+import { UpstreamFailure } from '../upstream/failures.ts'
+import { bufferOf, createDocumentWork, type DocumentWork } from './document-work.ts'
+import type { PresentedDocument } from './present-document.ts'
+
+/** A function of {@link DocumentWork} and its arguments. */
+export type DocumentTask =
+  | { readonly present: Parameters<DocumentWork['present']> }
+  | { readonly render: Parameters<DocumentWork['render']> }
+
+/** What the function returned or threw. An error that is not a failure is passed on as it is. */
+export type DocumentReply =
+  | { readonly presented: PresentedDocument }
+  | { readonly rendered: Representation }
+  | { readonly failure: { readonly code: FailureCode; readonly facts: FailureFacts; readonly isTransient: boolean } }
+  | { readonly error: unknown }
+
+// This module is the main module of the thread that documents.ts starts.
+const work = createDocumentWork(workerData)
+
+parentPort?.on('message', (task: DocumentTask) => {
+  const reply = replyTo(task)
+  parentPort?.postMessage(reply, memoryOf(reply))
+})
+
+function replyTo(task: DocumentTask): DocumentReply {
+  try {
+    // A buffer arrives as an array of bytes.
+    if ('present' in task) {
+      const [bytes, id] = task.present
+      return { presented: work.present(bufferOf(bytes), id) }
+    }
+    const [{ serialized, ...content }, view, profile] = task.render
+    return { rendered: work.render({ ...content, serialized: bufferOf(serialized) }, view, profile) }
+  } catch (error) {
+    if (!(error instanceof Failure)) return { error }
+    const { code, facts } = error
+    return { failure: { code, facts, isTransient: error instanceof UpstreamFailure } }
+  }
+}
+
+/** The memory that is handed over and not copied. */
+function memoryOf(reply: DocumentReply): ArrayBuffer[] {
+  if ('presented' in reply) return [reply.presented.content.serialized.buffer as ArrayBuffer]
+  return 'rendered' in reply ? [reply.rendered.body.buffer as ArrayBuffer] : []
+}
