@@ -12,15 +12,15 @@ const path = `/execution-contacts/${id}`
 /** A document with so many steps that it is worked on in the thread. */
 function largeDocument(): Part {
   const document = createDocuments(0).get(documentIds.deliveryConfirmation)?.(0) as Part
-  const steps = document.execution_steps as Part[]
   const { length } = JSON.stringify(document)
-  return {
-    ...document,
-    id,
-    execution_steps: Array(Math.ceil((1024 * 1024) / length))
-      .fill(steps)
-      .flat(),
-  }
+  const copies = Array.from({ length: Math.ceil((512 * 1024) / length) }, (_, copy) =>
+    (document.execution_steps as Part[]).map((step, index) => ({
+      ...step,
+      id: uuid(copy, index),
+      step: { id: uuid(copy, index), name: 'x'.repeat(4000) },
+    })),
+  )
+  return { ...document, id, execution_steps: copies.flat() }
 }
 
 t.test('a large contact is served in every view for every profile', async (t) => {
