@@ -55,11 +55,11 @@ const isExact = (number: string) => /^-?\d+$/.test(number) && Number.isSafeInteg
 
 /** Returns whether an index of JSON is inside a text. The indexes must be in order. */
 function createTextCheck(json: string): (index: number) => boolean {
-  let [isInText, checked] = [false, 0]
+  let isInText = false
+  let nextQuote = json.indexOf('"')
   return (index) => {
-    for (let quote = json.indexOf('"', checked); quote >= 0 && quote < index; quote = json.indexOf('"', quote + 1))
-      if (!isInText || !isEscaped(json, quote)) isInText = !isInText
-    checked = index
+    for (; nextQuote >= 0 && nextQuote < index; nextQuote = json.indexOf('"', nextQuote + 1))
+      if (!isInText || !isEscaped(json, nextQuote)) isInText = !isInText
     return isInText
   }
 }

@@ -51,6 +51,35 @@ t.test('the token is found in base64 of both alphabets, whatever stands around i
   )
 })
 
+t.test('only an escape of a printable ASCII character stands for that character', async (t) => {
+  const key = 'a/b"c\\d twelve'
+  const json = (text: string) => contains(text, key)
+  for (const body of [
+    'a/b\\u0022c\\\\d twelve',
+    '\\u0061\\/b\\"c\\u005Cd\\u0020twelve',
+    '\\\\\\u0061/b\\"c\\\\d twelve',
+  ])
+    t.ok(json(body), body)
+  for (const body of [
+    // Escapes that are cut off, of other characters, or with digits that are none.
+    ...['\\', '\\u', '\\u0', '\\u00', '\\u006', '\\u0061'].map((end) => `/b\\"c\\\\d twelve${end}`),
+    ...[
+      '\\u0161',
+      '\\u1061',
+      '\\u0081',
+      '\\u0001',
+      '\\u00g1',
+      '\\u006g',
+      '\\u006`',
+      '\\u006/',
+      '\\u006:',
+      '\\U0061',
+      '\\n',
+    ].map((other) => `\\/ ${other}/b\\"c\\\\d twelve`),
+  ])
+    t.notOk(json(body), body)
+})
+
 t.test('the token is found percent-encoded or with JSON escapes, in full or in part, in any encoding', async (t) => {
   const quoted = 'a/b"c\\d+e=fghij'
   const reserved = 'jo:ne/zk?m~n'
