@@ -67,10 +67,11 @@ export function serializeContact(contact: ExecutionContact): Buffer {
 
 /** Copies into memory of its own, because a slice of Node's shared pool keeps the whole pool alive. */
 export function ownBytes(content: string | Buffer): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(content))
-  if (typeof content === 'string') bytes.write(content)
-  else bytes.set(content)
-  return bytes
+  // Encoding a text into the pool first takes half of the time of `write`.
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content
+  const own = Buffer.allocUnsafeSlow(bytes.length)
+  own.set(bytes)
+  return own
 }
 
 /** The strong entity tag of these bytes, with its quotes (RFC 9110 section 8.8.3). */
@@ -82,13 +83,32 @@ export function etagOf(body: Buffer): string {
 export function createRender(pseudonymOf: IdPseudonym): Render {
   const redact = ofEachView((schema) => createRedact(schema, pseudonymOf))
   return function render({ serialized, identity }, view, profile) {
-    const contact: ExecutionContact = JSON.parse(serialized.toString())
-    const isWhole = view === 'transcript' && profile === 'full'
-    const body = isWhole
-      ? serialized
-      : ownBytes(serializers[view]({ ...redact[view](contact, identity, profile), view }))
-    return { view, profile, coding: 'identity', body, etag: etagOf(body), terminal: contact.terminal }
+    const whole = partOf(serialized, view)
+    const redacted = () => serializers[view](redact[view](JSON.parse(whole.toString()), identity, profile))
+    const body = profile === 'full' ? whole : ownBytes(redacted())
+    return { view, profile, coding: 'identity', body, etag: etagOf(body), terminal: isTerminal(serialized) }
   }
+}
+
+/** The field that each view has first of those that the view before it does not have, as it is written. */
+const firstFieldBeyond = { summary: ',"steps":[', timeline: ',"messages":[' }
+const viewField = '"view":"transcript"'
+const terminalField = '"terminal":'
+
+/**
+ * A view of the widest one, unredacted: the same bytes up to the fields that it does not have. They are searched and not
+ * parsed, because a quotation mark in a text has a backslash before it, so that no text looks like the name of a field.
+ */
+function partOf(serialized: Buffer, view: View): Buffer {
+  if (view === 'transcript') return serialized
+  const [at, end] = [serialized.indexOf(viewField), serialized.indexOf(firstFieldBeyond[view])]
+  const rest = serialized.subarray(at + viewField.length, end)
+  return ownBytes(Buffer.concat([serialized.subarray(0, at), Buffer.from(`"view":"${view}"`), rest, Buffer.from('}')]))
+}
+
+/** The first field of this name is that of the run: `meta` may have one, too. */
+function isTerminal(serialized: Buffer): boolean {
+  return serialized[serialized.indexOf(terminalField) + terminalField.length] === 't'.charCodeAt(0)
 }
 
 /** The same in another content coding: another representation, with an ETag of its own (RFC 9110 section 8.8.3.3). */

@@ -123,7 +123,35 @@ t.test('a property without a name in the schema does not get out', async (t) => 
   t.strictSame(serializeContact(planted), serialized)
   const plantedBytes = Buffer.from(JSON.stringify(planted))
   for (const view of ['summary', 'timeline'] as const)
-    t.strictSame(renderView(plantedBytes, view, 'full'), renderView(serialized, view, 'full'), view)
+    for (const profile of ['agent', 'viewer'] as const)
+      t.strictSame(renderView(plantedBytes, view, profile), renderView(serialized, view, profile), view)
+})
+
+t.test('nothing that Hilos or the operators write looks like a field of a view', async (t) => {
+  const fields = [
+    '"view":"transcript"',
+    '"terminal":true',
+    ',"steps":[',
+    ',"messages":[',
+    '\\","messages":[{"',
+    ',"steps":[\\',
+  ]
+  const meta = { view: 'transcript', terminal: true, steps: 1, messages: '[', ',"messages":[': ',"messages":[' }
+  const check = (text: string) => {
+    const contact = { ...withText(text), statusRaw: text, contact: { ...withText(text).contact, meta } }
+    const serialized = serializeContact(contact)
+    return difference(
+      views.map((view) => [
+        parse(renderView(serialized, view, 'full').body),
+        renderView(serialized, view, 'agent').terminal,
+      ]),
+      views.map((view) => [
+        { ...Object.fromEntries(Object.entries(contact).filter(([key]) => keysOf[view].includes(key))), view },
+        false,
+      ]),
+    )
+  }
+  checkRows(t, fields, check, 'every text')
 })
 
 const withText = (text: string): ExecutionContact => ({
