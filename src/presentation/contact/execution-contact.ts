@@ -116,21 +116,11 @@ export function presentExecutionContact(document: HilosDocument, options: Contac
 }
 
 function lastActivity({ created_on, status_last_change_on, execution_steps }: HilosDocument): number | null {
-  return latestOf([
-    created_on,
-    status_last_change_on,
-    ...execution_steps.flatMap((step) => [
-      step.created_on,
-      step.status_last_change_on,
-      ...step.messages.flatMap((message) => [
-        message.timestamp,
-        message.queued_on,
-        message.accepted_on,
-        message.sent_on,
-        message.delivered_on,
-        message.read_on,
-        message.failed_on,
-      ]),
-    ]),
-  ])
+  let latest = latestOf([created_on, status_last_change_on])
+  for (const step of execution_steps) {
+    latest = latestOf([latest, step.created_on, step.status_last_change_on])
+    for (const { timestamp, queued_on, accepted_on, sent_on, delivered_on, read_on, failed_on } of step.messages)
+      latest = latestOf([latest, timestamp, queued_on, accepted_on, sent_on, delivered_on, read_on, failed_on])
+  }
+  return latest
 }

@@ -44,8 +44,10 @@ function createRepetitionCheck(reasons: readonly string[]): (text: string) => bo
     return left < 0 || length > longestReason
   }
   if (reasons.some(isTooLong)) return () => true
-  const withheldWords = new Set(reasons.flatMap(longWords))
-  return (text) => isTooLong(text) || longWords(text).some((word) => withheldWords.has(word))
+  // Most documents have no other reason, with which these would be compared.
+  let withheldWords: ReadonlySet<string> | null = null
+  const withheld = () => (withheldWords ??= new Set(reasons.flatMap(longWords)))
+  return (text) => isTooLong(text) || longWords(text).some((word) => withheld().has(word))
 }
 
 /** Comparing longer ones, or more of one document, would take too much time. */
