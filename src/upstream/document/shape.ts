@@ -150,27 +150,27 @@ export const object =
   <F extends Fields>(fields: F, known = ''): Field<Read<F> | null> =>
   (path) => {
     const at = (name: string) => (path === '' ? name : `${path}.${name}`)
-    const readers = Object.entries(fields).map(([name, field]) => [name, field(at(name))] as const)
+    const readers = Object.entries(fields).map(([name, field]) => ({ name, read: field(at(name)) }))
     const names = new Set([...Object.keys(fields), ...namesIn(known)])
-    // What is read of an object without any fields: a copy of it is faster than to read each field that is not there.
-    let nothing: Record<string, unknown> | null = null
+    // The known names of the last objects in their order, which is mostly the same: comparing takes a third of the time.
+    const usualNames: string[] = []
     const readObject = fieldOf((value) => (isObject(value) ? value : null))(path)
     return (value, drift) => {
       const source = readObject(value, drift)
       if (source === null) return null
-      let unknownNames = 0
+      let [knownNames, unknownNames] = [0, 0]
       for (const name in source)
-        if (!names.has(name)) {
+        if (name === usualNames[knownNames]) knownNames += 1
+        else if (names.has(name)) {
+          usualNames[knownNames] = name
+          knownNames += 1
+        } else {
           unknownNames += 1
           if (unknownNames > maxUnknownNames) break
           drift('unknown_field', at(printable(name)))
         }
-      nothing ??= Object.fromEntries(readers.map(([name, read]) => [name, read(undefined, drift)]))
-      const result: Record<string, unknown> = { ...nothing }
-      for (const [name, read] of readers) {
-        const value = source[name]
-        if (value !== undefined) result[name] = read(value, drift)
-      }
+      const result: Record<string, unknown> = {}
+      for (const { name, read } of readers) result[name] = read(source[name], drift)
       return result as Read<F>
     }
   }

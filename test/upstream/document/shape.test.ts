@@ -195,6 +195,30 @@ t.test('a part that does not fit is reported by its own path and leaves the rest
   t.strictSame(drift, ['unknown_field nose', 'wrong_type name'], 'without a leading dot at the root')
 })
 
+t.test('unknown names are drift in every object, whatever the names of the objects before it', async (t) => {
+  const drift: string[] = []
+  const readPerson = person('')
+  const objects = [
+    'name age',
+    'name age',
+    'age name',
+    'nose name age',
+    'name nose age',
+    'age name nose',
+    'ear nose',
+    'name',
+    '',
+  ]
+  for (const names of [...objects, ...objects.toReversed(), ...objects])
+    readPerson(Object.fromEntries(names.split(' ').map((name) => [name, null])), (_kind, path) => drift.push(path))
+  const unknown = (names: string) => names.split(' ').filter((name) => !['name', 'age'].includes(name))
+  const expected = [...objects, ...objects.toReversed(), ...objects].flatMap(unknown)
+  t.strictSame(
+    drift,
+    expected.map((name) => name || '(unprintable)'),
+  )
+})
+
 t.test('an unknown name is printed only if it cannot be data', async (t) => {
   const printable = wordsOf(`nose next_2 constructor line_12_of_34 ${'a'.repeat(32)}`)
   const data = `order_123 c0ffee6f1d2a4b8e9c3d5f7a0b1c2d3e4f5a6b7c Nose 2nd _nose maria@example.mx toString hasOwnProperty
