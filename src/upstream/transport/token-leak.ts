@@ -2,15 +2,18 @@ import type { Secret } from '../../common/secret.ts'
 
 /**
  * Whether a body contains a token: as it is, in base64, percent-encoded, or with the escapes of JSON in any of these. It
- * takes a few passes over the body, which cost less than parsing it, and keeps no copy of the token.
+ * takes a few passes over the body, which cost less than parsing it. The encoded forms live as long as the token.
  */
 export function containsToken(body: Buffer, token: Secret): boolean {
-  const forms = formsOf(tellingPart(token.reveal()))
+  const forms = knownForms.get(token) ?? formsOf(tellingPart(token.reveal()))
+  knownForms.set(token, forms)
   if (forms.some((form) => body.includes(form))) return true
   if (!body.includes('\\u00') && !body.includes('\\/')) return false
   const plain = unescaped(body)
   return forms.some((form) => plain.includes(form))
 }
+
+const knownForms = new WeakMap<Secret, readonly string[]>()
 
 /** A shorter key can be in a document by chance, as `test` is in `is_test`. Then the whole credentials are searched for. */
 const tellingKeyLength = 12

@@ -117,6 +117,20 @@ t.test('a key of less than twelve characters is found as the whole credentials o
   }
 })
 
+t.test('the forms of a token are remembered for no other token', async (t) => {
+  const [one, other] = [new Secret(token), new Secret(marked)]
+  for (const round of ['first', 'second'])
+    for (const [body, expected] of [
+      [token, [true, false]],
+      [base64(marked), [false, true]],
+    ] as const)
+      t.strictSame(
+        [one, other].map((each) => containsToken(Buffer.from(body), each)),
+        expected,
+        round,
+      )
+})
+
 t.test('the search takes linear time in a body full of escapes', async (t) => {
   t.ok(isLinear((escapes) => contains('\\u0061\\/\\\\'.repeat(escapes)), 50_000))
 })
