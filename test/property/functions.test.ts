@@ -6,6 +6,7 @@ import { Failure } from '../../src/failures/failure.ts'
 import { type FailureCode, failureKinds } from '../../src/failures/failure-kinds.ts'
 import { ProblemSchema, presentProblem } from '../../src/failures/problem.ts'
 import { pathOf } from '../../src/plugins/problems.ts'
+import { textOf } from '../../src/upstream/transport/response-body.ts'
 import { retryAfterSeconds } from '../../src/upstream/transport/response-headers.ts'
 import { resolveAll } from '../harness/resolved-schema.ts'
 import { holds } from './holds.ts'
@@ -92,5 +93,33 @@ t.test('a problem fits the published schema for any path', async (t) => {
   const property = fc.property(fc.oneof(paths, seen, anyText), (path) =>
     validator.Check(presentProblem(new Failure('route_not_found'), pathOf(path), 'a')),
   )
+  holds(t, property, { numRuns })
+})
+
+/** Bytes of UTF-8: byte order marks, sequences that are whole, cut off, too long or of surrogates, and any others. */
+const utf8Pieces = fc.oneof(
+  fc.constantFrom(
+    'efbbbf',
+    'c3a9',
+    'c3',
+    'e282ac',
+    'e282',
+    'f09f9a9a',
+    'f09f9a',
+    'f09f',
+    'eda080',
+    'c0af',
+    'f4908080',
+    'fffe',
+  ),
+  fc.stringMatching(/^([0-7][\da-f]){1,40}$/),
+  fc.stringMatching(/^([\da-f]{2}){1,4}$/),
+)
+
+t.test('bytes are decoded as the Encoding Standard does', async (t) => {
+  const property = fc.property(fc.array(utf8Pieces, { maxLength: 8 }), fc.constantFrom(1, 3000), (pieces, times) => {
+    const bytes = Buffer.from(pieces.join('').repeat(times), 'hex')
+    return textOf(bytes) === new TextDecoder().decode(bytes)
+  })
   holds(t, property, { numRuns })
 })

@@ -7,7 +7,7 @@ import { Failure } from '../../failures/failure.ts'
 import { UpstreamFailure } from '../failures.ts'
 
 const gunzipAsync = promisify(gunzip)
-const utf8 = new TextDecoder()
+const byteOrderMark = 0xfeff
 type Body = Dispatcher.ResponseData['body']
 
 /** Enough for most documents. With the 16 KiB of Node.js by default, each further chunk needs another thread switch. */
@@ -32,7 +32,8 @@ export async function decode(bytes: Buffer, codings: readonly string[], maxBytes
 
 /** Decodes UTF-8. Invalid bytes become U+FFFD, and a byte order mark is dropped. */
 export function textOf(bytes: Buffer): string {
-  return utf8.decode(bytes)
+  const text = bytes.toString()
+  return text.charCodeAt(0) === byteOrderMark ? text.slice(1) : text
 }
 
 /**
