@@ -83,6 +83,19 @@ t.test('where a file is, is not told in any text', async (t) => {
   checkRows(t, around, checkAround, 'a URL of a file with something around it')
 })
 
+t.test(
+  'what is below a file is hidden, unless the file is a whole server or more than nineteen parts deep',
+  async (t) => {
+    const isHidden = (url: string) => {
+      const document = documentOf({ execution_steps: [stepOf({ messages: [messageOf({ content_url: url })] })] })
+      const contact = { ...presentExecutionContact(document, options), reason: `${url}/small.jpg` }
+      return withoutUrlSecrets(contact, document).reason === null
+    }
+    const urlOf = (parts: number) => `https://files.example${'/x'.repeat(parts - 1)}`
+    t.strictSame([1, 2, 3, 19, 20].map(urlOf).map(isHidden), [false, true, true, true, false])
+  },
+)
+
 t.test('a signed URL loses its query, and another URL does not', async (t) => {
   const secrets = [
     ...[
