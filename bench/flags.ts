@@ -12,7 +12,15 @@ export interface Flags {
   readonly documents: readonly number[]
 }
 
-export const usage = `npm run bench -- [--rounds 5] [--seconds 3] [--only hits,misses] [--documents 10000,100000]`
+/** The flags of the smoke run. */
+export interface SmokeFlags {
+  /** Folders of other builds of the service to compare with; none by default. */
+  readonly against: readonly string[]
+}
+
+export const usage =
+  'npm run bench -- [--rounds 5] [--seconds 3] [--only hits,misses] [--documents 10000,100000]\n' +
+  'npm run bench -- --smoke [--against FOLDER]...'
 
 /** @throws TypeError for an unknown flag, RangeError for an invalid number */
 export function readFlags(args: readonly string[]): Flags {
@@ -34,6 +42,17 @@ export function readFlags(args: readonly string[]): Flags {
       .map(positive)
       .sort((a, b) => a - b),
   }
+}
+
+/**
+ * Returns null without `--smoke`.
+ * @throws TypeError for an unknown flag
+ */
+export function readSmokeFlags(args: readonly string[]): SmokeFlags | null {
+  if (!args.includes('--smoke')) return null
+  const options = { smoke: { type: 'boolean' }, against: { type: 'string', multiple: true } } as const
+  const { against = [] } = parseArgs({ args: [...args], options }).values
+  return { against }
 }
 
 function positive(text: string): number {

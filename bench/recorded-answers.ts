@@ -44,7 +44,8 @@ export async function requestOnce(
   return answer
 }
 
-function recordedOf({ status, head, body }: RawAnswer): RecordedAnswer {
+/** Returns what the ceiling sends in place of this response. */
+export function recordedOf({ status, head, body }: RawAnswer): RecordedAnswer {
   return { status, headers: headersIn(head, writtenByNode), body: body.toString() }
 }
 

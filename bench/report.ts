@@ -67,7 +67,8 @@ export function sectionText({ title, notes, tables, goals }: Findings): string {
   ].join('\n\n')
 }
 
-function tableText({ columns, rows }: Table): string {
+/** Returns a table of Markdown. */
+export function tableText({ columns, rows }: Table): string {
   const widths = columns.map((column, index) =>
     Math.max(column.length, ...rows.map((row) => (row[index] ?? '').length)),
   )

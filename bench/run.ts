@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { argv, exit, platform, stdout } from 'node:process'
 import { assignCores } from './cores.ts'
-import { type Flags, readFlags, usage } from './flags.ts'
+import { type Flags, readFlags, readSmokeFlags, usage } from './flags.ts'
 import { describeMachine, loadNow } from './machine.ts'
 import { recordAnswers } from './recorded-answers.ts'
 import { type Report, sectionText, writeReport } from './report.ts'
@@ -22,6 +22,7 @@ import { stampede } from './sections/stampede.ts'
 import { startUp } from './sections/start-up.ts'
 import { storm } from './sections/storm.ts'
 import { wire } from './sections/wire.ts'
+import { smoke } from './smoke/smoke.ts'
 import { recordedPath } from './subjects/ceiling.ts'
 import { service } from './subjects/service.ts'
 import { startUpstream } from './upstream/upstream.ts'
@@ -51,7 +52,10 @@ const scratch = mkdtempSync(join(tmpdir(), 'hilos-bff-bench-'))
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => exit(0))
 
-// The bench never fails a build: it prints errors, and its exit status is 0.
+const smokeFlags = readSmokeFlags(argv.slice(2))
+if (smokeFlags) exit((await smoke(smokeFlags.against, scratch, say)) ? 0 : 1)
+
+// Only the smoke run fails a build. The others print errors, and their exit status is 0.
 try {
   if (platform !== 'linux') say('The bench runs on Linux only, because it reads /proc and pins processes to cores.')
   else await run(readFlags(argv.slice(2)))

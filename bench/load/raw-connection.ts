@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 
 /** A response as it was received. */
 export interface RawAnswer {
@@ -20,11 +20,16 @@ export interface RawConnection {
 const nothing = Buffer.alloc(0)
 const lastChunk = Buffer.from('\r\n0\r\n\r\n')
 
-/** Opens a keep-alive HTTP/1.1 connection. It parses as little as possible, to save time. */
+/** Opens a keep-alive HTTP/1.1 connection. */
 export async function openConnection(origin: string): Promise<RawConnection> {
   const { hostname, port } = new URL(origin)
   const socket = connect({ host: hostname, port: Number(port), noDelay: true })
   await once(socket, 'connect')
+  return connectionOver(socket)
+}
+
+/** Speaks HTTP/1.1 over a socket. It parses as little as possible, to save time. */
+export function connectionOver(socket: Socket): RawConnection {
   let received: Buffer = nothing
   let waiting: ((answer: RawAnswer) => void) | null = null
 

@@ -71,7 +71,7 @@ export async function startService(
 }
 
 /** Usual settings, with a cache in which no entry expires or is evicted during a measurement. */
-function settingsFor(baseUrl: string, token: string, callersFile: string): Record<string, string> {
+export function settingsFor(baseUrl: string, token: string, callersFile: string): Record<string, string> {
   return {
     NODE_ENV: 'production',
     HILOS_TOKEN: token,
@@ -86,7 +86,7 @@ function settingsFor(baseUrl: string, token: string, callersFile: string): Recor
   }
 }
 
-function writeCallers(folder: string): string {
+export function writeCallers(folder: string): string {
   const path = join(folder, 'callers.json')
   const caller = { name: 'bench', keySha256: keyHash(callerKey), profile: 'full' }
   writeFileSync(path, JSON.stringify({ callers: [caller] }))
