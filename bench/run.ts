@@ -1,15 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { argv, exit, platform, stdout } from 'node:process'
+import { argv, exit, platform } from 'node:process'
 import { assignCores } from './cores.ts'
 import { type Flags, readFlags, readSmokeFlags, usage } from './flags.ts'
 import { describeMachine, loadNow } from './machine.ts'
+import { createProgress } from './progress.ts'
 import { recordAnswers } from './recorded-answers.ts'
 import { type Report, sectionText, writeReport } from './report.ts'
 import type { Bench, Section } from './section.ts'
 import { fair } from './sections/fair.ts'
 import { fixedRate } from './sections/fixed-rate.ts'
+import { growth } from './sections/growth.ts'
 import { hits } from './sections/hits.ts'
 import { manyKeys } from './sections/keys.ts'
 import { log } from './sections/log.ts'
@@ -17,6 +19,8 @@ import { memory } from './sections/memory.ts'
 import { misses } from './sections/misses.ts'
 import { notModified } from './sections/not-modified.ts'
 import { profile } from './sections/profile.ts'
+import { refresh } from './sections/refresh.ts'
+import { documentSizes } from './sections/sizes.ts'
 import { soak } from './sections/soak.ts'
 import { stampede } from './sections/stampede.ts'
 import { startUp } from './sections/start-up.ts'
@@ -35,6 +39,9 @@ const sections: readonly Section[] = [
   notModified,
   fixedRate,
   misses,
+  refresh,
+  documentSizes,
+  growth,
   stampede,
   storm,
   fair,
@@ -47,13 +54,13 @@ const sections: readonly Section[] = [
 /** The sections that run only if they are named, because they take long. */
 const byNameOnly: readonly Section[] = [soak]
 
-const say = (text: string) => stdout.write(`${text}\n`)
+const { say, progress } = createProgress()
 const scratch = mkdtempSync(join(tmpdir(), 'hilos-bff-bench-'))
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => exit(0))
 
 const smokeFlags = readSmokeFlags(argv.slice(2))
-if (smokeFlags) exit((await smoke(smokeFlags.against, scratch, say)) ? 0 : 1)
+if (smokeFlags) exit((await smoke(smokeFlags.against, scratch, { say, progress })) ? 0 : 1)
 
 // Only the smoke run fails a build. The others print errors, and their exit status is 0.
 try {
@@ -76,18 +83,19 @@ async function run(flags: Flags): Promise<void> {
   const machine = describeMachine(cores.description)
   say(`${machine.commit} on ${machine.cpu}: ${cores.description}`)
   const upstream = await startUpstream(cores)
-  const bench: Bench = { flags, say, cores, upstream, scratch, freshNumbers: createNumbers() }
+  const bench: Bench = { flags, say, progress, cores, upstream, scratch, freshNumbers: createNumbers() }
   await recordForCeiling(bench)
 
   const found: Report['sections'][number][] = []
-  for (const section of chosen) {
-    say(`\n${section.name} …`)
+  for (const [index, { name, run: runSection }] of chosen.entries()) {
+    const prefix = `${name} (${index + 1} of ${chosen.length})`
+    progress(prefix)
     try {
-      const findings = await section.run(bench)
-      found.push({ name: section.name, ...findings })
-      say(`\n${sectionText(findings)}`)
+      const findings = await runSection({ ...bench, progress: (text) => progress(`${prefix}, ${text}`) })
+      found.push({ name, ...findings })
+      say(`\n${sectionText(findings)}\n`)
     } catch (error) {
-      say(`${section.name} ended early: ${(error as Error).stack}`)
+      say(`${name} ended early: ${(error as Error).stack}`)
     }
   }
   await upstream.stop()

@@ -1,11 +1,10 @@
 import type { Flags } from './flags.ts'
+import type { Progress } from './progress.ts'
 import type { SubjectContext } from './subjects/subject.ts'
 
 /** The context of all measurements. */
-export interface Bench extends SubjectContext {
+export interface Bench extends SubjectContext, Progress {
   readonly flags: Flags
-  /** Prints one line of progress. */
-  readonly say: (text: string) => void
   /** Reserves numbers of documents that no request has asked for, and returns the first. */
   readonly freshNumbers: (count: number) => number
 }

@@ -56,15 +56,17 @@ export async function withSubjects<T>(
  * @returns the measurements by the name of the subject, one for each round
  */
 export async function interleave<S extends { readonly name: string }, T>(
+  { flags: { rounds }, progress }: Pick<Bench, 'flags' | 'progress'>,
   subjects: readonly S[],
-  rounds: number,
   measure: (subject: S, round: number) => Promise<T>,
 ): Promise<Map<string, T[]>> {
   const results = new Map<string, T[]>(subjects.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round += 1) {
     const shift = round % Math.max(1, subjects.length)
-    for (const subject of [...subjects.slice(shift), ...subjects.slice(0, shift)])
+    for (const subject of [...subjects.slice(shift), ...subjects.slice(0, shift)]) {
+      progress(`round ${round + 1} of ${rounds}: ${subject.name}`)
       results.get(subject.name)?.push(await measure(subject, round))
+    }
   }
   return results
 }

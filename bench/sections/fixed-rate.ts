@@ -28,7 +28,7 @@ async function measure(bench: Bench, { subjects, missing }: StartedSubjects): Pr
     await generate({ ...plan(subject), connections: 16, pace: fill }, bench.cores.load)
   }
   await warmUp(bench, subjects, { from, keys })
-  const results = await interleave(subjects, bench.flags.rounds, (subject) => {
+  const results = await interleave(bench, subjects, (subject) => {
     const pace = { kind: 'rate', perSecond, seconds: bench.flags.seconds } as const
     return generate({ ...plan(subject), pace }, bench.cores.load)
   })

@@ -19,14 +19,12 @@ export const manyKeys: Section = {
 async function measure(bench: Bench, { subjects, missing }: StartedSubjects): Promise<Findings> {
   const from = bench.freshNumbers(keys)
   for (const subject of subjects) {
-    bench.say(`  filling ${subject.name}`)
+    bench.progress(`filling ${subject.name}`)
     const plan = { ...planFor(subject), from, keys, connections: 16 }
     await generate({ ...plan, pace: { kind: 'count', requests: keys } }, bench.cores.load)
   }
   await warmUp(bench, subjects, { from, keys })
-  const samples = await interleave(subjects, bench.flags.rounds, (subject) =>
-    sampleClosedLoop(bench, subject, { from, keys }),
-  )
+  const samples = await interleave(bench, subjects, (subject) => sampleClosedLoop(bench, subject, { from, keys }))
   return {
     title: `Hits on ${keys.toLocaleString('en-US')} documents`,
     notes: [

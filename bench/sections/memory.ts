@@ -41,7 +41,7 @@ async function measure(bench: Bench): Promise<Findings> {
     const { body } = await requestOnce(subject.origin, benchId(first), {}, query)
     const levels: Level[] = []
     for (const documents of [warmDocuments, ...bench.flags.documents.filter((count) => count > warmDocuments)]) {
-      bench.say(`  filling the cache up to ${documents} documents`)
+      bench.progress(`filling the cache up to ${documents} documents`)
       levels.push(await fillTo(bench, subject, running, { first, from: levels.at(-1)?.documents ?? 0, documents }))
     }
     return findingsOf(levels, body.length)

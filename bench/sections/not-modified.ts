@@ -31,9 +31,7 @@ async function measure(bench: Bench, { subjects, missing }: StartedSubjects): Pr
     variants.push({ name: `${subject.name}: 304`, subject, changes: { headers } })
   }
   for (const { subject, changes } of variants) await warmUp(bench, [subject], changes)
-  const samples = await interleave(variants, bench.flags.rounds, ({ subject, changes }) =>
-    sampleClosedLoop(bench, subject, changes),
-  )
+  const samples = await interleave(bench, variants, ({ subject, changes }) => sampleClosedLoop(bench, subject, changes))
   const cost = (status: 200 | 304) => cpuOf(samples, `${service.name}: ${status}`)
   return {
     title: 'Not modified',

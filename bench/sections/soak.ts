@@ -44,7 +44,7 @@ async function measure(bench: Bench): Promise<Findings> {
     await read()
     const passed: Minute[] = []
     for (let minute = 1; minute <= minutes; minute += 1) {
-      bench.say(`  minute ${minute}`)
+      bench.progress(`minute ${minute}`)
       const before = await bench.upstream.calls()
       const result = await generate({ ...plan, pace: { kind: 'rate', perSecond, seconds: 60 } }, bench.cores.load)
       passed.push({ reading: await read(), result, calls: (await bench.upstream.calls()) - before })

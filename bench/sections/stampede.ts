@@ -27,7 +27,7 @@ interface Stampede extends GeneratorResult {
 
 async function measure(bench: Bench, { subjects, missing }: StartedSubjects): Promise<Findings> {
   await bench.upstream.delay(delayMs)
-  const stampedes = await interleave(subjects, bench.flags.rounds, (subject) => requestAtOnce(bench, subject))
+  const stampedes = await interleave(bench, subjects, (subject) => requestAtOnce(bench, subject))
   await bench.upstream.delay(0)
   return {
     title: `${callers.toLocaleString('en-US')} callers of one cold document`,

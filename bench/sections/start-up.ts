@@ -1,7 +1,7 @@
 import { cpuMicros } from '../cpu.ts'
 import type { Bench, Findings, Section } from '../section.ts'
 import { interleave } from '../started-subjects.ts'
-import { formatSpread, spreadOf } from '../statistics.ts'
+import { formatSpread, ratiosOf, spreadOf } from '../statistics.ts'
 import { ceiling } from '../subjects/ceiling.ts'
 import { httpProxy } from '../subjects/http-proxy.ts'
 import { nginxFull, nginxTrimmed } from '../subjects/nginx.ts'
@@ -15,12 +15,13 @@ export const startUp: Section = { name: 'start-up', run: measure }
 
 async function measure(bench: Bench): Promise<Findings> {
   const present = kinds.filter((kind) => kind.missing() === null)
-  const starts = await interleave(present, bench.flags.rounds, async (kind) => {
+  const starts = await interleave(bench, present, async (kind) => {
     const subject = await kind.start(bench)
     const cpuMs = cpuMicros(subject.pids) / 1000
     await subject.stop()
     return { startedInMs: subject.startedInMs, cpuMs }
   })
+  const startedInMs = (name: string) => starts.get(name)?.map((start) => start.startedInMs) ?? []
   return {
     title: 'Start-up',
     notes: [
@@ -37,7 +38,15 @@ async function measure(bench: Bench): Promise<Findings> {
         ]),
       },
     ],
-    goals: [],
+    goals: [
+      {
+        text: 'start-up, compared with @fastify/http-proxy',
+        limit: 1.5,
+        measured: ratiosOf(startedInMs(service.name), startedInMs(httpProxy.name)).median,
+        unit: 'times',
+        digits: 2,
+      },
+    ],
     data: Object.fromEntries(starts),
   }
 }

@@ -29,7 +29,7 @@ export const storm: Section = {
   run: (bench) =>
     withSubjects([kind], bench, async ({ subjects }) => {
       await bench.upstream.delay(delayMs)
-      const storms = await interleave(subjects, bench.flags.rounds, (subject) => expireAndAsk(bench, subject))
+      const storms = await interleave(bench, subjects, (subject) => expireAndAsk(bench, subject))
       await bench.upstream.delay(0)
       return findingsOf(storms.get(kind.name) ?? [])
     }),

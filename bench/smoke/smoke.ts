@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Progress } from '../progress.ts'
 import { tableText } from '../report.ts'
 import { formatNumber } from '../statistics.ts'
 import { loadsOn, loadsOnCeilings, type SmokeLoad } from './loads.ts'
@@ -35,7 +36,7 @@ const undisturbed = 0.05
  * @param against folders with other builds of the service to compare with
  * @returns whether all costs are within the bounds
  */
-export async function smoke(against: readonly string[], scratch: string, say: (text: string) => void) {
+export async function smoke(against: readonly string[], scratch: string, { say, progress }: Progress) {
   const builds = [here, ...against.map((folder) => resolve(folder))]
   const hilos = await createMemoryHilos()
   const services = await Promise.all(builds.map((build) => createMemoryService(build, hilos.baseUrl, scratch)))
@@ -43,7 +44,7 @@ export async function smoke(against: readonly string[], scratch: string, say: (t
   if (own === undefined) throw new Error('there is no build')
   const servers = [await loadsOnCeilings(own, hilos)]
   for (const service of services) servers.push(await loadsOn(service, hilos))
-  const [ceilings = new Map(), ours = new Map(), ...others] = await costsOf(servers)
+  const [ceilings = new Map(), ours = new Map(), ...others] = await costsOf(servers, progress)
 
   say(tableText(rowsOf(ceilings, ours, others, against)))
   const exceeded = Object.entries(bounds.timesCeiling).flatMap(([name, usual]) => {
@@ -58,11 +59,13 @@ export async function smoke(against: readonly string[], scratch: string, say: (t
   return exceeded.length === 0
 }
 
-async function costsOf(servers: readonly (readonly SmokeLoad[])[]): Promise<Costs[]> {
+async function costsOf(servers: readonly (readonly SmokeLoad[])[], progress: Progress['progress']): Promise<Costs[]> {
   const loads = servers.flat()
   const batches = new Map<SmokeLoad, number[]>(loads.map((load) => [load, []]))
+  progress('smoke, warming up')
   for (let round = 0; round < warmRounds; round += 1) for (const load of loads) await load.measure()
   for (let round = 0; round < leastRounds || performance.now() < endSeconds * 1000; round += 1) {
+    if (round % 100 === 0) progress(`smoke, round ${round} until ${endSeconds} s have passed`)
     // Each round begins with another load.
     const shift = round % loads.length
     for (const load of [...loads.slice(shift), ...loads.slice(0, shift)]) batches.get(load)?.push(await load.measure())

@@ -53,7 +53,7 @@ export async function startService(
       ...settingsFor(upstream.baseUrl, upstream.token, writeCallers(folder)),
       PORT: String(port),
       ADMIN_PORT: '0',
-      LOG_LEVEL: log === 'silent' ? 'silent' : 'info',
+      ...(log === 'silent' && { LOG_LEVEL: 'silent', DISCLOSURE_LOG_LEVEL: 'silent' }),
       ...(traced && { OTEL_EXPORTER_OTLP_ENDPOINT: new URL(upstream.baseUrl).origin }),
       ...env,
     },

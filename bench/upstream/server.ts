@@ -1,13 +1,12 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { argv } from 'node:process'
-import { runningDocument, runningId, splitDocument } from './document.ts'
+import { runningDocument, runningId, type SplitDocument, splitDocument, splitSizedDocument } from './document.ts'
 import { createFaults } from './faults.ts'
 import { createSplicedGzip } from './spliced-gzip.ts'
 
 // This process is the fake Hilos of the bench. It has a document for every id, which is completed except for one. Arguments: port, token.
 const [, , port, token] = argv
-const { before, after } = await splitDocument()
-const gzipOf = createSplicedGzip(after)
+const usual = await splitDocument()
 const contactPath = /^\/channel\/whatsapp\/flow-execution-contact\/([0-9a-f-]{36})\/?$/
 const controlPath = /^\/bench\/(delay|faults)\/(\d+)$/
 const sendFault = createFaults()
@@ -36,7 +35,22 @@ createServer((request, response) => {
   else setTimeout(answer, delayMs, id, gzip, response)
 }).listen(Number(port), '127.0.0.1')
 
+/** By the first part of the id, which says the size. */
+const documents = new Map<string, ReturnType<typeof compressible>>()
+
+function compressible({ before, after }: SplitDocument) {
+  return { before, after, gzipOf: createSplicedGzip(after) }
+}
+
+function documentWith(id: string): ReturnType<typeof compressible> {
+  const family = id.slice(0, 8)
+  const document = documents.get(family) ?? compressible(splitSizedDocument(id) ?? usual)
+  documents.set(family, document)
+  return document
+}
+
 function answer(id: string, gzip: boolean, response: ServerResponse): void {
+  const { before, after, gzipOf } = documentWith(id)
   const beginning = `${before}${id}`
   const body = gzip ? gzipOf(beginning) : Buffer.from(id === runningId ? runningDocument() : beginning + after)
   response.writeHead(200, {
