@@ -12,15 +12,17 @@ export interface Flags {
   readonly documents: readonly number[]
 }
 
-/** The flags of the smoke run. */
-export interface SmokeFlags {
-  /** Folders of other builds of the service to compare with; none by default. */
-  readonly against: readonly string[]
-}
+/** What the bench does instead of measuring its sections. */
+export type OtherRun =
+  /** The smoke run. `against` has folders of other builds of the service to compare with. */
+  | { readonly kind: 'smoke'; readonly against: readonly string[] }
+  /** Draws the chart of the documentation from a report as JSON. */
+  | { readonly kind: 'draw'; readonly report: string }
 
 export const usage =
   'npm run bench -- [--rounds 5] [--seconds 3] [--only hits,misses] [--documents 10000,100000]\n' +
-  'npm run bench -- --smoke [--against FOLDER]...'
+  'npm run bench -- --smoke [--against FOLDER]...\n' +
+  'npm run bench -- --draw bench/results/FILE.json'
 
 /** @throws TypeError for an unknown flag, RangeError for an invalid number */
 export function readFlags(args: readonly string[]): Flags {
@@ -45,14 +47,20 @@ export function readFlags(args: readonly string[]): Flags {
 }
 
 /**
- * Returns null without `--smoke`.
+ * Returns null without `--smoke` and `--draw`.
  * @throws TypeError for an unknown flag
  */
-export function readSmokeFlags(args: readonly string[]): SmokeFlags | null {
-  if (!args.includes('--smoke')) return null
-  const options = { smoke: { type: 'boolean' }, against: { type: 'string', multiple: true } } as const
-  const { against = [] } = parseArgs({ args: [...args], options }).values
-  return { against }
+export function readOtherRun(args: readonly string[]): OtherRun | null {
+  if (!args.includes('--smoke') && !args.includes('--draw')) return null
+  const { against = [], draw } = parseArgs({
+    args: [...args],
+    options: {
+      smoke: { type: 'boolean' },
+      against: { type: 'string', multiple: true },
+      draw: { type: 'string' },
+    },
+  }).values
+  return draw === undefined ? { kind: 'smoke', against } : { kind: 'draw', report: draw }
 }
 
 function positive(text: string): number {

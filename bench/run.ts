@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { argv, exit, platform } from 'node:process'
+import { drawChart } from './chart.ts'
 import { assignCores } from './cores.ts'
-import { type Flags, readFlags, readSmokeFlags, usage } from './flags.ts'
+import { type Flags, readFlags, readOtherRun, usage } from './flags.ts'
 import { describeMachine, loadNow } from './machine.ts'
 import { createProgress } from './progress.ts'
 import { recordAnswers } from './recorded-answers.ts'
@@ -59,8 +60,12 @@ const scratch = mkdtempSync(join(tmpdir(), 'hilos-bff-bench-'))
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => exit(0))
 
-const smokeFlags = readSmokeFlags(argv.slice(2))
-if (smokeFlags) exit((await smoke(smokeFlags.against, scratch, { say, progress })) ? 0 : 1)
+const otherRun = readOtherRun(argv.slice(2))
+if (otherRun?.kind === 'draw') {
+  drawChart(otherRun.report)
+  exit(0)
+}
+if (otherRun?.kind === 'smoke') exit((await smoke(otherRun.against, scratch, { say, progress })) ? 0 : 1)
 
 // Only the smoke run fails a build. The others print errors, and their exit status is 0.
 try {
