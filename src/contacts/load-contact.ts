@@ -3,6 +3,7 @@ import type { Entry } from '../cache/entry.ts'
 import type { Demand } from '../cache/in-flight-loads.ts'
 import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
+import { createRecordPseudonym } from '../presentation/contact/pseudonyms.ts'
 import type { ReportDrift } from '../upstream/document/drift.ts'
 import type { HilosClient } from '../upstream/hilos-client.ts'
 import type { HilosBody } from '../upstream/transport/exchange.ts'
@@ -24,7 +25,7 @@ export type LoadContact = (
 ) => Promise<Entry<StoredContact>>
 
 export interface LoadContactOptions {
-  readonly config: Pick<Config, 'cache' | 'hilos'>
+  readonly config: Pick<Config, 'cache' | 'hilos' | 'disclosureKey'>
   readonly client: HilosClient
   readonly present: (
     ...document: Parameters<PresentDocument>
@@ -34,8 +35,9 @@ export interface LoadContactOptions {
 }
 
 export function createLoadContact({ config, client, present, drifted, clock }: LoadContactOptions): LoadContact {
-  const { cache, hilos } = config
+  const { cache, hilos, disclosureKey } = config
   const adaptiveTtl = createAdaptiveTtl(hilos.maxCallsPerSecond, clock)
+  const pseudonymOf = createRecordPseudonym(disclosureKey)
 
   return async (id, demand, previous) => {
     const known = previous?.value ?? null
@@ -58,6 +60,7 @@ export function createLoadContact({ config, client, present, drifted, clock }: L
   /** Most refreshes bring the same document: then nothing of it has to be decoded, read and presented again. */
   async function storedContactOf(id: string, body: HilosBody, known: StoredContact | null): Promise<StoredContact> {
     if (known?.revision === body.revision) return known
-    return toStoredContact(id, body.revision, await present(await body.decoded(), id), known)
+    const document = await present(await body.decoded(), id)
+    return toStoredContact({ id, revision: body.revision, pseudonym: pseudonymOf(id) }, document, known)
   }
 }

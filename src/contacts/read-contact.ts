@@ -29,7 +29,12 @@ export interface ContactQuery extends Variant {
  * may not know that it does. Then `cache` is null for a caller limited to flows, because it would tell the two cases apart.
  */
 export type ContactReading = { readonly retryAfter: number } & (
-  | { readonly representation: Representation | Promise<Representation>; readonly cache: CacheReport }
+  | {
+      readonly representation: Representation | Promise<Representation>
+      /** What the record of disclosure calls the contact. */
+      readonly pseudonym: string
+      readonly cache: CacheReport
+    }
   | { readonly representation: null; readonly cache: CacheReport | null }
 )
 
@@ -78,7 +83,8 @@ export function createReadContact({ visible, views, clock }: ReadContactOptions)
     const retryAfter = retryAfterSeconds(answer, now, error instanceof Failure ? error.retryAfterSeconds : null)
     if (entry.value === null)
       return { representation: null, retryAfter, cache: query.caller.flows === null ? cache : null }
-    return { representation: views.get(query.id, entry.value.content, query), retryAfter, cache }
+    const { content, pseudonym } = entry.value
+    return { representation: views.get(query.id, content, query), pseudonym, retryAfter, cache }
   }
 
   return readContact

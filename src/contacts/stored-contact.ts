@@ -8,6 +8,8 @@ export interface StoredContact extends PresentedDocument {
   readonly id: string
   /** That of the document, as Hilos sent it. */
   readonly revision: string
+  /** What the record of disclosure calls it. */
+  readonly pseudonym: string
 }
 
 /**
@@ -16,13 +18,12 @@ export interface StoredContact extends PresentedDocument {
  *   rendered views stay valid.
  */
 export function toStoredContact(
-  id: string,
-  revision: string,
+  names: Pick<StoredContact, 'id' | 'revision' | 'pseudonym'>,
   document: PresentedDocument,
   previous: StoredContact | null,
 ): StoredContact {
   const isSame = previous !== null && areSame(previous.content, document.content)
-  return { id, revision, ...document, content: isSame ? previous.content : document.content }
+  return { ...names, ...document, content: isSame ? previous.content : document.content }
 }
 
 function areSame(one: Content, other: Content): boolean {

@@ -20,7 +20,6 @@ import { executionContactRoutes } from '../routes/execution-contacts.ts'
 import { frontPageRoutes } from '../routes/front-page.ts'
 import { problemRoutes } from '../routes/problems.ts'
 import { createBurstLog } from '../telemetry/bursts.ts'
-import { createDisclosureRecord } from '../telemetry/disclosures.ts'
 import type { LogState } from '../telemetry/log-output.ts'
 import type { Metrics, ShedReason } from '../telemetry/metrics.ts'
 import { createServer } from './server.ts'
@@ -46,7 +45,7 @@ export async function createCallersApp(options: CallersAppOptions) {
     onRequestOver: metrics.requestOver,
     onMalformed: metrics.malformedRequest,
   })
-  logRequests(callers, metrics.requestOver)
+  const recordDisclosure = logRequests(callers, config.disclosureLogLevel, metrics.requestOver)
   answerWithProblems(callers)
   useBaseHeaders(callers)
   await allowOrigins(callers, config.corsOrigins)
@@ -62,7 +61,7 @@ export async function createCallersApp(options: CallersAppOptions) {
   executionContactRoutes(callers, {
     guards: [guard, countRequest],
     readContact: contacts.read,
-    recordDisclosure: createDisclosureRecord(logger, config.disclosureLogLevel, config.disclosureKey),
+    recordDisclosure,
   })
   problemRoutes(callers, 'caller_rate_limited', 'overloaded')
   if (config.docs === 'callers') {

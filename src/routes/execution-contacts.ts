@@ -6,24 +6,23 @@ import type {
   onRequestAsyncHookHandler,
   onRequestHookHandler,
 } from 'fastify'
-import { type CacheUse, cacheWord, failsIfMatch, matchesIfNoneMatch } from '../cache/cache-status.ts'
+import { type CacheUse, failsIfMatch, matchesIfNoneMatch } from '../cache/cache-status.ts'
 import { requestDirectivesOf } from '../cache/request-directives.ts'
 import type { ContactQuery, ContactReading, ReadContact } from '../contacts/read-contact.ts'
 import { Failure } from '../failures/failure.ts'
 import { callerOf } from '../plugins/caller-auth.ts'
 import { callerKeyOf } from '../plugins/caller-limits.ts'
 import { acceptsJson, codingFor, mediaType, variesOn } from '../plugins/negotiation.ts'
+import type { RecordDisclosure } from '../plugins/request-log.ts'
 import type { Representation } from '../presentation/views/view.ts'
-import type { Disclosure } from '../telemetry/disclosures.ts'
-import { traceIdOf } from '../telemetry/request-record.ts'
 import { executionContactSchema } from './execution-contacts.schema.ts'
 
 export interface ExecutionContactRoutesOptions {
   /** Hooks that run in this order before the request is validated. They authenticate the caller. */
   readonly guards: readonly (onRequestHookHandler | onRequestAsyncHookHandler)[]
   readonly readContact: ReadContact
-  /** Called for each response that shows data of a contact. */
-  readonly recordDisclosure: (disclosure: Disclosure) => void
+  /** Called for each response that shows data of a contact, before it is sent. */
+  readonly recordDisclosure: RecordDisclosure
 }
 
 /** `GET /execution-contacts/{id}`: one contact's run through a flow, as far as the caller may see it. */
@@ -56,11 +55,12 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
   )
 
   function respond(
-    { id, caller, view, profile }: ContactQuery,
-    { representation, retryAfter, cache }: ContactReading,
+    { caller, view, profile }: ContactQuery,
+    reading: ContactReading,
     request: FastifyRequest,
     reply: FastifyReply,
   ): FastifyReply | Promise<FastifyReply> {
+    const { representation, retryAfter, cache } = reading
     if (cache !== null) {
       request.cacheUse = cache.use
       reply.header('cache-status', cache.status).header('server-timing', serverTiming(cache.use, reply))
@@ -69,14 +69,13 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
       reply.header('retry-after', retryAfter)
       throw new Failure('execution_contact_not_found')
     }
-    const requestId = request.id
-    const traceId = traceIdOf(request.headers.traceparent)
-    const sendAndRecord = (each: Representation) => {
-      const status = send(each, cache.age, retryAfter, request, reply)
-      recordDisclosure({ requestId, traceId, caller, profile, view, id, status, cache: cacheWord(cache.use) })
-      return reply
+    const { pseudonym: contact } = reading
+    const recordAndSend = (each: Representation) => {
+      const content = prepare(each, cache.age, retryAfter, request, reply)
+      recordDisclosure(request, reply, { kind: caller.kind, profile, view, contact })
+      return reply.send(content)
     }
-    return representation instanceof Promise ? representation.then(sendAndRecord) : sendAndRecord(representation)
+    return representation instanceof Promise ? representation.then(recordAndSend) : recordAndSend(representation)
   }
 }
 
@@ -84,16 +83,17 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
 const keepSeconds = 60
 
 /**
- * Sends a representation, or a 304 if the caller has it already, and returns the status.
+ * Sets the status and the headers of the response with a representation, or of a 304 if the caller has it already. Returns the
+ * content.
  * @throws Failure `precondition_failed`
  */
-function send(
+function prepare(
   { body, coding, etag, terminal }: Representation,
   age: number,
   retryAfter: number,
   request: FastifyRequest,
   reply: FastifyReply,
-) {
+): Buffer | undefined {
   if (failsIfMatch(request.headers['if-match'], etag)) throw new Failure('precondition_failed')
   reply.header('etag', etag).header('age', age)
   // Callers revalidate a running contact each time, which costs a 304. The age is added to `max-age`, because caches count
@@ -102,15 +102,11 @@ function send(
   if (!terminal) reply.header('retry-after', retryAfter)
   const status = matchesIfNoneMatch(request.headers['if-none-match'], etag) ? 304 : 200
   reply.code(status)
-  if (status === 304 && request.method === 'GET') {
-    reply.send()
-    return status
-  }
+  if (status === 304 && request.method === 'GET') return undefined
   if (coding !== 'identity') reply.header('content-encoding', coding)
   reply.header('content-type', mediaType).header('content-length', body.length)
   // For HEAD, Fastify sets the length of what it is given: 0 would be wrong even in a 304 (RFC 9110 section 8.6).
-  reply.send(body)
-  return status
+  return body
 }
 
 function setVary(_request: FastifyRequest, reply: FastifyReply, done: () => void) {

@@ -2,8 +2,9 @@ import type { Profile } from '../access/profile.ts'
 import type { CacheUse } from '../cache/cache-status.ts'
 import type { Failure } from '../failures/failure.ts'
 
-/** A request that has ended, for the log and the metrics. */
+/** A request that has ended, or whose response is handed over, for the log and the metrics. */
 export interface RequestRecord {
+  readonly requestId: string
   readonly method: string
   /** The pattern of its route; null when no route matched. */
   readonly route: string | null
@@ -28,6 +29,7 @@ const wellFormed = /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{
  * @param traceparent the value of the header (https://www.w3.org/TR/trace-context/#traceparent-header)
  */
 export function traceIdOf(traceparent: unknown): string | undefined {
-  const [, version, traceId, more] = typeof traceparent === 'string' ? (wellFormed.exec(traceparent) ?? []) : []
+  if (typeof traceparent !== 'string') return undefined
+  const [, version, traceId, more] = wellFormed.exec(traceparent) ?? []
   return version === '00' && more !== undefined ? undefined : traceId
 }

@@ -81,6 +81,7 @@ t.test('a stored contact is returned without a promise, in the wanted view', asy
   const reading = read(query)
   t.strictSame(reading, {
     representation: render(contact.content, 'summary', 'agent'),
+    pseudonym: 'p',
     retryAfter: 4,
     cache: hitReport,
   })

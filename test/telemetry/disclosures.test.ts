@@ -1,11 +1,9 @@
 import { createHmac } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import t from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { executionContact, flow, uuid } from '../../sandbox/parts.ts'
-import { anonymous } from '../../src/access/caller.ts'
-import { Secret } from '../../src/common/secret.ts'
-import { createDisclosureRecord, type Disclosure } from '../../src/telemetry/disclosures.ts'
-import { createLogger } from '../../src/telemetry/logger.ts'
 import { type ArrangedCaller, contactRefKey, type RunningService, startService } from '../harness/service.ts'
 
 const id = documentIds.deliveryConfirmation
@@ -19,7 +17,7 @@ const pseudonymOf = (text: string, key = disclosureKey) =>
   createHmac('sha256', key).update(text).digest('hex').slice(0, 32)
 const recordsOf = ({ logLines }: RunningService) => logLines().filter(({ record }) => record === 'disclosure')
 
-t.test('a response that shows data leaves one line with the caller, the profile and the pseudonym', async (t) => {
+t.test('the line of a request that shows data has the caller, the profile and the pseudonym', async (t) => {
   const running = await startService(t, { callers })
   const { get, as, log, clock } = running
   const etag = (await get(path, { ...as('support-web'), 'x-request-id': 'first' })).headers.get('etag') ?? ''
@@ -32,14 +30,33 @@ t.test('a response that shows data leaves one line with the caller, the profile 
   const agent = { caller: 'support-web', kind: 'key', profile: 'agent', view: 'timeline', contact }
   const full = { caller: 'everything', profile: 'full', view: 'timeline', status: 200, contact }
   t.match(recordsOf(running), [
-    { ...agent, requestId: 'first', status: 200, cache: 'uri-miss', msg: 'disclosed', level: 30 },
+    { ...agent, requestId: 'first', status: 200, cache: 'uri-miss', msg: 'answered', level: 30 },
     { ...full, profile: 'viewer', view: 'summary', cache: 'hit' },
     { ...agent, status: 304, cache: 'hit' },
     { ...full, cache: 'hit' },
     { ...full, cache: 'request' },
   ])
   t.equal(recordsOf(running).length, 5)
+  t.equal(running.logLines().filter(({ route }) => route).length, 5, 'a request has no other line')
   t.notMatch(log(), id, 'no line has the id')
+})
+
+t.test('what a response shows is recorded before it is sent', async (t) => {
+  const running = await startService(t)
+  const recorded: number[] = []
+  const watch = (message: unknown) => {
+    const { request, response } = message as { request: IncomingMessage; response: ServerResponse }
+    const { writeHead } = response
+    response.writeHead = (...given: unknown[]) => {
+      if (request.url === path) recorded.push(recordsOf(running).length)
+      return Reflect.apply(writeHead, response, given)
+    }
+  }
+  subscribe('http.server.request.start', watch)
+  t.teardown(() => unsubscribe('http.server.request.start', watch))
+  const { headers } = await running.get(path)
+  await running.get(path, { 'if-none-match': String(headers.get('etag')) })
+  t.strictSame(recorded, [1, 2])
 })
 
 t.test('a response that shows no data leaves no line', async (t) => {
@@ -60,32 +77,22 @@ t.test('a response that shows no data leaves no line', async (t) => {
   t.strictSame(recordsOf(running), [])
 })
 
-t.test('the record of an anonymous caller is at its own level', async (t) => {
-  for (const [LOG_LEVEL, DISCLOSURE_LOG_LEVEL, count] of [
-    ['silent', '', 1],
-    ['fatal', 'info', 1],
-    ['trace', 'silent', 0],
-    ['trace', 'warn', 0],
+t.test('the record is at its own level, and without it the line of a request has nothing of it', async (t) => {
+  const plain = { method: 'GET', route: '/execution-contacts/:id', status: 200, caller: 'anonymous' }
+  const disclosed = { ...plain, kind: 'anonymous', profile: 'full', view: 'timeline', contact: pseudonymOf(id) }
+  for (const [LOG_LEVEL, DISCLOSURE_LOG_LEVEL, record] of [
+    ['silent', '', disclosed],
+    ['warn', 'info', disclosed],
+    ['info', 'trace', disclosed],
+    ['info', 'warn', plain],
+    ['trace', 'silent', plain],
+    ['warn', 'silent', null],
   ] as const) {
     const running = await startService(t, { env: { LOG_LEVEL, DISCLOSURE_LOG_LEVEL } })
     await running.get(path)
-    const records = recordsOf(running)
-    t.equal(records.length, count, `${LOG_LEVEL}, ${DISCLOSURE_LOG_LEVEL}`)
-    for (const record of records) t.match(record, { caller: 'anonymous', kind: 'anonymous', profile: 'full' })
+    const lines = running.logLines().filter(({ route }) => route)
+    const expected = record === disclosed ? { record: 'disclosure', ...record } : record
+    const rest = lines.map(({ level, time, requestId, cache, waitedMs, durationMs, msg, ...given }) => given)
+    t.strictSame(rest, expected === null ? [] : [expected], `${LOG_LEVEL}, ${DISCLOSURE_LOG_LEVEL}`)
   }
-})
-
-t.test('an id has one pseudonym per key, even when its pseudonym is no longer cached', async (t) => {
-  const lines: string[] = []
-  const logger = createLogger('info', { write: (line) => void lines.push(line) })
-  const facts = { requestId: 'r', traceId: undefined, caller: anonymous, profile: 'full', view: 'summary' } as const
-  const disclosureOf = (number: number): Disclosure => ({ ...facts, id: uuid(1, number), status: 200, cache: 'hit' })
-  const [record, other] = ['key', 'another key'].map((key) => createDisclosureRecord(logger, 'info', new Secret(key)))
-  for (let number = 0; number <= 10_000; number += 1) record?.(disclosureOf(number))
-  record?.(disclosureOf(0))
-  other?.(disclosureOf(0))
-  const contacts = lines.map((line) => JSON.parse(line).contact)
-  const expected = pseudonymOf(uuid(1, 0), 'key')
-  t.strictSame([contacts[0], ...contacts.slice(-2)], [expected, expected, pseudonymOf(uuid(1, 0), 'another key')])
-  t.equal(new Set(contacts).size, 10_002)
 })

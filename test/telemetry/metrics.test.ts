@@ -14,6 +14,7 @@ async function changedBy(event: (metrics: Metrics) => void): Promise<Record<stri
 }
 
 const hit: RequestRecord = {
+  requestId: 'canary',
   method: 'GET',
   route: '/execution-contacts/:id',
   status: 200,

@@ -16,6 +16,14 @@ export function createContactRef(key: Secret): ContactRef {
 }
 
 /**
+ * Returns the pseudonym of a contact in the record of disclosure: the first half of HMAC-SHA-256(key, id) in hexadecimal.
+ * With the key the lines about an id can be found, but not the id of a line.
+ */
+export function createRecordPseudonym(key: Secret): ContactRef {
+  return (contactId) => createHmac('sha256', key.reveal()).update(contactId).digest('hex').slice(0, 32)
+}
+
+/**
  * Returns the pseudonym of an id, which is the same wherever the id stands in the documents of one contact, and another for
  * another contact.
  * @param scope what is the same for all documents of the contact

@@ -1,6 +1,10 @@
 import t from 'tap'
 import { Secret } from '../../../src/common/secret.ts'
-import { createContactRef, createIdPseudonym } from '../../../src/presentation/contact/pseudonyms.ts'
+import {
+  createContactRef,
+  createIdPseudonym,
+  createRecordPseudonym,
+} from '../../../src/presentation/contact/pseudonyms.ts'
 import { checkRows, difference } from '../../harness/table.ts'
 
 const refOfWith = (key: string) => createContactRef(new Secret(key))
@@ -23,6 +27,13 @@ t.test('the pseudonym of a contact is the first 40 bits of the HMAC in base 32',
   ] as const
   checkRows(t, cases, ([key, id, ref]) => difference(refOfWith(key)(id), ref), 'every pseudonym')
   t.not(refOfWith('another key')('contact-5'), 'ct_0dzxnvas')
+})
+
+t.test('in the record of disclosure it is the first half of the HMAC in hexadecimal', async (t) => {
+  const nameOf = createRecordPseudonym(new Secret('key'))
+  // Computed with Python's hmac module.
+  t.equal(nameOf('000000c0-0000-4000-8000-000000000001'), 'a0c3391d48cfc397ff4be4bb14f6f6ca')
+  t.not(createRecordPseudonym(new Secret('another key'))('contact-5'), nameOf('contact-5'))
 })
 
 t.test('with one key, an id has one pseudonym for one contact, and another for another contact', async (t) => {

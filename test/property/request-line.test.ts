@@ -1,0 +1,67 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { profiles } from '../../src/access/profile.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+import { writeRequestLine } from '../../src/telemetry/request-line.ts'
+import type { RequestRecord } from '../../src/telemetry/request-record.ts'
+import { holds } from './holds.ts'
+
+/** Names without half characters, which no caller has: pino writes them as they are. */
+const anyName = fc.oneof(
+  fc.constantFrom('support-web', '', '"', '\\', '\n', '\u001f', '\u007f', '\u2028', '</script>', '"}\n{"level":60'),
+  fc.string({ unit: 'binary', maxLength: 300 }),
+  fc.string({ unit: fc.constantFrom('"', '\\', '\u0000', '\t', 'é', '😀', 'x'), maxLength: 120 }),
+)
+const durations = fc.oneof(fc.nat({ max: 100_000 }), fc.double({ min: 0, max: 1e7, noNaN: true }), fc.constant(1e21))
+const profile = fc.constantFrom(...profiles)
+const view = fc.constantFrom('summary', 'timeline', 'transcript')
+const kind = fc.constantFrom('key', 'token', 'anonymous')
+const fwd = fc.constantFrom(null, 'uri-miss', 'stale', 'request')
+const caller = fc.option(fc.record({ name: anyName, profile }))
+const cacheUse = fc.record({
+  ...{ fwd, stored: fc.boolean(), collapsed: fc.boolean(), reloadDenied: fc.boolean() },
+  detail: fc.constantFrom(null, 'revalidating', 'origin-slow', 'rationed'),
+  ...{ ageMs: durations, waitedMs: fc.oneof(fc.constant(0), durations) },
+})
+const requests = fc.record({
+  requestId: fc.oneof(fc.uuid(), fc.stringMatching(/^[\w.-]{1,64}$/)),
+  method: fc.constantFrom('GET', 'HEAD', 'M-SEARCH'),
+  route: fc.constantFrom(null, '/', '/execution-contacts/:id', '/a/:b(^\\d+"$)'),
+  status: fc.option(fc.integer({ min: 200, max: 599 })),
+  caller,
+  traceId: fc.option(fc.stringMatching(/^[0-9a-f]{32}$/), { nil: undefined }),
+  cache: fc.option(cacheUse),
+  durationMs: durations,
+  failure: fc.constant(null),
+})
+const disclosures = fc.option(fc.record({ kind, profile, view, contact: fc.stringMatching(/^[0-9a-f]{32}$/) }))
+const tenths = (ms: number) => Math.round(ms * 10) / 10
+
+t.test('the line of a request is byte for byte what pino writes for the same fields', async (t) => {
+  const lines: string[] = []
+  const logger = createLogger('info', { write: (line) => void lines.push(line) })
+
+  function writeByPino({ requestId, cache, ...record }: RequestRecord, disclosure: object | null, message: string) {
+    const fields = {
+      ...(disclosure && { record: 'disclosure' }),
+      ...{ method: record.method, route: record.route, status: record.status, caller: record.caller?.name },
+      ...disclosure,
+      ...{ traceId: record.traceId, cache: cache ? (cache.fwd ?? 'hit') : undefined },
+      detail: cache?.detail ?? undefined,
+      waitedMs: cache && cache.waitedMs > 0 ? tenths(cache.waitedMs) : undefined,
+      durationMs: tenths(record.durationMs),
+    }
+    logger.child({ requestId }).info(fields, message)
+  }
+
+  const messages = fc.constantFrom('answered', 'caller disconnected before the response')
+  const property = fc.property(requests, disclosures, messages, (record, disclosure, message) => {
+    lines.length = 0
+    writeRequestLine(logger, record, disclosure, message)
+    writeByPino(record, disclosure, message)
+    const [ours, expected] = lines.map((line) => line.replace(/"time":"[^"]*"/, '"time":""'))
+    if (lines.length !== 2 || ours !== expected) throw new Error(`${ours} is not ${expected}`)
+    return JSON.parse(String(ours)).requestId === record.requestId
+  })
+  holds(t, property, { numRuns: 1000 })
+})
