@@ -1,9 +1,10 @@
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Registry } from 'prom-client'
 import { cacheWord } from '../cache/cache-status.ts'
 import type { FailureCode } from '../failures/failure-kinds.ts'
 import { isRation } from '../upstream/failures.ts'
 import type { CallOutcome } from '../upstream/observer.ts'
 import { type Readings, registerGauges } from './gauges.ts'
+import { registerHistogram } from './histogram.ts'
 import type { RequestRecord } from './request-record.ts'
 
 /** The metrics, with one function per event. Durations are given in milliseconds and exported in seconds. */
@@ -25,8 +26,8 @@ export function createMetrics() {
   const registers = [registry]
   const counter = <T extends string>(name: string, help: string, ...labelNames: T[]) =>
     new Counter({ name: `hilos_bff_${name}`, help, labelNames, registers })
-  const histogram = <T extends string>(name: string, help: string, buckets: number[], ...labelNames: T[]) =>
-    new Histogram({ name: `hilos_bff_${name}`, help, buckets, labelNames, registers })
+  const histogram = (name: string, help: string, bounds: readonly number[]) =>
+    registerHistogram(registry, `hilos_bff_${name}`, help, bounds)
 
   const requests = counter(
     'requests_total',
@@ -37,7 +38,6 @@ export function createMetrics() {
     'request_duration_seconds',
     'Time from the headers of a request to the end of its response.',
     requestSeconds,
-    ...['route', 'cache'],
   )
   const problems = counter('problems_total', 'Requests that were answered with a problem, by its code.', 'code')
   const drops = counter('connections_dropped_total', 'Connections that were not accepted because there were too many.')
@@ -48,14 +48,18 @@ export function createMetrics() {
     'Requests that got a stale response or a problem because our own limits left no call to Hilos.',
     'answer',
   )
-  const ageAtHit = histogram('cache_age_at_hit_seconds', 'Age of cache entries when they were served.', ageSeconds)
+  const ageAtHit = histogram('cache_age_at_hit_seconds', 'Age of cache entries when they were served.', ageSeconds)({})
   const calls = counter('upstream_calls_total', 'Calls to Hilos that have ended, by outcome.', 'outcome')
   const callDuration = histogram(
     'upstream_call_duration_seconds',
     'Time of a call to Hilos from its slot to the last byte.',
     callSeconds,
-  )
-  const slotWait = histogram('upstream_slot_wait_seconds', 'Time that calls to Hilos waited for a slot.', waitSeconds)
+  )({})
+  const slotWait = histogram(
+    'upstream_slot_wait_seconds',
+    'Time that calls to Hilos waited for a slot.',
+    waitSeconds,
+  )({})
   const slotRefusals = counter('upstream_slots_refused_total', 'Calls to Hilos that got no slot.')
   const retries = counter('upstream_retries_total', 'Calls to Hilos that were retried.')
   const openings = counter('circuit_breaker_openings_total', 'Openings of the circuit breaker, by the reason.', 'code')
@@ -71,14 +75,27 @@ export function createMetrics() {
   for (const reason of shedReasons) sheds.inc({ reason }, 0)
   let collectsProcess = false
 
+  const beginTally = (route: string, cache: string, status: number, profile: string) => ({
+    labels: { route, cache, status, profile },
+    /** Requests that the counter does not know yet. */
+    uncounted: 0,
+    observeSeconds: requestDuration({ route, cache }),
+  })
+  /** The requests with the same labels, which prom-client would look up for each. */
+  const tallies = new Map<string, ReturnType<typeof beginTally>>()
+
   function requestOver({ route, status, caller, cache, durationMs, failure }: RequestRecord): void {
-    const labels = { route: route ?? 'none', cache: cache ? cacheWord(cache) : 'none' }
-    requests.inc({ ...labels, status: status ?? clientClosedRequest, profile: caller?.profile ?? 'none' })
-    requestDuration.observe(labels, durationMs / 1000)
+    const word = cache ? cacheWord(cache) : 'none'
+    const key = `${route} ${word} ${status} ${caller?.profile}`
+    const tally =
+      tallies.get(key) ?? beginTally(route ?? 'none', word, status ?? clientClosedRequest, caller?.profile ?? 'none')
+    tallies.set(key, tally)
+    tally.uncounted += 1
+    tally.observeSeconds(durationMs / 1000)
     if (failure) problems.inc({ code: failure.code })
     if (cache?.detail) staleAnswers.inc({ detail: cache.detail })
     if (cache?.detail === 'rationed' || isRation(failure)) rationed.inc({ answer: failure ? 'problem' : 'stale' })
-    if (cache?.fwd === null) ageAtHit.observe(cache.ageMs / 1000)
+    if (cache?.fwd === null) ageAtHit(cache.ageMs / 1000)
   }
 
   return {
@@ -89,11 +106,11 @@ export function createMetrics() {
     connectionDropped: () => drops.inc(),
     requestShed: (reason: ShedReason) => sheds.inc({ reason }),
     /** A call to Hilos has got a slot. */
-    slotGranted: (waitedMs: number) => slotWait.observe(waitedMs / 1000),
+    slotGranted: (waitedMs: number) => slotWait(waitedMs / 1000),
     slotRefused: () => slotRefusals.inc(),
     callEnded: (outcome: CallOutcome, durationMs: number) => {
       calls.inc({ outcome })
-      callDuration.observe(durationMs / 1000)
+      callDuration(durationMs / 1000)
     },
     callRetried: () => retries.inc(),
     circuitOpened: (code: FailureCode) => openings.inc({ code }),
@@ -105,6 +122,10 @@ export function createMetrics() {
     read: (readings: Readings) => registerGauges(registry, readings),
     /** All metrics in the text format of Prometheus. The metrics of Node.js are collected from the first call on. */
     exposition: () => {
+      for (const tally of tallies.values()) {
+        requests.inc(tally.labels, tally.uncounted)
+        tally.uncounted = 0
+      }
       if (!collectsProcess) collectDefaultMetrics({ register: registry })
       collectsProcess = true
       return registry.metrics()
