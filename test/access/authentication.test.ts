@@ -137,7 +137,22 @@ t.test('a lookup compares no stored hash, because every table has its own salt',
   const lookups = t.capture(Map.prototype, 'get', Map.prototype.get)
   for (const callerOf of tables) callerOf(key)
   lookups.restore()
-  const names = lookups().map(({ args: [name] }) => String(name))
+  const names = lookups().flatMap(({ args: [name] }) => (name === key ? [] : String(name)))
   t.equal(new Set(names).size, tables.length)
   t.notOk(names.includes(keyHash(key)))
+})
+
+t.test('a key is remembered when it was verified, and only then', async (t) => {
+  const callerOf = createCallerKeys([entryOf(key)])
+  const presented = [key, createKey(), key, 'hbff_', createKey(), key]
+  const lookups = t.capture(Map.prototype, 'get', Map.prototype.get)
+  const additions = t.capture(Map.prototype, 'set', Map.prototype.set)
+  const found = presented.map((each) => callerOf(each)?.name)
+  lookups.restore()
+  additions.restore()
+  t.strictSame(found, ['support-web', undefined, 'support-web', undefined, undefined, 'support-web'])
+  const added = additions().flatMap(({ args: [name] }) => (typeof name === 'string' ? name : []))
+  t.strictSame(added, [key])
+  const hashes = lookups().filter(({ args: [name] }) => /^[0-9a-f]{64}$/.test(String(name)))
+  t.equal(hashes.length, 3, 'the first request of the key, and those of the unknown ones')
 })
