@@ -41,21 +41,25 @@ const hostForm = /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i
 function refusalOf({ url, raw }: FastifyRequest, maxUrlLength: number): Failure | undefined {
   if (url.length > maxUrlLength) return new Failure('uri_too_long')
   const { rawHeaders, httpVersion } = raw
-  const hosts = valuesOf('host', rawHeaders)
-  const hasHost = hosts.length === 1 || (hosts.length === 0 && httpVersion === '1.0')
-  const isSupported = httpVersion === '1.0' || httpVersion === '1.1'
-  const isUnambiguous = valuesOf('authorization', rawHeaders).length <= 1
-  return hasHost && hosts.every((host) => hostForm.test(host)) && isSupported && isUnambiguous
-    ? undefined
-    : new Failure('malformed_request')
+  const isSupported = httpVersion === '1.1' || httpVersion === '1.0'
+  return isSupported && isUnambiguous(rawHeaders, httpVersion) ? undefined : new Failure('malformed_request')
 }
 
 /**
- * Returns all values of a header. `headers` has only the first one, and `headersDistinct` would process all headers.
+ * Whether there is one valid Host, which HTTP/1.0 does not need, and at most one Authorization. `headers` has only the first
+ * value of each, and `headersDistinct` would process all headers.
  * @param rawHeaders names and values in turn
  */
-function valuesOf(name: string, rawHeaders: readonly string[]): string[] {
-  // To compare lengths first is faster, because most names differ in length.
-  const isNamed = (header = '') => header.length === name.length && header.toLowerCase() === name
-  return rawHeaders.filter((_value, index) => index % 2 === 1 && isNamed(rawHeaders[index - 1]))
+function isUnambiguous(rawHeaders: readonly string[], httpVersion: string): boolean {
+  let hosts = 0
+  let authorizations = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string
+    // To compare lengths first is faster, because most names differ in length.
+    if (name.length === 13 && name.toLowerCase() === 'authorization') authorizations += 1
+    if (name.length !== 4 || name.toLowerCase() !== 'host') continue
+    if (!hostForm.test(rawHeaders[index + 1] as string)) return false
+    hosts += 1
+  }
+  return authorizations <= 1 && (hosts === 1 || (hosts === 0 && httpVersion === '1.0'))
 }
