@@ -39,7 +39,7 @@ export interface ConnectionsOptions {
 export interface Connection {
   readonly socket: Socket
   /** The responses in flight, in the order of their requests. */
-  readonly responses: Set<ServerResponse>
+  readonly responses: ServerResponse[]
   /** Begin the work on the requests that wait for their turn. */
   readonly waiting: (() => void)[]
   /** Whether a good credential was shown on it. */
@@ -60,9 +60,8 @@ const keepAliveBufferMs = 1000
 /** The connections of one server: how many there are, how much they may ask at once, and when each is closed. */
 export function createConnections(limits: ConnectionLimits, options: ConnectionsOptions = {}) {
   const { onDrop, lifecycle = createLifecycle(), clock = systemClock } = options
+  /** Those without a response in flight are in the order in which they became idle. */
   const connections = new Map<Socket, Connection>()
-  /** Those without a response in flight, the one that has been idle for longest first. */
-  const idle = { strangers: new Set<Connection>(), trusted: new Set<Connection>() }
 
   function accept(socket: Socket): void {
     if (connections.size >= limits.maxConnections && !closeIdle()) {
@@ -71,10 +70,9 @@ export function createConnections(limits: ConnectionLimits, options: Connections
       return
     }
     const usual = { isTrusted: false, bytesAtIdle: 0, idleSince: clock.elapsed() }
-    const connection = { socket, responses: new Set<ServerResponse>(), waiting: [], ...usual }
+    const connection: Connection = { socket, responses: [], waiting: [], ...usual }
     connections.set(socket, connection)
     // Browsers and load balancers open connections in advance, so the first request may take as long as any other.
-    idle.strangers.add(connection)
     socket.setTimeout(limits.keepAliveMs + keepAliveBufferMs)
     // Node.js calls this after the last response. Its own version resets the connection if the client still sends, and the
     // client loses the response (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
@@ -86,60 +84,67 @@ export function createConnections(limits: ConnectionLimits, options: Connections
 
   function forget(connection: Connection): void {
     connections.delete(connection.socket)
-    endIdle(connection)
     connection.waiting.length = 0
   }
 
   function closeIdle(): boolean {
-    const [stranger, trusted] = [longestIn(idle.strangers), longestIn(idle.trusted)]
-    // One that has just been opened is a stranger, too: it does not make room in place of one that has been idle for long.
-    const isStranger = trusted && stranger && stranger.idleSince - limits.strangerKeepAliveMs <= trusted.idleSince
-    const closed = isStranger ? stranger : (trusted ?? stranger)
+    const closed = longestIdle()
     if (closed === undefined) return false
     forget(closed)
     closed.socket.destroy()
     return true
   }
 
-  /** The first whose request is not on its way. One that has not sent it in time may be sending empty lines for ever. */
-  function longestIn(those: ReadonlySet<Connection>): Connection | undefined {
-    const isSilent = ({ socket, bytesAtIdle }: Connection) => socket.bytesRead === bytesAtIdle
-    const isLate = ({ idleSince }: Connection) => clock.elapsed() - idleSince > limits.headersTimeoutMs
-    return [...those].find((each) => isSilent(each) || isLate(each))
+  function longestIdle(): Connection | undefined {
+    let trusted: Connection | undefined
+    for (const each of connections.values()) {
+      if (each.responses.length > 0 || !makesRoom(each)) continue
+      // One that has just been opened is a stranger, too: it does not make room in place of one that has been idle for long.
+      if (trusted && each.idleSince - limits.strangerKeepAliveMs > trusted.idleSince) break
+      if (!each.isTrusted) return each
+      trusted ??= each
+    }
+    return trusted
+  }
+
+  /** Whether its request is not on its way. One that has not sent it in time may be sending empty lines for ever. */
+  function makesRoom({ socket, bytesAtIdle, idleSince }: Connection): boolean {
+    return socket.bytesRead === bytesAtIdle || clock.elapsed() - idleSince > limits.headersTimeoutMs
   }
 
   function begin(request: IncomingMessage, response: ServerResponse, handle: Handle): void {
     const connection = connections.get(request.socket) as Connection
     const { socket, responses, waiting } = connection
-    if (responses.size === 0) endIdle(connection)
     if (!connection.isTrusted) announceKeepAlive(response, limits.strangerKeepAliveMs)
-    responses.add(response)
-    limitSilence(connection)
+    responses.push(response)
     lifecycle.requestBegan()
     if (lifecycle.state() === 'draining') closeAfterLast(responses)
-    response.once('prefinish', () => limitSilence(connection))
-    // It is emitted when the response was sent, and when the caller has disconnected.
-    response.once('close', () => end(connection, response))
-    if (responses.size <= limits.maxUnanswered) handle(request, response)
+    // It is emitted once, when the response was sent or the caller has disconnected.
+    response.on('close', () => end(connection, response))
+    if (responses.length <= limits.maxUnanswered) handle(request, response)
     else if (waiting.push(() => handle(request, response)) > limits.maxWaiting) socket.destroy()
     // Node.js reads on after each request that it parses, and requests may have been answered when it has parsed them all.
     else queueMicrotask(() => regulate(connection))
+    // Most responses are with the kernel by now.
+    if (response.writableFinished) return
+    limitSilence(connection)
+    response.on('prefinish', () => limitSilence(connection))
   }
 
   function end(connection: Connection, response: ServerResponse): void {
     const { socket, responses, waiting } = connection
-    responses.delete(response)
+    responses.splice(responses.indexOf(response), 1)
     lifecycle.requestEnded()
     if (socket.destroyed) return
     waiting.shift()?.()
-    if (responses.size === 0) beginIdle(connection)
+    if (responses.length === 0) beginIdle(connection)
     else limitSilence(connection)
     regulate(connection)
   }
 
   /** Reads no further requests while some wait. */
   function regulate({ socket, responses }: Connection): void {
-    if (responses.size > limits.maxUnanswered) socket.pause()
+    if (responses.length > limits.maxUnanswered) socket.pause()
     else socket.resume()
   }
 
@@ -152,14 +157,10 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     const { socket, isTrusted } = connection
     connection.bytesAtIdle = socket.bytesRead
     connection.idleSince = clock.elapsed()
-    idle[isTrusted ? 'trusted' : 'strangers'].add(connection)
+    connections.delete(socket)
+    connections.set(socket, connection)
     // For the others, Node.js has set the usual time.
     if (!isTrusted) socket.setTimeout(limits.strangerKeepAliveMs + keepAliveBufferMs)
-  }
-
-  function endIdle(connection: Connection): void {
-    idle.strangers.delete(connection)
-    idle.trusted.delete(connection)
   }
 
   /** Sends the rest, then discards what the client sends until it closes its end, or for a limited time. */
@@ -198,9 +199,8 @@ function announceKeepAlive(response: ServerResponse, keepAliveMs: number): void 
  * Closes a connection after the last of its responses in flight. After an earlier one, those behind it would be lost
  * (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
  */
-export function closeAfterLast(responses: ReadonlySet<ServerResponse>): void {
-  const inOrder = [...responses]
-  for (const response of inOrder) if (!response.headersSent) response.removeHeader('connection')
-  const last = inOrder.at(-1)
+export function closeAfterLast(responses: readonly ServerResponse[]): void {
+  for (const response of responses) if (!response.headersSent) response.removeHeader('connection')
+  const last = responses.at(-1)
   if (last && !last.headersSent) last.setHeader('connection', 'close')
 }

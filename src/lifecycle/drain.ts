@@ -36,7 +36,7 @@ export function createDrain(
       const { socket, responses } = connection
       const isSilent = socket.bytesRead === bytesSeen.get(connection)
       bytesSeen.set(connection, socket.bytesRead)
-      if (responses.size === 0 && (isSilent || !hasGrace)) socket.destroy()
+      if (responses.length === 0 && (isSilent || !hasGrace)) socket.destroy()
     }
   }
 

@@ -36,6 +36,7 @@ async function start(t: Test, given: Partial<ConnectionLimits> = {}) {
     handled.push(url)
     if (url === '/trusted') connections.trust(request)
     if (url === '/quick' || url === '/trusted') response.end('here')
+    else if (url === '/large') response.end('x'.repeat(50_000_000))
     else if (url === '/last') response.setHeader('connection', 'close').end('the last')
     else begun.push({ url, response })
   })
@@ -183,6 +184,30 @@ t.test('a response that is not read is cut in time, and a request behind it has 
   t.equal(accepted.timeout, patient.silentSocketMs / 2)
   await once(begun[0]?.response as ServerResponse, 'close')
   t.equal(accepted.timeout, patient.silentSocketMs)
+})
+
+t.test('a response that was sent at once and is not read is cut in time, too', async (t) => {
+  const { open, handled } = await start(t)
+  const { socket, accepted } = await open()
+  socket.pause().write(get('/large'))
+  await until(() => handled.length === 1)
+  t.equal(accepted.timeout, patient.silentSocketMs / 2)
+  socket.resume()
+  await until(() => accepted.timeout === patient.strangerKeepAliveMs + 1000)
+})
+
+t.test('the order in which connections became idle counts, not that in which they were opened', async (t) => {
+  const { open, clock } = await start(t, { maxConnections: 3, strangerKeepAliveMs: 0 })
+  const both = [await open(get('/trusted')), await open(get('/trusted'))]
+  for (const each of both) await each.hears(1)
+  const busy = await open(get('/slow'))
+  await clock.advance(1)
+  const [first, second] = both as [(typeof both)[0], (typeof both)[0]]
+  first.socket.write(get('/trusted'))
+  await first.hears(2)
+  await open()
+  await until(() => second.accepted.destroyed)
+  for (const each of [first, busy]) t.notOk(each.accepted.destroyed)
 })
 
 t.test('a new connection takes the place of the one that has been idle for longest, strangers first', async (t) => {
