@@ -21,6 +21,14 @@ t.test('the OpenAPI document that is served is the committed one', async (t) => 
   t.equal(document.info.version, version)
 })
 
+t.test('each format of a parameter has a pattern beside it, because only patterns are checked', async (t) => {
+  const described = [document, committed('openapi-operators.json')].flatMap(({ paths }) => Object.values<object>(paths))
+  const parameters = described.flatMap((each) => Object.values(each)).flatMap(({ parameters = [] }) => parameters)
+  const withFormat = parameters.flatMap(({ schema }) => (schema.format === undefined ? [] : [schema]))
+  t.equal(withFormat.length, 2)
+  for (const { pattern } of withFormat) t.type(pattern, 'string')
+})
+
 t.test('the examples are what the service answers', async (t) => {
   const { get } = await startService(t)
   const { examples } = operation.responses['200'].content['application/json']
