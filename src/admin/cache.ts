@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
-import { Type } from 'typebox'
 import { count, executionContactId } from '../common/schema.ts'
+import { Type } from '../common/type.ts'
 import type { Contacts } from '../contacts/contacts.ts'
 import { Failure } from '../failures/failure.ts'
 import { failuresOf, jsonResponse, withAdminToken } from './openapi.ts'

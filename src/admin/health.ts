@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import { flag, nullable, oneOf } from '../common/schema.ts'
+import { Type } from '../common/type.ts'
 import type { LifecycleState } from '../lifecycle/lifecycle.ts'
 import type { Readings } from '../telemetry/gauges.ts'
 import { failuresOf, jsonResponse } from './openapi.ts'

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import { count, nullableText, oneOf, text } from '../common/schema.ts'
+import { Type } from '../common/type.ts'
 import type { Readings } from '../telemetry/gauges.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { failuresOf, jsonResponse } from './openapi.ts'

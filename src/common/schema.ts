@@ -1,4 +1,4 @@
-import { type Static, type TSchema, Type } from 'typebox'
+import { type Static, type TSchema, Type } from './type.ts'
 
 /**
  * The schema, or null. It is `type: [..., 'null']` and not `anyOf`, because the serializer would validate every member of an

@@ -1,5 +1,3 @@
-import { envSchema } from 'env-schema'
-import { type Static, Type } from 'typebox'
 import {
   type FileContent,
   type FileReading,
@@ -8,6 +6,7 @@ import {
   isMissing,
   readBoundedFile,
 } from '../common/bounded-file.ts'
+import { type Static, Type } from '../common/type.ts'
 import { accessLimits } from './limits.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -116,9 +115,6 @@ export function contentOf(files: SettingsFiles, name: string): FileContent {
   return files[name]?.content ?? { problem: 'the file was not read' }
 }
 
-/** A copy, since env-schema writes into it. It is compiled at the first reading and kept, so it must stay the same object. */
-const ownSchema = structuredClone(SettingsSchema)
-
 /**
  * Sentences about settings, without values. With a problem the service does not start; a warning is about what is valid but
  * questionable, and a note about what is as it may be.
@@ -128,12 +124,39 @@ export type Remarks = Readonly<Record<'problems' | 'warnings' | 'notes', string[
 /** Reads typed settings from the environment, and adds to the remarks. Returns null when one is missing or malformed. */
 export function readSettings(env: Environment, files: SettingsFiles, remarks: Remarks): Settings | null {
   const given = withSecretsFromFiles(env, files, remarks)
-  try {
-    return envSchema<Settings>({ env: false, schema: ownSchema, data: given })
-  } catch (error) {
-    remarks.problems.push(...schemaProblems(error))
-    return null
+  const forms: readonly (readonly [string, Form])[] = Object.entries(SettingsSchema.properties)
+  const values = forms.map(([name, form]) => [name, valueIn(given[name], form)] as const)
+  const optionalAndUnset = (name: string) => given[name] === undefined && !required.includes(name)
+  const wrong = values.filter(([name, value]) => value === undefined && !optionalAndUnset(name))
+  remarks.problems.push(...wrong.map(([name]) => mustBe(name as keyof Settings)))
+  return wrong.length === 0 ? (Object.fromEntries(values) as Settings) : null
+}
+
+const required: readonly string[] = SettingsSchema.required
+
+/** The parts of a schema that settings use. */
+interface Form {
+  readonly type?: string
+  readonly default?: unknown
+  readonly enum?: readonly string[]
+  readonly pattern?: string
+  readonly minLength?: number
+  readonly minimum?: number
+  readonly maximum?: number
+}
+
+/** The value of a setting: that of its text, or its default. It is undefined when there is neither, or the text is malformed. */
+function valueIn(text: string | undefined, form: Form): unknown {
+  const { type, pattern = '', minLength = 0, minimum = 0, maximum = 0 } = form
+  if (text === undefined) return form.default
+  if (type === 'boolean') return text === 'true' || (text === 'false' ? false : undefined)
+  if (type === 'integer' || type === 'number') {
+    const value = Number(text)
+    const isWhole = type === 'number' || Number.isInteger(value)
+    return isWhole && value >= minimum && value <= maximum ? value : undefined
   }
+  const isWord = form.enum === undefined || form.enum.includes(text)
+  return isWord && new RegExp(pattern, 'u').test(text) && [...text].length >= minLength ? text : undefined
 }
 
 function withSecretsFromFiles(env: Environment, files: SettingsFiles, { problems, warnings, notes }: Remarks) {
@@ -151,17 +174,6 @@ function withSecretsFromFiles(env: Environment, files: SettingsFiles, { problems
     else (isOptional && isAbsent(content) ? warnings : problems).push(`${name}_FILE: ${content.problem}`)
   }
   return given
-}
-
-interface SchemaProblem {
-  readonly instancePath: string
-  readonly params: { readonly missingProperty?: string }
-}
-
-function schemaProblems(error: unknown): string[] {
-  const { errors } = error as { errors: readonly SchemaProblem[] }
-  const names = errors.map(({ instancePath, params }) => params.missingProperty ?? instancePath.slice(1))
-  return [...new Set(names)].map((name) => mustBe(name as keyof Settings))
 }
 
 /** The problem of a setting that is missing or malformed. */

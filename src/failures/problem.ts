@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox'
 import { nullable, refTo } from '../common/schema.ts'
+import { type Static, Type } from '../common/type.ts'
 import { Failure } from './failure.ts'
 import { type FailureCode, type FailureKind, failureCodes, failureKinds } from './failure-kinds.ts'
 

@@ -1,7 +1,7 @@
-import { Type } from 'typebox'
 import { type Profile, profiles } from '../access/profile.ts'
 import { executionContactId, oneOf, refTo } from '../common/schema.ts'
 import { Secret } from '../common/secret.ts'
+import { Type } from '../common/type.ts'
 import { type FailureCode, failureCodes } from '../failures/failure-kinds.ts'
 import { problemResponses, rateLimitHeaders, requestIdHeader } from '../failures/problem.ts'
 import { exampleContact } from '../presentation/contact/example.ts'

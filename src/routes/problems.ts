@@ -1,6 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
+import { Type } from '../common/type.ts'
 import { Failure } from '../failures/failure.ts'
 import {
   type FailureCode,

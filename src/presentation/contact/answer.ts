@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox'
 import { nullableInstant } from '../../common/schema.ts'
+import { type Static, Type } from '../../common/type.ts'
 import type { HilosMessage, HilosStepDefinition, HilosStepExecution } from '../../upstream/document/hilos-document.ts'
 import { directionOf } from './author.ts'
 import { answerValue, nullableId, nullableWords, words } from './fields.ts'

@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox'
 import { flag } from '../../common/schema.ts'
+import { type Static, Type } from '../../common/type.ts'
 import type { ContactPoint, HilosContact } from '../../upstream/document/hilos-document.ts'
 import { longestNumberText, numbersIn } from '../spellings/phone-numbers.ts'
 import { ofKind, ownText, personName, phoneNumber, privateText } from './fields.ts'

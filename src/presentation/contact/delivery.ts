@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox'
 import { count, nullable, nullableInstant, oneOf } from '../../common/schema.ts'
+import { type Static, Type } from '../../common/type.ts'
 import type { HilosMessage } from '../../upstream/document/hilos-document.ts'
 import { categories, categoryOf, codeOf } from './delivery-error.ts'
 import { words } from './fields.ts'

@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox'
 import { flag, nullableInstant, refTo } from '../../common/schema.ts'
+import { type Static, Type } from '../../common/type.ts'
 import type { HilosDocument } from '../../upstream/document/hilos-document.ts'
 import { AnswerSchema, presentAnswer } from './answer.ts'
 import { type ContactOptions, ContactSchema, presentContact } from './contact.ts'

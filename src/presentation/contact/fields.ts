@@ -1,5 +1,5 @@
-import { type TSchema, type TUnsafe, Type } from 'typebox'
 import { nullable, text } from '../../common/schema.ts'
+import { type TSchema, type TUnsafe, Type } from '../../common/type.ts'
 
 /**
  * What a field tells about people, and so how each profile sees it. A field declares it once, in its schema: the redaction

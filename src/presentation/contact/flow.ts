@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox'
 import { flag, nullable } from '../../common/schema.ts'
+import { type Static, Type } from '../../common/type.ts'
 import type { HilosDocument } from '../../upstream/document/hilos-document.ts'
 import { nullableId, nullableWords } from './fields.ts'
 

@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox'
 import { count, flag, nullable, nullableInstant, oneOf, refTo } from '../../common/schema.ts'
+import { type Static, Type } from '../../common/type.ts'
 import type { HilosMessage, HilosStepExecution } from '../../upstream/document/hilos-document.ts'
 import { authorOf, authors, directionOf, directions } from './author.ts'
 import { DeliverySchema, presentDelivery } from './delivery.ts'

@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox'
 import { count, nullable, nullableInstant, oneOf } from '../../common/schema.ts'
+import { type Static, Type } from '../../common/type.ts'
 import type { HilosStepExecution } from '../../upstream/document/hilos-document.ts'
 import { nullableId, nullableWords } from './fields.ts'
 import { instantOf } from './instant.ts'

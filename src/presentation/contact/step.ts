@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox'
 import { count, flag, nullable, nullableInstant, refTo } from '../../common/schema.ts'
+import { type Static, Type } from '../../common/type.ts'
 import type { HilosStepDefinition, HilosStepExecution } from '../../upstream/document/hilos-document.ts'
 import { freeText, ids, listOfWords, nullableId, nullableWords, words } from './fields.ts'
 import { instantOf } from './instant.ts'

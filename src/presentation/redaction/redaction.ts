@@ -1,5 +1,5 @@
-import type { TSchema } from 'typebox'
 import type { Profile } from '../../access/profile.ts'
+import type { TSchema } from '../../common/type.ts'
 import type { Answer } from '../contact/answer.ts'
 import type { ExecutionContact } from '../contact/execution-contact.ts'
 import { type Kind, kinds } from '../contact/fields.ts'

@@ -1,5 +1,5 @@
-import type { TSchema } from 'typebox'
 import { resolved } from '../../common/schema.ts'
+import type { TSchema } from '../../common/type.ts'
 import { type Kind, kindOf } from '../contact/fields.ts'
 
 /** What becomes of the values of some kinds. Values that are null stay null. */

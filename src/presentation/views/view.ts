@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import fastJson from 'fast-json-stringify'
-import type { TSchema } from 'typebox'
 import type { Profile } from '../../access/profile.ts'
+import type { TSchema } from '../../common/type.ts'
 import {
   type ExecutionContact,
   SummarySchema,
