@@ -42,7 +42,7 @@ export async function createService(
     clock,
   })
   const contacts = createContacts(config, hilos, drift.report, clock)
-  const reloadedCallers = createReloadedCallers(config.access, logger, metrics, clock)
+  const reloadedCallers = await createReloadedCallers(config.access, logger, metrics, clock)
 
   const watched = { reloadedTokens, reloadedCallers }
   const parts = { config, logger, logState, metrics, lifecycle, contacts, hilos, drift, clock, ...watched }

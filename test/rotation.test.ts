@@ -222,7 +222,7 @@ async function watchAll(t: Test, { changedBefore }: { changedBefore: boolean }) 
   const logger = createLogger('info', { write: (line) => void lines.push(line) })
   mock.timers.enable({ apis: ['setTimeout'] })
   const { tokens, close: closeTokens } = createReloadedTokens(config.hilos, logger, createMetrics(), systemClock)
-  const { close: closeCallers } = createReloadedCallers(config.access, logger, createMetrics(), systemClock)
+  const { close: closeCallers } = await createReloadedCallers(config.access, logger, createMetrics(), systemClock)
   const close = () => {
     closeTokens()
     closeCallers()
@@ -272,7 +272,7 @@ t.test('a callers file that is a pipe has a status and is not watched', async (t
   const callersFile = { path: null, text: '', entries: [] }
   const config = loadConfig({ HILOS_TOKEN: 'x', DANGEROUSLY_ALLOW_ANONYMOUS: 'true' })
   const logger = createLogger('silent', { write: () => {} })
-  const { status, close } = createReloadedCallers(
+  const { status, close } = await createReloadedCallers(
     { ...config.access, callersFile },
     logger,
     createMetrics(),

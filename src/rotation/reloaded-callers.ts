@@ -1,5 +1,4 @@
 import type { Logger } from 'pino'
-import { createAccessTokens } from '../access/access-tokens.ts'
 import { createAuthentication, createCallerKeys } from '../access/authentication.ts'
 import type { CallerEntry } from '../access/caller-entry.ts'
 import { parseCallers } from '../access/callers-file.ts'
@@ -9,10 +8,13 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import { createFetch } from '../upstream/transport/connections.ts'
 import { type Parsed, reloadFile } from './reloaded-file.ts'
 
-export type ReloadedCallers = Readonly<ReturnType<typeof createReloadedCallers>>
+export type ReloadedCallers = Readonly<Awaited<ReturnType<typeof createReloadedCallers>>>
 
-/** Authenticates callers by the keys in the callers file, which is reloaded when it changes, and by access tokens. */
-export function createReloadedCallers(
+/**
+ * Authenticates callers by the keys in the callers file, which is reloaded when it changes, and by access tokens. What verifies
+ * tokens is loaded only for a token issuer.
+ */
+export async function createReloadedCallers(
   { callersFile, maxCallersFileBytes, tokens, maxCachedTokens, allowAnonymous }: Config['access'],
   logger: Logger,
   metrics: Metrics,
@@ -38,18 +40,16 @@ export function createReloadedCallers(
     : null
   const problems = () => reloaded?.problems() ?? []
   const onOutage = (failure: Error) => logger.warn({ err: failure }, 'token issuer is unavailable')
-  const tokenOptions = tokens && {
-    ...tokens,
-    fetch: createFetch(tokens.jwksUrl, tokens),
-    clock,
-    onOutage,
-    maxCached: maxCachedTokens,
+  async function accessTokensOf(issuer: NonNullable<typeof tokens>) {
+    const { createAccessTokens } = await import('../access/access-tokens.ts')
+    const fetch = createFetch(issuer.jwksUrl, issuer)
+    return createAccessTokens({ ...issuer, fetch, clock, onOutage, maxCached: maxCachedTokens })
   }
 
   return {
     authenticate: createAuthentication({
       keys: callersFile && (() => keys),
-      tokens: tokenOptions && createAccessTokens(tokenOptions),
+      tokens: tokens && (await accessTokensOf(tokens)),
       allowAnonymous,
     }),
     /** The state of the callers file, with the number of keys in use; null without a callers file. */

@@ -22,7 +22,7 @@ const hilosHealth: HilosHealth = {
 }
 
 /** The status of a service that calls no other server, and the parts that it reports on. */
-function start(t: Test) {
+async function start(t: Test) {
   const clock = createClock()
   const env = { HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true', SOURCE_COMMIT: 'c0ffee1' }
   const config = loadConfig(env)
@@ -42,7 +42,7 @@ function start(t: Test) {
     ...{ config, logState, lifecycle, callers, hilos, contacts, clock },
     drift: createDriftTally(() => {}),
     reloadedTokens: createReloadedTokens(config.hilos, logger, metrics, clock),
-    reloadedCallers: createReloadedCallers(config.access, logger, metrics, clock),
+    reloadedCallers: await createReloadedCallers(config.access, logger, metrics, clock),
   })
   t.teardown(async () => {
     contacts.close()
@@ -52,7 +52,7 @@ function start(t: Test) {
 }
 
 t.test('readiness and draining follow the lifecycle', async (t) => {
-  const { status, lifecycle } = start(t)
+  const { status, lifecycle } = await start(t)
   const shown = () => [status.state(), status.readings.isReady(), status.readings.isDraining()]
   t.strictSame(shown(), ['starting', false, false])
   lifecycle.serve()
@@ -62,7 +62,7 @@ t.test('readiness and draining follow the lifecycle', async (t) => {
 })
 
 t.test('requests in flight and open connections are counted', async (t) => {
-  const { status, lifecycle, callers } = start(t)
+  const { status, lifecycle, callers } = await start(t)
   for (const event of ['requestBegan', 'requestBegan', 'requestBegan', 'requestEnded'] as const) lifecycle[event]()
   t.equal(status.readings.requestsInFlight(), 2)
   await callers.listen({ host: '127.0.0.1', port: 0 })
@@ -79,19 +79,19 @@ t.test('requests in flight and open connections are counted', async (t) => {
 })
 
 t.test('the health of Hilos is reported in JSON and in the metrics', async (t) => {
-  const { status } = start(t)
+  const { status } = await start(t)
   for (const health of [status.parts().hilos, status.readings.parts().hilos, status.readings.hilos()])
     t.equal(health, hilosHealth)
 })
 
 t.test('each store is reported in JSON and in the metrics, under the same names', async (t) => {
-  const { status } = start(t)
+  const { status } = await start(t)
   t.strictSame(Object.keys(status.cache.usage()), ['contacts', 'renderings', 'absences', 'ownAbsences'])
   t.strictSame(status.readings.cache(), status.cache.usage())
 })
 
 t.test('the build, the start and the token are reported, and a part without a setting is null', async (t) => {
-  const { status, clock } = start(t)
+  const { status, clock } = await start(t)
   const startedAt = '2026-11-22T10:05:00.000Z'
   clock.advance(1500)
   t.strictSame(status.build, { version, commit: 'c0ffee1', node: process.version, startedAt })
