@@ -144,19 +144,17 @@ function writeProblem(code: FailureCode, socket: Socket, originHeaders: object, 
 }
 
 type Schema = Parameters<typeof fastJson>[0]
-const serializers = new Map<string, (body: unknown) => string>()
 
 /**
- * Compiles each schema once per process. Most responses of most routes are the same problem, which Fastify would compile
- * again for each status of each route. This took most of the start time.
+ * Compiles the schema of a response with the first one. Most routes send bytes, and never need it. To compile all of them took
+ * most of the start time.
  */
 function buildSerializer(sharedSchemas: unknown) {
-  const shared = JSON.stringify(sharedSchemas)
   return ({ schema }: { readonly schema?: unknown }) => {
-    const key = `${JSON.stringify(schema)} ${shared}`
-    const serialize =
-      serializers.get(key) ?? fastJson(schema as Schema, { schema: sharedSchemas as Record<string, Schema> })
-    serializers.set(key, serialize)
-    return serialize
+    let serialize: ((body: unknown) => string) | undefined
+    return (body: unknown) => {
+      serialize ??= fastJson(schema as Schema, { schema: sharedSchemas as Record<string, Schema> })
+      return serialize(body)
+    }
   }
 }
