@@ -10,8 +10,8 @@ const config = loadConfig({ HILOS_TOKEN: 'not-used', DANGEROUSLY_ALLOW_ANONYMOUS
 const service = await createService(config, createLogger('silent', { write: () => {} }))
 await service.operators?.ready()
 const documents = {
-  'docs/openapi.json': service.callers.swagger(),
-  'docs/openapi-operators.json': service.operators?.swagger(),
+  'docs/openapi.json': (await service.callers.described()).swagger(),
+  'docs/openapi-operators.json': (await service.operators?.described())?.swagger(),
 }
 await service.close()
 

@@ -52,7 +52,7 @@ export async function createCallersApp(options: CallersAppOptions) {
   shedLoad(callers, { ...config.shedding, clock, isLogFull: logState.isFull, onShed })
   const { countRequest, countRefused } = limitCallers(callers, { ...config.access, clock })
   checkRequests(callers, config.limits)
-  await describeRoutes(callers)
+  describeRoutes(callers)
   const guard = authenticateCallers(callers, {
     authenticate,
     onCaller: ({ raw }) => connections.trust(raw),

@@ -2,12 +2,13 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { createAdminTokenCheck } from '../access/admin-token.ts'
 import { type CacheRoutesOptions, cacheRoutes } from '../admin/cache.ts'
 import { type HealthRoutesOptions, healthRoutes } from '../admin/health.ts'
-import { describeOperatorsRoutes } from '../admin/openapi.ts'
+import { operatorsDescription } from '../admin/openapi.ts'
 import { type ReportRoutesOptions, reportRoutes } from '../admin/reports.ts'
 import type { Secret } from '../common/secret.ts'
 import type { Limits } from '../config/config.ts'
 import { documentOf, serveDocumentation } from '../plugins/documentation.ts'
 import { refuseForeignRequests } from '../plugins/foreign-requests.ts'
+import { describeLater } from '../plugins/openapi.ts'
 import { answerWithProblems } from '../plugins/problems.ts'
 import { checkRequests } from '../plugins/request-checks.ts'
 import { useBaseHeaders } from '../plugins/security-headers.ts'
@@ -52,7 +53,7 @@ export async function createOperatorsApp(
     if (failure?.code === 'foreign_request' || failure?.code === 'unauthenticated')
       log.warn({ err: failure }, 'request to the operators’ listener refused')
   })
-  await describeOperatorsRoutes(app)
+  describeLater(app, [], operatorsDescription)
   healthRoutes(app, options)
   reportRoutes(app, options)
   const checkToken = options.deletionToken === null ? () => {} : createAdminTokenCheck(options.deletionToken)

@@ -1,5 +1,6 @@
-import swagger from '@fastify/swagger'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
+import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify'
+import type { TSchema } from '../common/type.ts'
 import { version } from '../common/version.ts'
 import { ProblemCodeSchema, ProblemSchema } from '../failures/problem.ts'
 import {
@@ -34,19 +35,45 @@ function withRequiredFirst(described: object): object {
   return openapiObject
 }
 
-/** Describes the routes declared after it as OpenAPI 3.1. */
-export async function describeRoutes(app: FastifyInstance): Promise<void> {
-  for (const schema of [
-    ProblemCodeSchema,
-    ProblemSchema,
-    SummarySchema,
-    TimelineSchema,
-    TranscriptSchema,
-    ...sharedSchemas,
-  ])
-    app.addSchema(schema)
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The routes that were declared after `describeLater` and are not hidden. */
+    readonly describedRoutes: readonly RouteOptions[]
+    /** Resolves with an app whose `swagger()` is the OpenAPI document of these routes. */
+    readonly described: () => Promise<FastifyInstance>
+  }
+}
 
-  await app.register(swagger, {
+/**
+ * Describes the routes declared after it as OpenAPI 3.1. What makes the document is loaded when the first one is asked for, and
+ * gets these routes in an app that serves none of them.
+ */
+export function describeLater(
+  app: FastifyInstance,
+  schemas: readonly TSchema[],
+  options: FastifyDynamicSwaggerOptions,
+): void {
+  const routes: RouteOptions[] = []
+  const shared = [ProblemCodeSchema, ProblemSchema, ...schemas]
+  for (const schema of shared) app.addSchema(schema)
+  app.addHook('onRoute', ({ method, url, schema = {} }) => {
+    if (!schema.hide) routes.push({ method, url, schema, handler: () => {} })
+  })
+  app.decorate('describedRoutes', routes)
+  app.decorate('described', async () => {
+    const { default: swagger } = await import('@fastify/swagger')
+    const twin: FastifyInstance = Fastify({ exposeHeadRoutes: false })
+    twin.setValidatorCompiler(() => () => true).setSerializerCompiler(() => String)
+    for (const schema of shared) twin.addSchema(schema)
+    await twin.register(swagger, { ...options, refResolver: { buildLocalReference: ({ $id }) => String($id) } })
+    for (const route of routes) twin.route(route)
+    return twin.ready().then(() => twin)
+  })
+}
+
+/** Describes the callers' routes. */
+export function describeRoutes(app: FastifyInstance): void {
+  describeLater(app, [SummarySchema, TimelineSchema, TranscriptSchema, ...sharedSchemas], {
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -69,6 +96,5 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
       ],
     },
     transformObject: withRequiredFirst,
-    refResolver: { buildLocalReference: (schema) => String(schema.$id) },
   })
 }

@@ -9,7 +9,7 @@ export interface StaticAnswer {
   /** The value of `Content-Type`. */
   readonly type: string
   /** Called at the first request, and again only if it failed. */
-  readonly makeBody: () => string | Buffer | Promise<Buffer>
+  readonly makeBody: () => string | Buffer | Promise<string | Buffer>
   /** Further headers; none by default. */
   readonly headers?: Readonly<Record<string, string>>
 }

@@ -6,8 +6,6 @@ import { createStaticHandler, serveStatic } from '../plugins/static-answers.ts'
 const icon =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="#0a8"/></svg>'
 
-type Described = Readonly<Record<string, { readonly get?: { readonly summary: string } }>>
-
 /**
  * `GET /`, as a page for people and as JSON for programs: links to what the OpenAPI document of the app describes and a link can
  * get. `GET /favicon.ico` is the icon of all pages.
@@ -16,8 +14,8 @@ type Described = Readonly<Record<string, { readonly get?: { readonly summary: st
  */
 export function frontPageRoutes(app: FastifyInstance, title: string, further: Readonly<Record<string, string>>): void {
   const links = () => {
-    const described = Object.entries(app.swagger().paths as Described).flatMap(([path, { get }]) =>
-      get === undefined || path.includes('{') ? [] : [[path.slice(1), get.summary]],
+    const described = app.describedRoutes.flatMap(({ method, url, schema }) =>
+      method !== 'GET' || url.includes(':') ? [] : [[url.slice(1), schema?.summary]],
     )
     return { ...further, ...Object.fromEntries(described) }
   }
