@@ -70,7 +70,6 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
     connectTimeoutMs: 2400,
     maxConnections: 16,
     maxQueuedCalls: 100,
-    maxElements: 10_000,
     retries: { share: 0.1, reserve: 5, longestDelayMs: 100 },
     circuitBreaker: { maxFailedContacts: 10, openMs: 1000, refusalMs: 1000, maxPausedContacts: 500 },
     ...{ tokenFile: null, nextToken: null, nextTokenFile: null },
@@ -120,6 +119,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
     },
   })
   t.strictSame(contact.metaKeys, [])
+  t.match(contact, { maxElements: 10_000, largestOnLoop: 128 * 1024, idleMs: 60_000 })
   t.equal(contact.refKey.reveal().length, 64)
   t.equal(
     new Set([contact.refKey, contact.idKey, disclosureKey].map((key) => key.reveal())).size,

@@ -71,6 +71,14 @@ t.test('a failure in the thread is that of the event loop, and the thread goes o
     serialized: Buffer.from('{"canary'),
     identity: { numbers: [], addresses: [], lastNames: [], isComplete: true },
   }
-  await t.rejects(Promise.resolve(inThread.render(broken, 'summary', 'full')), SyntaxError)
+  await t.rejects(Promise.resolve(inThread.render(broken, 'summary', 'agent')), SyntaxError)
   t.ok(await inThread.present(ordinary, id))
+})
+
+t.test('a document whose thread ends is too large', async (t) => {
+  const { present, close } = arrange(t, 0)
+  const presented = failureOf(Promise.resolve(present(ordinary, id)))
+  close()
+  const { code, facts } = await presented
+  t.strictSame([code, facts], ['upstream_too_large', { reason: 'the thread ended' }])
 })

@@ -249,7 +249,7 @@ t.test('an unexpected error is a 500 that does not repeat it, and the log says w
   const broken = { serialized: Buffer.from('{"canary'), identity: noIdentity }
   for (const [key, entry] of store.entries())
     store.set(key, { ...entry, value: entry.value && { ...entry.value, content: broken } })
-  const reply = await get(path)
+  const reply = await get(`${path}?profile=agent`)
   t.equal(reply.status, 500)
   t.match(reply.json(), { code: 'internal_error', retryable: false, retryAfterSeconds: null })
   t.notMatch(reply.text, /canary|SyntaxError|\.ts:/)
