@@ -257,7 +257,7 @@ t.test('an unexpected error is a 500 that does not repeat it, and the log says w
   t.match(line, {
     level: 50,
     status: 500,
-    err: { code: 'internal_error', cause: { type: 'SyntaxError', frames: [/render/] } },
+    err: { code: 'internal_error', cause: { type: 'SyntaxError', frames: [/views\/view\./] } },
   })
   t.notMatch(JSON.stringify(line), /canary/)
 })
