@@ -126,7 +126,7 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     // Node.js reads on after each request that it parses, and requests may have been answered when it has parsed them all.
     else queueMicrotask(() => regulate(connection))
     // Most responses are with the kernel by now.
-    if (response.writableFinished) return
+    if (response.writableEnded && response.writableLength === 0) return
     limitSilence(connection)
     response.on('prefinish', () => limitSilence(connection))
   }

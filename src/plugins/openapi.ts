@@ -56,14 +56,14 @@ export function describeLater(
   const routes: RouteOptions[] = []
   const shared = [ProblemCodeSchema, ProblemSchema, ...schemas]
   for (const schema of shared) app.addSchema(schema)
-  app.addHook('onRoute', ({ method, url, schema = {} }) => {
-    if (!schema.hide) routes.push({ method, url, schema, handler: () => {} })
+  app.addHook('onRoute', ({ method, url, schema = {}, handler }) => {
+    if (!schema.hide) routes.push({ method, url, schema, handler })
   })
   app.decorate('describedRoutes', routes)
   app.decorate('described', async () => {
     const { default: swagger } = await import('@fastify/swagger')
     const twin: FastifyInstance = Fastify({ exposeHeadRoutes: false })
-    twin.setValidatorCompiler(() => () => true).setSerializerCompiler(() => String)
+    twin.setValidatorCompiler(() => Boolean).setSerializerCompiler(() => String)
     for (const schema of shared) twin.addSchema(schema)
     await twin.register(swagger, { ...options, refResolver: { buildLocalReference: ({ $id }) => String($id) } })
     for (const route of routes) twin.route(route)
