@@ -121,8 +121,8 @@ export function connectionFailure(error: unknown, timeoutMs: number, isLoss: boo
 }
 
 /** Returns the failure for an error after the response began and before it was complete. */
-export function interruptedFailure(deadline: AbortSignal, timeoutMs: number): UpstreamFailure {
-  return deadline.aborted
+export function interruptedFailure(error: unknown, timeoutMs: number): UpstreamFailure {
+  return (error as Error).name === 'TimeoutError'
     ? new UpstreamFailure('upstream_timeout', { facts: { reason: 'in the middle of the body', timeoutMs } })
     : new UpstreamFailure('upstream_invalid_response', { facts: { reason: 'cut off in the middle of the body' } })
 }

@@ -44,12 +44,6 @@ export interface HilosClient {
   ) => Promise<HilosAnswer<T | null>>
 }
 
-/** The deadline of a whole call. */
-interface Deadline {
-  readonly signal: AbortSignal
-  readonly leftMs: () => number
-}
-
 /** Calls Hilos within the rate limit, retries once where that may help, and does not call while the circuit breaker is open. */
 export function createHilosClient(options: HilosClientOptions): HilosClient {
   const { exchange, connections, breaker, limiter, retryBudget, observer, clock } = options
@@ -60,14 +54,14 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     const refusal = breaker.refusal(id)
     if (refusal !== null) throw refusal
     const endsAt = clock.elapsed() + timeoutMs
-    const deadline = { signal: AbortSignal.timeout(timeoutMs), leftMs: () => endsAt - clock.elapsed() }
-    const attempt = (route: () => Route) => attemptOnce(id, demand, readBody, route, deadline)
+    const leftMs = () => endsAt - clock.elapsed()
+    const attempt = (route: () => Route) => attemptOnce(id, demand, readBody, route, leftMs)
     retryBudget.earn()
     const delayMs = clock.random() * retries.longestDelayMs
     try {
       return await attempt(connections.kept)
     } catch (error) {
-      if (!mayRetry(id, error, deadline.leftMs() - delayMs)) throw error
+      if (!mayRetry(id, error, leftMs() - delayMs)) throw error
       observer.callRetried()
       await sleep(clock, delayMs)
       return await attempt(connections.fresh).catch((again) => {
@@ -87,7 +81,7 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
     demand: HilosDemand,
     readBody: ReadBody<T>,
     route: () => Route,
-    deadline: Deadline,
+    leftMs: () => number,
   ): Promise<HilosAnswer<T | null>> {
     const slot = await waitForSlot(demand)
     try {
@@ -95,7 +89,7 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
       demand.markAsked()
       const begunAt = clock.elapsed()
       const sendOn = async (by: Route, token: Secret) => {
-        const { content, ageMs } = await exchange(id, token, by, deadline.signal, slot.sent)
+        const { content, ageMs } = await exchange(id, token, by, leftMs(), slot.sent)
         const arrivedAt = clock.elapsed()
         const read = content && (await readBody(content))
         return { content: read, ageMs: ageMs + Math.ceil(clock.elapsed() - arrivedAt) }
@@ -105,11 +99,11 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
         sendOn(route(), token).catch(async (error: unknown) => {
           if (!(error instanceof LostConnection)) throw error
           observer.callRetried()
-          await slot.requeue(deadline.leftMs())
+          await slot.requeue(leftMs())
           return await sendOn(connections.fresh(), token)
         })
       try {
-        const answer = await sendWithFallback({ slot, call, send, leftMs: deadline.leftMs })
+        const answer = await sendWithFallback({ slot, call, send, leftMs })
         call.end(null)
         observer.callEnded(answer.content === null ? 'absent' : 'found', clock.elapsed() - begunAt)
         return answer

@@ -26,9 +26,7 @@ export async function probeHilos(options: ProbeOptions): Promise<'absent' | 'pre
     observer: { tokenRefused: () => {} },
     clock: systemClock,
   })
-  const [answer] = await Promise.allSettled([
-    exchange(randomUUID(), token, connections.fresh(), AbortSignal.timeout(timeoutMs), () => {}),
-  ])
+  const [answer] = await Promise.allSettled([exchange(randomUUID(), token, connections.fresh(), timeoutMs, () => {})])
   await connections.destroy()
   if (answer.status === 'rejected') throw answer.reason
   const { content } = answer.value

@@ -3,13 +3,14 @@ import type { Socket } from 'node:net'
 import t from 'tap'
 import { type FaultName, faultIds } from '../../sandbox/faults.ts'
 import { UpstreamFailure } from '../../src/upstream/failures.ts'
+import { createClock } from '../harness/clock.ts'
 import { checkRowsInTurn, difference } from '../harness/table.ts'
+import { createTimers } from '../harness/timers.ts'
 import {
   arrangeRaw,
   arrangeSandbox,
   canary,
   closed,
-  controlDeadlines,
   failureFor,
   failureOf,
   outcomeOf,
@@ -53,13 +54,13 @@ for (const [fault, [code, kind, pauseSeconds = 0, isOwn = false]] of Object.entr
   t.test(
     `the fault ${fault} is a ${kind} ${code} and pauses ${isOwn ? 'its' : 'all'} calls for ${pauseSeconds} s`,
     async (t) => {
-      const deadlines = controlDeadlines(t)
-      const sandbox = await arrangeSandbox(t, { retries }, { faultText: canary })
-      const { call, requests, clock } = sandbox
+      const clock = code === 'upstream_timeout' ? createTimers() : createClock()
+      const sandbox = await arrangeSandbox(t, { retries, clock }, { faultText: canary })
+      const { call, requests } = sandbox
       const failing = failureOf(call(faultIds[fault as FaultName]))
       if (code === 'upstream_timeout') {
         await until(() => requests.length > 0)
-        deadlines.pass()
+        await clock.advance(10_000)
       }
       const failure = await failing
       t.equal(failure.code, code)
@@ -69,13 +70,13 @@ for (const [fault, [code, kind, pauseSeconds = 0, isOwn = false]] of Object.entr
 
       const [another = ''] = sandbox.documents.keys()
       if (pauseSeconds > 0) {
-        clock.advance(pauseSeconds * 1000 - 1)
+        await clock.advance(pauseSeconds * 1000 - 1)
         const refusal = await failureOf(call(isOwn ? faultIds[fault as FaultName] : another))
         t.equal(refusal.code, code)
         t.equal(refusal instanceof UpstreamFailure, kind !== 'final')
         t.equal(requests.length, sent)
         if (isOwn) t.ok(await call(another))
-        clock.advance(1)
+        await clock.advance(1)
       }
       t.ok(await call(another))
     },
@@ -113,7 +114,6 @@ t.test('a response that stops or drips ends at the deadline, which closes the co
     drip(`${ok}\r\n`, ' '),
     drip(`${ok}transfer-encoding: chunked\r\n\r\n`, '1\r\n \r\n'),
   ]
-  const deadlines = controlDeadlines(t)
   let responses = 0
   const countResponse = (message: unknown) => {
     if ((message as { response: { statusCode: number } }).response.statusCode === 200) responses += 1
@@ -124,16 +124,19 @@ t.test('a response that stops or drips ends at the deadline, which closes the co
     t,
     [...beforeTheBody, ...inTheBody].entries(),
     async ([index, answer]) => {
-      const { call, sockets, requests } = await arrangeRaw(t, answer)
+      const timers = createTimers()
+      const { call, sockets, requests } = await arrangeRaw(t, answer, { clock: timers })
       const failing = failureOf(call())
       const inBody = index >= beforeTheBody.length
       const before = responses
       await until(() => (inBody ? responses > before : requests.length > 0))
-      deadlines.pass()
+      await timers.advance(9999)
+      const early = timers.armed()
+      await timers.advance(1)
       const { code, facts } = await failing
       await closed(sockets[0])
       const reason = inBody ? 'in the middle of the body' : 'before an answer'
-      return difference([code, facts], ['upstream_timeout', { reason, timeoutMs: 10_000 }])
+      return difference([early, code, facts], [[1], 'upstream_timeout', { reason, timeoutMs: 10_000 }])
     },
     'the call times out',
   )
@@ -141,15 +144,13 @@ t.test('a response that stops or drips ends at the deadline, which closes the co
 
 t.test('the body of an error is not waited for, and its connection is closed if it is slow or long', async (t) => {
   const head = 'HTTP/1.1 500 no\r\n'
-  const deadlines = controlDeadlines(t)
-  for (const [answer, isSlow] of [
-    [drip(`${head}\r\n`, ' '), true],
-    [drip(`${head}content-length: 1000000\r\n\r\n`, ' '), false],
-    [drip(`${head}\r\n`, ' '.repeat(16 * 1024)), false],
-  ] as const) {
+  for (const answer of [
+    drip(`${head}\r\n`, ' '),
+    drip(`${head}content-length: 1000000\r\n\r\n`, ' '),
+    drip(`${head}\r\n`, ' '.repeat(16 * 1024)),
+  ]) {
     const { call, sockets } = await arrangeRaw(t, answer)
     t.equal(await outcomeOf(call()), 'upstream_error')
-    if (isSlow) deadlines.pass()
     await closed(sockets[0])
   }
 })

@@ -14,7 +14,6 @@ import {
   type Answer,
   type ClientOptions,
   connectionsOptions,
-  controlDeadlines,
   createClient,
   httpResponse,
   idsOf,
@@ -371,14 +370,16 @@ async function arrangeHalfOpen(t: Test, silent: number, options: ClientOptions =
 }
 
 t.test('the deadline of a call ends it while a connection is opened', async (t) => {
-  const deadlines = controlDeadlines(t)
+  const timers = createTimers()
   for (const proxied of [false, true]) {
     const silent = await startRawHilos(t, () => {})
     const proxy = proxied ? new Secret((await createProxy(t, 1, 'hanging')).url) : null
-    const { call } = createClient(t, silent.origin.replace('http:', 'https:'), { proxy, connectTimeoutMs: 60_000 })
+    const { call } = createClient(t, silent.origin.replace('http:', 'https:'), {
+      ...{ proxy, clock: timers, connectTimeoutMs: 60_000 },
+    })
     const failing = outcomeOf(call())
     if (!proxied) await until(() => silent.sockets.length > 0)
-    deadlines.pass()
+    await timers.advance(10_000)
     t.equal(await failing, 'upstream_timeout')
   }
 })

@@ -165,24 +165,6 @@ export async function arrangeSandbox(t: Test, options?: ClientOptions, sandboxOp
   return { ...sandbox, ...createClient(t, baseUrl, options), host: new URL(baseUrl).host }
 }
 
-/** Replaces the deadlines of calls: they pass when the test says so. `lengths` are the milliseconds that were asked for. */
-export function controlDeadlines(t: Test) {
-  const lengths: number[] = []
-  const controllers: AbortController[] = []
-  t.intercept(AbortSignal, 'timeout', {
-    value: (ms: number) => {
-      const controller = new AbortController()
-      lengths.push(ms)
-      controllers.push(controller)
-      return controller.signal
-    },
-  })
-  const pass = () => {
-    for (const controller of controllers) controller.abort(new DOMException('in a test', 'TimeoutError'))
-  }
-  return { lengths, pass }
-}
-
 /** The failure of a promise. Throws unless it is a `Failure` that holds scalars only and repeats no secret. */
 export async function failureOf(promise: Promise<unknown>): Promise<Failure> {
   const outcome = await promise.catch((error: unknown) => error)

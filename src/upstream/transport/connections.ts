@@ -91,16 +91,33 @@ export function createConnections(options: ConnectionsOptions) {
   }
 }
 
-/** The same connections. They call `onSent` when they begin to write a request, after a new connection was opened. */
-export function announcing(dispatcher: Dispatcher, onSent: () => void): Dispatcher {
-  return dispatcher.compose((dispatch) => (options, handler) => {
+/**
+ * Sends a request on these connections. They call `onSent` when they begin to write it, after a new connection was opened.
+ * Until its body has arrived, `end` ends it with a reason: as an AbortSignal does, in less time and without waiting for the
+ * connection.
+ */
+export function startRequest(dispatcher: Dispatcher, requestOptions: Dispatcher.RequestOptions, onSent: () => void) {
+  const { promise: response, resolve, reject } = Promise.withResolvers<Dispatcher.ResponseData>()
+  let started: Dispatcher.DispatchController | null = null
+  let endedBy: Error | null = null
+  const dispatch: Dispatcher['dispatch'] = (options, handler) => {
     const onRequestStart = handler.onRequestStart?.bind(handler)
-    handler.onRequestStart = (...context) => {
+    handler.onRequestStart = (controller, context) => {
+      if (endedBy !== null) return controller.abort(endedBy)
+      started = controller
       onSent()
-      onRequestStart?.(...context)
+      onRequestStart?.(controller, context)
     }
-    return dispatch(options, handler)
-  })
+    return dispatcher.dispatch(options, handler)
+  }
+  const send = dispatcher.request<null>
+  send.call({ dispatch }, requestOptions).then(resolve, reject)
+  const end = (reason: Error) => {
+    endedBy = reason
+    reject(reason)
+    started?.abort(reason)
+  }
+  return { response, end }
 }
 
 /** Returns a `fetch` for one server that uses this proxy, or none whatever the environment says. */

@@ -6,7 +6,7 @@ import type { HilosTokens } from '../calls/hilos-tokens.ts'
 import { connectionFailure, interruptedFailure, isRefusal, statusFailure } from '../failures.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
 import type { HilosObserver } from '../observer.ts'
-import { announcing, type Route } from './connections.ts'
+import { type Route, startRequest } from './connections.ts'
 import { parseJson } from './parse-json.ts'
 import { acceptedEncodings, collect, decode, discardBody, revisionOf, textOf } from './response-body.ts'
 import { ageMsOf, codingsOf, isJson, retryAfterSeconds } from './response-headers.ts'
@@ -45,6 +45,7 @@ export interface HilosBody {
  * Sends one request to Hilos. The content of the answer is null when Hilos has no such contact. Its age is that when all of
  * it had arrived.
  * @param id a UUID in lower case
+ * @param leftMs how long it may take, with its body
  * @param onSent called when the request is written, after a connection was opened if there was none
  * @throws Failure, one of the `upstream_` codes
  */
@@ -52,7 +53,7 @@ export type Exchange = (
   id: string,
   token: Secret,
   route: Route,
-  deadline: AbortSignal,
+  leftMs: number,
   onSent: () => void,
 ) => Promise<HilosAnswer<HilosBody | null>>
 
@@ -63,71 +64,63 @@ export function createExchange(options: ExchangeOptions): Exchange {
   const { tokens, timeoutMs, maxBodyBytes, userAgent, observer, clock } = options
   const { origin, pathname } = new URL(`${options.baseUrl}/flow-execution-contact/`)
 
-  const exchange: Exchange = async (id, token, route, deadline, onSent) => {
+  const exchange: Exchange = async (id, token, route, leftMs, onSent) => {
     let sentAt = clock.elapsed()
+    let isSent = false
     const markSent = () => {
       sentAt = clock.elapsed()
+      isSent = true
+      cancelConnect()
       onSent()
     }
-    const response = await send(`${pathname}${id}`, token, route, deadline, markSent)
-    const content = await contentOf(response, token, deadline)
-    // The corrected age of RFC 9111 section 4.2.3, and the time that the body took.
-    return { content, ageMs: Math.ceil(ageMsOf(response.headers) + clock.elapsed() - sentAt) }
+    const cancelConnect = clock.schedule(() => request.end(new errors.ConnectTimeoutError()), route.connectTimeoutMs)
+    const cancelDeadline = clock.schedule(() => request.end(new DOMException('', 'TimeoutError')), leftMs)
+    const request = startRequest(route.dispatcher, optionsOf(id, token), markSent)
+    try {
+      const response = await request.response.catch((error: unknown) => {
+        throw connectionFailure(error, timeoutMs, isSent && route.hasAnswered)
+      })
+      route.hasAnswered = true
+      const content = await contentOf(response, token)
+      // The corrected age of RFC 9111 section 4.2.3, and the time that the body took.
+      return { content, ageMs: Math.ceil(ageMsOf(response.headers) + clock.elapsed() - sentAt) }
+    } finally {
+      cancelConnect()
+      cancelDeadline()
+    }
   }
 
-  async function contentOf(response: Dispatcher.ResponseData, token: Secret, deadline: AbortSignal) {
+  function optionsOf(id: string, token: Secret): Dispatcher.RequestOptions {
+    const headers = {
+      authorization: `Token ${token.reveal()}`,
+      accept: 'application/json',
+      'accept-encoding': acceptedEncodings,
+      'user-agent': userAgent,
+    }
+    return { origin, path: `${pathname}${id}`, method: 'GET', headers }
+  }
+
+  async function contentOf(response: Dispatcher.ResponseData, token: Secret) {
     const { statusCode, headers, body } = response
     if (statusCode >= 200 && statusCode < 300 && !withoutDocument.includes(statusCode))
-      return await receive(response, token, deadline)
+      return await receive(response, token)
     // A 410 is a 404 that will last.
     if (!((statusCode === 404 || statusCode === 410) && isJson(headers))) await discardBody(body, clock)
-    else if (isAbsence(await readSoon(response, token, deadline))) return null
+    else if (isAbsence(await readSoon(response, token))) return null
     const fingerprint = token.fingerprint()
     const failure = statusFailure(statusCode, retryAfterSeconds(headers, clock.now()), fingerprint)
     if (isRefusal(failure)) observer.tokenRefused(fingerprint, failure.code)
     throw failure
   }
 
-  async function send(path: string, token: Secret, route: Route, deadline: AbortSignal, onSent: () => void) {
-    const connecting = new AbortController()
-    const ended = AbortSignal.any([deadline, connecting.signal])
-    const cancel = clock.schedule(() => connecting.abort(new errors.ConnectTimeoutError()), route.connectTimeoutMs)
-    let isSent = false
-    const dispatcher = announcing(route.dispatcher, () => {
-      isSent = true
-      cancel()
-      onSent()
-    })
-    try {
-      const request = dispatcher.request({
-        origin,
-        path,
-        method: 'GET',
-        headers: {
-          authorization: `Token ${token.reveal()}`,
-          accept: 'application/json',
-          'accept-encoding': acceptedEncodings,
-          'user-agent': userAgent,
-        },
-        signal: ended,
-      })
-      // undici ends a request that is not written yet only when its connection is there.
-      const response = await Promise.race([request, rejectionOf(ended)]).finally(cancel)
-      route.hasAnswered = true
-      return response
-    } catch (error) {
-      throw connectionFailure(error, timeoutMs, isSent && route.hasAnswered)
-    }
-  }
-
   /**
    * Some servers repeat the request in their answer, so a body is searched for our tokens.
    * @param sent the token of this request, which may have been replaced in the meantime
    */
-  async function receive(response: Dispatcher.ResponseData, sent: Secret, deadline: AbortSignal): Promise<HilosBody> {
+  async function receive(response: Dispatcher.ResponseData, sent: Secret): Promise<HilosBody> {
     const codings = codingsOf(response.headers)
     const bytes = await collect(response.body, maxBodyBytes).catch((error: unknown) => {
-      throw error instanceof Failure ? error : interruptedFailure(deadline, timeoutMs)
+      throw error instanceof Failure ? error : interruptedFailure(error, timeoutMs)
     })
     const searched = [...new Set([sent, ...tokens.all()])]
     return {
@@ -137,13 +130,13 @@ export function createExchange(options: ExchangeOptions): Exchange {
   }
 
   /** The text of an answer that is short if Hilos has written it. Empty if it is longer, or cannot be read within a second. */
-  async function readSoon(response: Dispatcher.ResponseData, token: Secret, deadline: AbortSignal): Promise<string> {
+  async function readSoon(response: Dispatcher.ResponseData, token: Secret): Promise<string> {
     const cancel = clock.schedule(() => response.body.destroy(), 1000)
     const ifInTime = (failure: unknown) => {
-      if (deadline.aborted) throw failure
+      if ((failure as Failure).code === 'upstream_timeout') throw failure
       return ''
     }
-    const received = receive(response, token, deadline).then((body) => body.decoded())
+    const received = receive(response, token).then((body) => body.decoded())
     const text = received.then((bytes) => (bytes.length > longestAbsence ? '' : textOf(bytes)))
     return await text.catch(ifInTime).finally(cancel)
   }
@@ -158,14 +151,6 @@ function withoutTokens(body: Buffer, tokens: readonly Secret[]): Buffer {
 
 /** In bytes. */
 const longestAbsence = 10_000
-
-/** Rejects when the signal is aborted, with its reason. */
-function rejectionOf(signal: AbortSignal): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  if (signal.aborted) reject(signal.reason)
-  signal.addEventListener('abort', () => reject(signal.reason))
-  return promise
-}
 
 /**
  * Whether this is what Django REST Framework says of an object that does not exist: a `detail`, in any language, and nothing

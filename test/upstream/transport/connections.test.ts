@@ -3,16 +3,16 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import tls, { type TlsOptions } from 'node:tls'
 import t, { type Test } from 'tap'
 import { Secret } from '../../../src/common/secret.ts'
-import { createConnections, createFetch } from '../../../src/upstream/transport/connections.ts'
+import { createConnections, createFetch, startRequest } from '../../../src/upstream/transport/connections.ts'
 import { throwawayCertificates, throwawayKey } from '../../harness/certificate.ts'
 import { createProxy, type ProxyMood } from '../../harness/proxy.ts'
+import { createTimers } from '../../harness/timers.ts'
 import {
   type Answer,
   arrangeRaw,
   type ClientOptions,
   closed,
   connectionsOptions,
-  controlDeadlines,
   createClient,
   failureOf,
   jsonResponse,
@@ -93,12 +93,32 @@ t.test('a second response is not taken for the response to the next request', as
 
 t.test('a handshake that is not answered is tried once more', async (t) => {
   const { baseUrl, requests, sockets } = await startRawHilos(t, '')
-  controlDeadlines(t)
-  const settings = { retries, connectTimeoutMs: 200, timeoutMs: 300 }
+  const timers = createTimers()
+  const settings = { clock: timers, retries, connectTimeoutMs: 4000, timeoutMs: 10_000 }
   const { call } = createClient(t, baseUrl.replace('http:', 'https:'), settings)
-  const { code, facts } = await failureOf(call())
-  t.strictSame([code, facts], ['upstream_timeout', { reason: 'UND_ERR_CONNECT_TIMEOUT' }])
+  const failing = failureOf(call())
+  await until(() => sockets.length === 1)
+  await timers.advance(4000)
+  await until(() => sockets.length === 2)
+  t.strictSame(timers.armed(), [10_000, 6000], 'the deadline is that of the call')
+  await timers.advance(6000)
+  const { code, facts } = await failing
+  t.strictSame([code, facts], ['upstream_timeout', { reason: 'before an answer', timeoutMs: 10_000 }])
   t.strictSame([requests.length, sockets.length], [0, 2])
+})
+
+t.test('a request that ends before its connection is there is never sent', async (t) => {
+  const { origin, requests, sockets } = await startRawHilos(t, minimal)
+  const connections = createConnections({ ...connectionsOptions, baseUrl: origin })
+  t.teardown(connections.destroy)
+  const { dispatcher } = connections.kept()
+  const { response, end } = startRequest(dispatcher, { origin, path: '/', method: 'GET' }, () => t.fail('it is sent'))
+  const reason = new Error('in a test')
+  end(reason)
+  t.equal(await response.catch((error: unknown) => error), reason)
+  await until(() => sockets.length === 1)
+  await closed(sockets[0])
+  t.strictSame(requests, [])
 })
 
 /** An upstream with this certificate, and a client that trusts this certificate or none. */
