@@ -6,6 +6,7 @@ const shown = '[redacted]'
 /** A text that must not be shown. Printing, serializing or inspecting it gives `[redacted]`. */
 export class Secret {
   readonly #text: string
+  #fingerprint: string | null = null
 
   constructor(text: string) {
     this.#text = text
@@ -18,7 +19,8 @@ export class Secret {
 
   /** The first 8 hexadecimal digits of its SHA-256. They identify a token in the log. */
   fingerprint(): string {
-    return hash('sha256', this.#text).slice(0, 8)
+    this.#fingerprint ??= hash('sha256', this.#text).slice(0, 8)
+    return this.#fingerprint
   }
 
   /**
