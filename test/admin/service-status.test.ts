@@ -16,7 +16,7 @@ import type { HilosHealth } from '../../src/upstream/hilos.ts'
 import { createClock } from '../harness/clock.ts'
 
 const hilosHealth: HilosHealth = {
-  ...{ ok: false, lastCall: { at: '2026-11-22T10:05:00.000Z', outcome: 'upstream_timeout' } },
+  ...{ ok: false, lastCall: { at: new Date('2026-11-22T10:05:00.000Z'), outcome: 'upstream_timeout' } },
   ...{ lastAnswerAt: null, failuresInARow: 1 },
   ...{ circuitBreaker: 'closed', pausedFor: null, callsInFlight: 1, callsQueued: 2 },
 }

@@ -7,10 +7,10 @@ const answers: readonly CallOutcome[] = ['found', 'absent', 'upstream_too_large'
 export interface LastCalls {
   /** Whether Hilos answered the last call, whatever its answer was; true before the first one. */
   readonly ok: boolean
-  /** When the last call ended, as in RFC 3339, and how; null before the first one ends. */
-  readonly lastCall: { readonly at: string; readonly outcome: CallOutcome } | null
+  /** When the last call ended, and how; null before the first one ends. */
+  readonly lastCall: { readonly at: Date; readonly outcome: CallOutcome } | null
   /** When Hilos last answered; null before its first answer. */
-  readonly lastAnswerAt: string | null
+  readonly lastAnswerAt: Date | null
   /** Calls that have failed since then. */
   readonly failuresInARow: number
 }
@@ -19,7 +19,7 @@ export const noCalls: LastCalls = { ok: true, lastCall: null, lastAnswerAt: null
 
 /** @param now when a call with this outcome ended, in milliseconds since 1970 UTC */
 export function withCall(before: LastCalls, outcome: CallOutcome, now: number): LastCalls {
-  const lastCall = { at: new Date(now).toISOString(), outcome }
+  const lastCall = { at: new Date(now), outcome }
   return answers.includes(outcome)
     ? { ok: true, lastCall, lastAnswerAt: lastCall.at, failuresInARow: 0 }
     : { ...before, ok: false, lastCall, failuresInARow: before.failuresInARow + 1 }

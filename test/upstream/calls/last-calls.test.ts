@@ -3,7 +3,7 @@ import { noCalls, withCall } from '../../../src/upstream/calls/last-calls.ts'
 import type { CallOutcome } from '../../../src/upstream/observer.ts'
 import { createClock } from '../../harness/clock.ts'
 
-const at = (seconds: number) => `2026-11-22T10:05:0${seconds}.000Z`
+const at = (seconds: number) => new Date(`2026-11-22T10:05:0${seconds}.000Z`)
 
 t.test('the last call says whether Hilos answers, and failures count from the last answer on', async (t) => {
   const clock = createClock()
