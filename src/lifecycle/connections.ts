@@ -98,9 +98,11 @@ export function createConnections(limits: ConnectionLimits, options: Connections
   function longestIdle(): Connection | undefined {
     let trusted: Connection | undefined
     for (const each of connections.values()) {
-      if (each.responses.length > 0 || !makesRoom(each)) continue
+      // There may be thousands of trusted ones, and all of them are passed for each new connection.
+      if (each.responses.length > 0 || (trusted && each.isTrusted)) continue
       // One that has just been opened is a stranger, too: it does not make room in place of one that has been idle for long.
       if (trusted && each.idleSince - limits.strangerKeepAliveMs > trusted.idleSince) break
+      if (!makesRoom(each)) continue
       if (!each.isTrusted) return each
       trusted ??= each
     }

@@ -60,7 +60,7 @@ export function describeLater(
     if (!schema.hide) routes.push({ method, url, schema, handler })
   })
   app.decorate('describedRoutes', routes)
-  app.decorate('described', async () => {
+  const describe = async () => {
     const { default: swagger } = await import('@fastify/swagger')
     const twin: FastifyInstance = Fastify({ exposeHeadRoutes: false })
     twin.setValidatorCompiler(() => Boolean).setSerializerCompiler(() => String)
@@ -68,6 +68,14 @@ export function describeLater(
     await twin.register(swagger, { ...options, refResolver: { buildLocalReference: ({ $id }) => String($id) } })
     for (const route of routes) twin.route(route)
     return twin.ready().then(() => twin)
+  }
+  let described: Promise<FastifyInstance> | null = null
+  app.decorate('described', () => {
+    described ??= describe().catch((error: unknown) => {
+      described = null
+      throw error
+    })
+    return described
   })
 }
 

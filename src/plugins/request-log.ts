@@ -18,7 +18,7 @@ declare module 'fastify' {
 /** Called for each request when its response was sent, or when the caller has disconnected. */
 export type OnRequestOver = (record: RequestRecord) => void
 
-/** Writes the line of a request that shows data, before the data leaves: a process that is then killed has recorded it. */
+/** Writes the line of a request that shows data, before the data leaves. It shows none if the caller has disconnected. */
 export type RecordDisclosure = (request: FastifyRequest, reply: FastifyReply, disclosure: Disclosure) => void
 
 /**
@@ -34,6 +34,7 @@ export function logRequests(app: FastifyInstance, recordLevel: string, onOver: O
   })
   if (!logger.child({}, { level: recordLevel }).isLevelEnabled('info')) return () => {}
   return (request, reply, disclosure) => {
+    if (reply.raw.destroyed) return
     request.recorded = recordOf(request, reply, reply.statusCode)
     writeRequestLine(logger, request.recorded, disclosure, 'answered')
   }
