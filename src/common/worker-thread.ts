@@ -11,27 +11,37 @@ export interface WorkerThreadOptions {
   readonly clock: Pick<Clock, 'schedule'>
 }
 
-/** The thread ended before it had a result: it ran out of memory, or was closed. The cause is its error, if it had one. */
+/** There was no result in time. */
+export class ThreadTimeout extends Error {
+  override readonly name = 'ThreadTimeout'
+}
+
+/** The thread could not start, or ended before it had a result. The cause is its error. */
 export class ThreadEnded extends Error {
   override readonly name = 'ThreadEnded'
 }
 
 interface WaitingTask<Task, Result> extends PromiseWithResolvers<Result> {
   readonly task: Task
+  readonly cancelTimeout: Cancel
 }
 
 /** A thread that works on one task after another, and exists only while there are any. */
-export function createWorkerThread<Task, Result>({ module, data, idleMs, clock }: WorkerThreadOptions) {
+export function createWorkerThread<Task, Result>(options: WorkerThreadOptions) {
+  const { module, data, idleMs, clock } = options
   /** The first is in work. */
   const tasks: WaitingTask<Task, Result>[] = []
   let thread: Worker | null = null
+  let isClosed = false
   let cancelEnd: Cancel = () => {}
 
   function start(): Worker {
-    // Without the options of the process, because a module that it preloads is not meant for this thread.
-    const started = new Worker(module, { workerData: data, execArgv: [] })
-    started.on('message', (result: Result) => settle(({ resolve }) => resolve(result)))
+    // Without the options and the environment of the process: they have secrets, and modules that are not meant for this thread.
+    const started = new Worker(module, { workerData: data, execArgv: [], env: {} })
     let cause: unknown
+    started.on('message', (result: Result) => {
+      if (thread === started) settle(({ resolve }) => resolve(result))
+    })
     started.on('error', (error) => {
       cause = error
     })
@@ -45,14 +55,23 @@ export function createWorkerThread<Task, Result>({ module, data, idleMs, clock }
 
   function work(): void {
     cancelEnd()
-    thread ??= start()
-    thread.ref()
-    thread.postMessage(tasks[0]?.task)
+    try {
+      thread ??= start()
+      thread.ref()
+      thread.postMessage(tasks[0]?.task)
+    } catch (cause) {
+      settle(({ reject }) => reject(new ThreadEnded('it could not start', { cause })))
+    }
   }
 
   function settle(settleFirst: (first: WaitingTask<Task, Result>) => void): void {
     const first = tasks.shift()
     if (first) settleFirst(first)
+    first?.cancelTimeout()
+    workOnNext()
+  }
+
+  function workOnNext(): void {
     if (tasks.length > 0) work()
     else {
       // Without work, it does not keep the process alive.
@@ -67,18 +86,34 @@ export function createWorkerThread<Task, Result>({ module, data, idleMs, clock }
     void ending?.terminate()
   }
 
+  /** Work cannot be interrupted, but its thread can. */
+  function timeOut(waiting: WaitingTask<Task, Result>): void {
+    waiting.reject(new ThreadTimeout())
+    const isInWork = tasks[0] === waiting
+    tasks.splice(tasks.indexOf(waiting), 1)
+    if (!isInWork) return
+    end()
+    workOnNext()
+  }
+
   return {
-    /** Resolves to the result of the task. Rejects with {@link ThreadEnded}. */
-    run: (task: Task): Promise<Result> => {
-      const waiting = { task, ...Promise.withResolvers<Result>() }
+    /** Resolves to the result of the task. Rejects with {@link ThreadTimeout} after so many milliseconds, or {@link ThreadEnded}. */
+    run: (task: Task, timeoutMs: number): Promise<Result> => {
+      if (isClosed) return Promise.reject(new ThreadEnded('when it was closed'))
+      const cancelTimeout = clock.schedule(() => timeOut(waiting), timeoutMs)
+      const waiting = { task, cancelTimeout, ...Promise.withResolvers<Result>() }
       if (tasks.push(waiting) === 1) work()
       return waiting.promise
     },
     /** Ends the thread and its tasks. */
     close: (): void => {
+      isClosed = true
       cancelEnd()
       end()
-      for (const { reject } of tasks.splice(0)) reject(new ThreadEnded('when it was closed'))
+      for (const { reject, cancelTimeout } of tasks.splice(0)) {
+        cancelTimeout()
+        reject(new ThreadEnded('when it was closed'))
+      }
     },
   }
 }

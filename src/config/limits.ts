@@ -38,8 +38,11 @@ export const issuerLimits = { connectTimeoutMs: 3000 }
 export const contactLimits = {
   /** Steps, messages and options of questions. */
   maxElements: 10_000,
-  /** In bytes; larger documents are worked on in a thread. The most hostile document of this size holds the event loop for 15 ms, a usual one of 55 kB for half a millisecond. */
-  largestOnLoop: 128 * 1024,
+  /**
+   * Larger documents are worked on in a thread. The most hostile document of this size holds the event loop for 40 ms, a usual
+   * one for less than a millisecond.
+   */
+  largestOnLoop: { bytes: 64 * 1024, elements: 500 },
   /** How long that thread is kept without work. */
   idleMs: 60_000,
 }

@@ -19,7 +19,7 @@ export type Contacts = Readonly<ReturnType<typeof createContacts>>
 /** The execution contacts: from Hilos through the presentation into the cache, and from there to callers. */
 export function createContacts(config: Config, client: HilosClient, drifted: ReportDrift, clock: Clock) {
   const { cache } = config
-  const documents = createDocuments({ ...config.contact, clock })
+  const documents = createDocuments({ ...config.contact, timeoutMs: config.hilos.timeoutMs, clock })
   const store = createLruStore<StoredContact>({
     maxBytes: cache.documentsMaxBytes,
     clock,

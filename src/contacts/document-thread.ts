@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { Secret } from '../common/secret.ts'
 import { Failure, type FailureFacts } from '../failures/failure.ts'
 import type { FailureCode } from '../failures/failure-kinds.ts'
 import type { Representation } from '../presentation/views/view.ts'
@@ -6,9 +7,9 @@ import { UpstreamFailure } from '../upstream/failures.ts'
 import { bufferOf, createDocumentWork, type DocumentWork } from './document-work.ts'
 import type { PresentedDocument } from './present-document.ts'
 
-/** A function of {@link DocumentWork} and its arguments. */
+/** A function of {@link DocumentWork} and its arguments, as plain data. */
 export type DocumentTask =
-  | { readonly present: Parameters<DocumentWork['present']> }
+  | { readonly present: { readonly bytes: Uint8Array; readonly id: string; readonly tokens: readonly string[] } }
   | { readonly render: Parameters<DocumentWork['render']> }
 
 /** What the function returned or threw. An error that is not a failure is passed on as it is. */
@@ -30,8 +31,9 @@ function replyTo(task: DocumentTask): DocumentReply {
   try {
     // A buffer arrives as an array of bytes.
     if ('present' in task) {
-      const [bytes, id] = task.present
-      return { presented: work.present(bufferOf(bytes), id) }
+      const { bytes, id, tokens } = task.present
+      const secrets = tokens.map((token) => new Secret(token))
+      return { presented: work.present({ bytes: bufferOf(bytes), id, tokens: secrets }) }
     }
     const [{ serialized, ...content }, view, profile] = task.render
     return { rendered: work.render({ ...content, serialized: bufferOf(serialized) }, view, profile) }

@@ -1,28 +1,34 @@
 import { extname } from 'node:path'
 import type { Clock } from '../common/clock.ts'
 import type { Secret } from '../common/secret.ts'
-import { createWorkerThread } from '../common/worker-thread.ts'
+import { createWorkerThread, ThreadTimeout } from '../common/worker-thread.ts'
 import { Failure } from '../failures/failure.ts'
 import type { Render, Representation } from '../presentation/views/view.ts'
+import type { UnreadDocument } from '../upstream/document/read-document.ts'
 import { UpstreamFailure } from '../upstream/failures.ts'
 import type { DocumentReply, DocumentTask } from './document-thread.ts'
 import { bufferOf, createDocumentWork, type DocumentWorkSettings } from './document-work.ts'
-import type { PresentationSettings, PresentDocument, PresentedDocument } from './present-document.ts'
+import type { PresentationSettings, PresentedDocument } from './present-document.ts'
 
 export interface DocumentsOptions extends PresentationSettings {
   /** The key of the pseudonyms of ids. */
   readonly idKey: Secret
-  /** The size in bytes beyond which a document is worked on in a thread, so that it does not hold the event loop. */
-  readonly largestOnLoop: number
+  /** A document with more bytes or elements is worked on in a thread, so that it does not hold the event loop. */
+  readonly largestOnLoop: { readonly bytes: number; readonly elements: number }
+  /** How long a caller waits for a rendering in the thread, in milliseconds. */
+  readonly timeoutMs: number
   /** How long the thread is kept without work, in milliseconds. */
   readonly idleMs: number
   readonly clock: Pick<Clock, 'schedule'>
 }
 
+export type Documents = Readonly<ReturnType<typeof createDocuments>>
+
 /** The work on documents. It returns a promise only for a large one. */
-export function createDocuments({ refKey, idKey, metaKeys, maxElements, largestOnLoop, ...options }: DocumentsOptions) {
+export function createDocuments(options: DocumentsOptions) {
+  const { refKey, idKey, metaKeys, maxElements, largestOnLoop, timeoutMs } = options
   const settings: DocumentWorkSettings = { refKey: refKey.reveal(), idKey: idKey.reveal(), metaKeys, maxElements }
-  const onLoop = createDocumentWork(settings)
+  const onLoop = createDocumentWork({ ...settings, maxElements: largestOnLoop.elements })
   const thread = createWorkerThread<DocumentTask, DocumentReply>({
     ...options,
     // It is `.js` in a build.
@@ -30,8 +36,10 @@ export function createDocuments({ refKey, idKey, metaKeys, maxElements, largestO
     data: settings,
   })
 
-  async function run(task: DocumentTask) {
-    const reply = await thread.run(task).catch((cause: Error) => {
+  /** @param late what it means that there is no reply in time */
+  async function run(task: DocumentTask, leftMs: number, late: Failure) {
+    const reply = await thread.run(task, leftMs).catch((cause: Error) => {
+      if (cause instanceof ThreadTimeout) throw late
       throw new Failure('upstream_too_large', { facts: { reason: 'the thread ended' }, cause })
     })
     if ('error' in reply) throw reply.error
@@ -40,25 +48,41 @@ export function createDocuments({ refKey, idKey, metaKeys, maxElements, largestO
     throw isTransient ? new UpstreamFailure(code, { facts }) : new Failure(code, { facts })
   }
 
-  async function presentInThread(...given: Parameters<PresentDocument>): Promise<PresentedDocument> {
-    const { presented } = (await run({ present: given })) as { presented: PresentedDocument }
+  async function presentInThread({ tokens, ...document }: UnreadDocument, leftMs: number): Promise<PresentedDocument> {
+    const late = new UpstreamFailure('upstream_timeout', {
+      facts: { reason: 'while the document was read', timeoutMs },
+    })
+    const task = { present: { ...document, tokens: tokens.map((token) => token.reveal()) } }
+    const { presented } = (await run(task, leftMs, late)) as { presented: PresentedDocument }
     const { content } = presented
     return { ...presented, content: { ...content, serialized: bufferOf(content.serialized) } }
   }
 
   async function renderInThread(...given: Parameters<Render>): Promise<Representation> {
-    const { rendered } = (await run({ render: given })) as { rendered: Representation }
+    const late = new Failure('overloaded', { facts: { reason: 'while a large contact was rendered' } })
+    const { rendered } = (await run({ render: given }, timeoutMs, late)) as { rendered: Representation }
     const [{ serialized }, view, profile] = given
     // The widest view for the widest profile is the content itself, not a copy.
     const isContent = view === 'transcript' && profile === 'full'
     return { ...rendered, body: isContent ? serialized : bufferOf(rendered.body) }
   }
 
+  /** What is too large for the event loop may be a document for the thread. */
+  function presentOnLoop(document: UnreadDocument, leftMs: number) {
+    try {
+      return onLoop.present(document)
+    } catch (failure) {
+      if ((failure as Failure).code !== 'upstream_too_large') throw failure
+      return presentInThread(document, leftMs)
+    }
+  }
+
   return {
-    present: (...given: Parameters<PresentDocument>) =>
-      given[0].length > largestOnLoop ? presentInThread(...given) : onLoop.present(...given),
+    /** @param leftMs how long it may take, in milliseconds */
+    present: (document: UnreadDocument, leftMs: number) =>
+      (document.bytes.length > largestOnLoop.bytes ? presentInThread : presentOnLoop)(document, leftMs),
     render: (...given: Parameters<Render>) =>
-      given[0].serialized.length > largestOnLoop ? renderInThread(...given) : onLoop.render(...given),
+      given[0].serialized.length > largestOnLoop.bytes ? renderInThread(...given) : onLoop.render(...given),
     /** Ends the thread, and the work in it. */
     close: thread.close,
   }

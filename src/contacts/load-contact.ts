@@ -7,8 +7,8 @@ import { createRecordPseudonym } from '../presentation/contact/pseudonyms.ts'
 import type { ReportDrift } from '../upstream/document/drift.ts'
 import type { HilosClient } from '../upstream/hilos-client.ts'
 import type { HilosBody } from '../upstream/transport/exchange.ts'
+import type { Documents } from './documents.ts'
 import { lifetimeOf } from './lifetime.ts'
-import type { PresentDocument } from './present-document.ts'
 import { bytesOf, type StoredContact, toStoredContact } from './stored-contact.ts'
 
 /**
@@ -27,9 +27,7 @@ export type LoadContact = (
 export interface LoadContactOptions {
   readonly config: Pick<Config, 'cache' | 'hilos' | 'disclosureKey'>
   readonly client: HilosClient
-  readonly present: (
-    ...document: Parameters<PresentDocument>
-  ) => ReturnType<PresentDocument> | Promise<ReturnType<PresentDocument>>
+  readonly present: Documents['present']
   readonly drifted: ReportDrift
   readonly clock: Clock
 }
@@ -41,8 +39,8 @@ export function createLoadContact({ config, client, present, drifted, clock }: L
 
   return async (id, demand, previous) => {
     const known = previous?.value ?? null
-    const { content: value, ageMs } = await client.getExecutionContact(id, demand, (body) =>
-      storedContactOf(id, body, known),
+    const { content: value, ageMs } = await client.getExecutionContact(id, demand, (body, leftMs) =>
+      storedContactOf(id, body, known, leftMs),
     )
     for (const { kind, path, count } of value?.drift ?? []) drifted(kind, path, count)
     const now = clock.now()
@@ -58,9 +56,9 @@ export function createLoadContact({ config, client, present, drifted, clock }: L
   }
 
   /** Most refreshes bring the same document: then nothing of it has to be decoded, read and presented again. */
-  async function storedContactOf(id: string, body: HilosBody, known: StoredContact | null): Promise<StoredContact> {
+  async function storedContactOf(id: string, body: HilosBody, known: StoredContact | null, leftMs: number) {
     if (known?.revision === body.revision) return known
-    const document = await present(await body.decoded(), id)
+    const document = await present({ bytes: await body.decoded(), id, tokens: body.tokens }, leftMs)
     return toStoredContact({ id, revision: body.revision, pseudonym: pseudonymOf(id) }, document, known)
   }
 }

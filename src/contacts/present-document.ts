@@ -5,7 +5,7 @@ import { identityOf } from '../presentation/redaction/identity.ts'
 import { withoutUrlSecrets } from '../presentation/redaction/urls.ts'
 import { type Content, serializeContact } from '../presentation/views/view.ts'
 import { createDriftTally, type DriftCount } from '../upstream/document/drift.ts'
-import { readBytes } from '../upstream/document/read-document.ts'
+import { readBytes, type UnreadDocument } from '../upstream/document/read-document.ts'
 import { type Pace, paceOf } from './lifetime.ts'
 
 /** All that is kept of a document of Hilos. It is plain data, which threads can pass on. */
@@ -19,11 +19,10 @@ export interface PresentedDocument {
 }
 
 /**
- * Makes of the bytes of a document what is kept of it.
- * @param id a UUID in lower case
+ * Makes of a document what is kept of it.
  * @throws Failure `upstream_invalid_response` or `upstream_too_large`
  */
-export type PresentDocument = (bytes: Buffer, id: string) => PresentedDocument
+export type PresentDocument = (document: UnreadDocument) => PresentedDocument
 
 export interface PresentationSettings {
   /** The key of `contact.ref`. */
@@ -37,9 +36,9 @@ export interface PresentationSettings {
 export function createPresentDocument({ refKey, metaKeys, maxElements }: PresentationSettings): PresentDocument {
   const options = { refOf: createContactRef(refKey), metaKeys }
 
-  return (bytes, id) => {
+  return (unread) => {
     const drift = createDriftTally()
-    const document = readBytes(bytes, id, maxElements, drift.report)
+    const document = readBytes(unread, maxElements, drift.report)
     const contact = withoutUrlSecrets(presentExecutionContact(document, options), document)
     return {
       content: { serialized: serializeContact(contact), identity: identityOf(document) },

@@ -27,8 +27,8 @@ export interface HilosClientOptions extends Pick<HilosSettings, 'timeoutMs' | 'r
 /** Who wants a call, and hears when Hilos is asked, after the wait for a slot. */
 export type HilosDemand = CallDemand & { readonly markAsked: () => void }
 
-/** Reads a document as Hilos sent it. */
-export type ReadBody<T> = (body: HilosBody) => T | Promise<T>
+/** Reads a document as Hilos sent it, in the time that is left of the call, in milliseconds. */
+export type ReadBody<T> = (body: HilosBody, leftMs: number) => T | Promise<T>
 
 export interface HilosClient {
   /**
@@ -91,7 +91,7 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
       const sendOn = async (by: Route, token: Secret) => {
         const { content, ageMs } = await exchange(id, token, by, leftMs(), slot.sent)
         const arrivedAt = clock.elapsed()
-        const read = content && (await readBody(content))
+        const read = content && (await readBody(content, leftMs()))
         return { content: read, ageMs: ageMs + Math.ceil(clock.elapsed() - arrivedAt) }
       }
       // Neither the budget of retries nor the circuit breaker hears of a loss, but Hilos may have counted the request.

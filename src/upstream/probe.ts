@@ -5,6 +5,7 @@ import type { HilosSettings } from './hilos-settings.ts'
 import { createConnections } from './transport/connections.ts'
 import { createExchange } from './transport/exchange.ts'
 import { jsonOf } from './transport/parse-json.ts'
+import { withoutTokens } from './transport/token-leak.ts'
 
 export interface ProbeOptions
   extends Pick<HilosSettings, 'baseUrl' | 'proxy' | 'connectTimeoutMs' | 'maxBodyBytes' | 'timeoutMs'> {
@@ -31,6 +32,6 @@ export async function probeHilos(options: ProbeOptions): Promise<'absent' | 'pre
   if (answer.status === 'rejected') throw answer.reason
   const { content } = answer.value
   if (content === null) return 'absent'
-  jsonOf(await content.decoded())
+  jsonOf(withoutTokens(await content.decoded(), content.tokens))
   return 'present'
 }

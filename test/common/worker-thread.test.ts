@@ -1,15 +1,17 @@
 import t, { type Test } from 'tap'
-import { createWorkerThread, ThreadEnded } from '../../src/common/worker-thread.ts'
+import { createWorkerThread, ThreadEnded, ThreadTimeout } from '../../src/common/worker-thread.ts'
 import { createTimers } from '../harness/timers.ts'
 
 function arrange(t: Test) {
   const timers = createTimers()
   const module = new URL('trying-thread.ts', import.meta.url)
-  const thread = createWorkerThread<string, string>({ module, data: null, idleMs: 1000, clock: timers })
+  const thread = createWorkerThread<string, string>({
+    ...{ module, data: null, idleMs: 1000, clock: timers },
+  })
   t.teardown(thread.close)
   /** The name of the task and the id of the thread, or the error. */
-  const run = async (task: string) =>
-    await thread.run(task).then(
+  const run = async (task: string, timeoutMs = 60_000) =>
+    await thread.run(task, timeoutMs).then(
       (result) => result.split(' '),
       (error: Error) => [error.constructor, (error.cause as Error | undefined)?.message],
     )
@@ -18,7 +20,10 @@ function arrange(t: Test) {
 
 t.test('tasks are worked on in their order, by one thread', async (t) => {
   const { run } = arrange(t)
-  const [[first, thread], ...others] = (await Promise.all(['a', 'b', 'c'].map(run))) as [string[], ...string[][]]
+  const [[first, thread], ...others] = (await Promise.all(['a', 'b', 'c'].map((task) => run(task)))) as [
+    string[],
+    ...string[][],
+  ]
   t.equal(first, 'a')
   t.strictSame(others, [
     ['b', thread],
@@ -28,7 +33,7 @@ t.test('tasks are worked on in their order, by one thread', async (t) => {
 
 t.test('a thread that ends rejects the task in work, and the next one gets another thread', async (t) => {
   const { run } = arrange(t)
-  const results = await Promise.all(['throw', 'a', 'exit', 'b'].map(run))
+  const results = await Promise.all(['throw', 'a', 'exit', 'b'].map((task) => run(task)))
   t.strictSame(
     [results[0], results[2]],
     [
@@ -65,9 +70,44 @@ t.test('a thread ends when it has had nothing to do for the idle time', async (t
 
 t.test('a thread that is closed ends its tasks', async (t) => {
   const { run, close, timers } = arrange(t)
-  close()
-  const results = Promise.all(['a', 'b'].map(run))
+  const results = Promise.all(['a', 'b'].map((task) => run(task)))
   close()
   t.strictSame(await results, Array(2).fill([ThreadEnded, undefined]))
+  t.strictSame(await run('c'), [ThreadEnded, undefined], 'and starts no other')
   t.strictSame(timers.armed(), [])
+})
+
+t.test('a task that takes too long is rejected, in work or not, and the others are worked on', async (t) => {
+  const { run, timers } = arrange(t)
+  const [, thread] = await run('a')
+  const results = Promise.all([run('hang', 10), run('b', 5), run('c', 100), run('d', 100)])
+  await timers.advance(5)
+  await timers.advance(5)
+  const [hanging, b, c, d] = await results
+  t.strictSame([hanging, b], Array(2).fill([ThreadTimeout, undefined]))
+  t.strictSame([c?.[0], d?.[0], c?.[1]], ['c', 'd', d?.[1]])
+  t.not(c?.[1], thread)
+  t.strictSame(timers.armed(), [1000], 'no timer is left but that of the idle thread')
+})
+
+t.test('a thread that cannot start rejects each of its tasks', async (t) => {
+  const module = new URL('https://not-a-file.example/')
+  const thread = createWorkerThread<string, string>({
+    ...{ module, data: null },
+    idleMs: 1000,
+    clock: createTimers(),
+  })
+  t.teardown(thread.close)
+  for (const task of ['a', 'b', 'c']) await t.rejects(thread.run(task, 1000), { name: 'ThreadEnded' })
+})
+
+t.test('a task that cannot be sent is rejected, and the next one is worked on', async (t) => {
+  const { run } = arrange(t)
+  const results = await Promise.all([run((() => {}) as unknown as string), run('a')])
+  t.strictSame([results[0]?.[0], results[1]?.[0]], [ThreadEnded, 'a'])
+})
+
+t.test('the thread has neither the environment nor the options of the process', async (t) => {
+  const { run } = arrange(t)
+  t.strictSame((await run('env'))[0], '0')
 })

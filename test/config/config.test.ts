@@ -119,7 +119,11 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
     },
   })
   t.strictSame(contact.metaKeys, [])
-  t.match(contact, { maxElements: 10_000, largestOnLoop: 128 * 1024, idleMs: 60_000 })
+  t.match(contact, {
+    maxElements: 10_000,
+    largestOnLoop: { bytes: 64 * 1024, elements: 500 },
+    idleMs: 60_000,
+  })
   t.equal(contact.refKey.reveal().length, 64)
   t.equal(
     new Set([contact.refKey, contact.idKey, disclosureKey].map((key) => key.reveal())).size,

@@ -30,7 +30,9 @@ export function createFakeHilos() {
       if (hilos.failure) throw hilos.failure
       const found = hilos.documents.get(requested)
       const revision = JSON.stringify(found)
-      const content = found ? await read({ revision, decoded: async () => Buffer.from(revision) }) : null
+      const content = found
+        ? await read({ revision, tokens: [], decoded: async () => Buffer.from(revision) }, 8000)
+        : null
       return { content, ageMs: hilos.ageMs }
     },
   }

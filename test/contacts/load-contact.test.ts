@@ -4,8 +4,9 @@ import type { Entry } from '../../src/cache/entry.ts'
 import { createLruStore } from '../../src/cache/lru-store.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createLoadContact } from '../../src/contacts/load-contact.ts'
-import { createPresentDocument, type PresentDocument } from '../../src/contacts/present-document.ts'
+import { createPresentDocument } from '../../src/contacts/present-document.ts'
 import type { StoredContact } from '../../src/contacts/stored-contact.ts'
+import type { UnreadDocument } from '../../src/upstream/document/read-document.ts'
 import { UpstreamFailure } from '../../src/upstream/failures.ts'
 import { createClock } from '../harness/clock.ts'
 import { createFakeHilos, document, id } from './fake-hilos.ts'
@@ -18,9 +19,9 @@ function arrange(env: Readonly<Record<string, string>> = {}) {
   const config = loadConfig({ HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true', ...env })
   const drifts: string[] = []
   const presented: string[] = []
-  const present = (...[bytes, id]: Parameters<PresentDocument>) => {
-    presented.push(id)
-    return createPresentDocument(config.contact)(bytes, id)
+  const present = (document: UnreadDocument) => {
+    presented.push(document.id)
+    return createPresentDocument(config.contact)(document)
   }
   const loadContact = createLoadContact({
     config,

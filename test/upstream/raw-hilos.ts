@@ -138,7 +138,9 @@ export function createClient(t: Test, baseUrl: string, options: ClientOptions = 
   t.teardown(hilos.close)
   const load = (id = contactId, isAwaited = () => true) =>
     hilos.getExecutionContact(id, { askedBy: new Set([id]), isAwaited, markAsked: () => {} }, async (body) =>
-      readBytes(await body.decoded(), id, maxElements, (kind, path) => drift.push(`${kind} ${path}`)),
+      readBytes({ bytes: await body.decoded(), id, tokens: body.tokens }, maxElements, (kind, path) =>
+        drift.push(`${kind} ${path}`),
+      ),
     )
   const call = async (...given: Parameters<typeof load>) => (await load(...given)).content
   return { ...hilos, load, call, clock, reports, drift }

@@ -1,19 +1,34 @@
+import type { Secret } from '../../common/secret.ts'
 import { Failure } from '../../failures/failure.ts'
 import { jsonOf } from '../transport/parse-json.ts'
+import { withoutTokens } from '../transport/token-leak.ts'
 import { executionContact } from './contract.ts'
 import type { ReportDrift } from './drift.ts'
 import type { HilosDocument, HilosStepExecution, RawDocument, RawStepExecution } from './hilos-document.ts'
 import { isObject } from './shape.ts'
 
+/** A document as it arrived, decoded. */
+export interface UnreadDocument {
+  readonly bytes: Buffer
+  /** The requested id, in lower case. */
+  readonly id: string
+  /** The tokens that it must not contain. */
+  readonly tokens: readonly Secret[]
+}
+
 /**
- * Reads the bytes of a document.
+ * Searches a document for our tokens, and reads it.
  * @param maxElements most steps, messages and options of questions that it may have
  * @throws Failure `upstream_invalid_response` or `upstream_too_large`
  */
-export function readBytes(bytes: Buffer, requestedId: string, maxElements: number, drift: ReportDrift): HilosDocument {
-  const json = jsonOf(bytes)
+export function readBytes(
+  { bytes, id, tokens }: UnreadDocument,
+  maxElements: number,
+  drift: ReportDrift,
+): HilosDocument {
+  const json = jsonOf(withoutTokens(bytes, tokens))
   if (elementsIn(json) > maxElements) throw new Failure('upstream_too_large', { facts: { maxElements } })
-  return readDocument(json, requestedId, drift)
+  return readDocument(json, id, drift)
 }
 
 /**

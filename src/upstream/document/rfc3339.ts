@@ -1,5 +1,6 @@
 /** RFC 3339 does not allow 24:00:00, which ISO 8601 and JavaScript engines accept. */
-const rfc3339 = /^\d{4}-\d\d-\d\d[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i
+const rfc3339 =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i
 
 /** RFC 3339 has four digits for the year, and the same must hold for the instant in UTC. */
 const firstMs = Date.parse('0000-01-01T00:00:00Z')

@@ -10,7 +10,7 @@ import { type Route, startRequest } from './connections.ts'
 import { parseJson } from './parse-json.ts'
 import { acceptedEncodings, collect, decode, discardBody, revisionOf, textOf } from './response-body.ts'
 import { ageMsOf, codingsOf, isJson, retryAfterSeconds } from './response-headers.ts'
-import { containsToken } from './token-leak.ts'
+import { withoutTokens } from './token-leak.ts'
 
 export interface ExchangeOptions extends Pick<HilosSettings, 'baseUrl' | 'timeoutMs' | 'maxBodyBytes'> {
   /** A body that contains one of these tokens is refused. */
@@ -34,9 +34,11 @@ export interface HilosBody {
    * with other revisions may have the same bytes too.
    */
   readonly revision: string
+  /** The tokens that it must be searched for, by `withoutTokens`, before anything of it is used. */
+  readonly tokens: readonly Secret[]
   /**
    * Decodes the body.
-   * @throws Failure, one of the `upstream_` codes, also if the body contains one of our tokens
+   * @throws Failure `upstream_too_large` or `upstream_invalid_response`
    */
   readonly decoded: () => Promise<Buffer>
 }
@@ -113,10 +115,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
     throw failure
   }
 
-  /**
-   * Some servers repeat the request in their answer, so a body is searched for our tokens.
-   * @param sent the token of this request, which may have been replaced in the meantime
-   */
+  /** @param sent the token of this request, which may have been replaced in the meantime */
   async function receive(response: Dispatcher.ResponseData, sent: Secret): Promise<HilosBody> {
     const codings = codingsOf(response.headers)
     const bytes = await collect(response.body, maxBodyBytes).catch((error: unknown) => {
@@ -125,7 +124,8 @@ export function createExchange(options: ExchangeOptions): Exchange {
     const searched = [...new Set([sent, ...tokens.all()])]
     return {
       revision: `${revisionOf(bytes, codings)} ${searched.map((token) => token.fingerprint()).sort()}`,
-      decoded: async () => withoutTokens(await decode(bytes, codings, maxBodyBytes), searched),
+      tokens: searched,
+      decoded: () => decode(bytes, codings, maxBodyBytes),
     }
   }
 
@@ -136,17 +136,14 @@ export function createExchange(options: ExchangeOptions): Exchange {
       if ((failure as Failure).code === 'upstream_timeout') throw failure
       return ''
     }
-    const received = receive(response, token).then((body) => body.decoded())
-    const text = received.then((bytes) => (bytes.length > longestAbsence ? '' : textOf(bytes)))
+    const text = receive(response, token).then(async (body) => {
+      const bytes = await body.decoded()
+      return bytes.length > longestAbsence ? '' : textOf(withoutTokens(bytes, body.tokens))
+    })
     return await text.catch(ifInTime).finally(cancel)
   }
 
   return exchange
-}
-
-function withoutTokens(body: Buffer, tokens: readonly Secret[]): Buffer {
-  if (!tokens.some((token) => containsToken(body, token))) return body
-  throw new Failure('upstream_invalid_response', { facts: { reason: 'our own key in the body' } })
 }
 
 /** In bytes. */

@@ -44,8 +44,8 @@ export function textOf(bytes: Buffer): string {
 export function revisionOf(bytes: Buffer, codings: readonly string[]): string {
   const compressed = codings.join() === acceptedEncodings ? withoutGzipHeader(bytes) : null
   return compressed === null
-    ? `${codings} ${hash('sha256', bytes, 'base64url')}`
-    : `deflate ${hash('sha256', compressed, 'base64url')}`
+    ? `${JSON.stringify(codings)} ${hash('sha256', bytes, 'base64url')}`
+    : `behind the header of gzip ${hash('sha256', compressed, 'base64url')}`
 }
 
 /** Null without a header, or with one that has other parts than a time and a name (RFC 1952 section 2.3). */

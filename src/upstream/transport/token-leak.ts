@@ -1,12 +1,21 @@
 import type { Secret } from '../../common/secret.ts'
+import { Failure } from '../../failures/failure.ts'
 
 /**
- * Whether a body contains a token: as it is, in base64, percent-encoded, or with the escapes of JSON in any of these. It
- * takes a few passes over the body, which cost less than parsing it. The encoded forms live as long as the token.
+ * Returns the body. Some servers repeat the request in their answer, so nothing of a body may be used before this.
+ * @throws Failure `upstream_invalid_response` if it contains one of our tokens
  */
-export function containsToken(body: Buffer, token: Secret): boolean {
-  const forms = knownForms.get(token) ?? formsOf(tellingPart(token.reveal()))
-  knownForms.set(token, forms)
+export function withoutTokens(body: Buffer, tokens: readonly Secret[]): Buffer {
+  if (!containsToken(body, tokens)) return body
+  throw new Failure('upstream_invalid_response', { facts: { reason: 'our own key in the body' } })
+}
+
+/**
+ * Whether a body contains one of these tokens: as it is, in base64, percent-encoded, or with the escapes of JSON in any of
+ * these. It takes a few passes over the body, which cost less than parsing it. The encoded forms live as long as the token.
+ */
+export function containsToken(body: Buffer, tokens: readonly Secret[]): boolean {
+  const forms = tokens.flatMap(knownFormsOf)
   if (forms.some((form) => body.includes(form))) return true
   if (!body.includes('\\u00') && !body.includes('\\/')) return false
   const plain = unescaped(body)
@@ -14,6 +23,12 @@ export function containsToken(body: Buffer, token: Secret): boolean {
 }
 
 const knownForms = new WeakMap<Secret, readonly string[]>()
+
+function knownFormsOf(token: Secret): readonly string[] {
+  const forms = knownForms.get(token) ?? formsOf(tellingPart(token.reveal()))
+  knownForms.set(token, forms)
+  return forms
+}
 
 /** A shorter key can be in a document by chance, as `test` is in `is_test`. Then the whole credentials are searched for. */
 const tellingKeyLength = 12

@@ -228,6 +228,8 @@ t.test('bodies that are the same when they are decoded have the same revision, w
   t.not(revisionOf(gzipSync('{"a":1}'), []), revision, 'without the coding, the bytes are others')
   t.not(revisionOf(gzipSync('{"a":1}').subarray(10), ['gzip']), revision, 'without the header, it is no gzip')
   t.not(revisionOf(gzipSync('{"a":1}').subarray(10), []), revision)
+  for (const coding of ['deflate', 'behind the header of gzip', 'br'])
+    t.not(revisionOf(gzipSync('{"a":1}').subarray(10), [coding]), revision, coding)
   t.end()
 })
 

@@ -8,7 +8,8 @@ const token = 'c0ffee6f1d2a4b8e9c3d5f7a0b1c2d3e4f5a6b7c'
 /** Its base64 has digits that differ between the alphabets, at each offset. */
 const marked = '??????>>>>>>~~~~~~'
 
-const contains = (text: string, key = token) => containsToken(Buffer.from(text), new Secret(key))
+const contains = (text: string, key = token) =>
+  containsToken(Buffer.from(text), [new Secret('another token'), new Secret(key)])
 const base64 = (text: string) => Buffer.from(text, 'latin1').toString('base64')
 const encodeAll = (text: string, prefix: string) =>
   [...text].map((each) => `${prefix}${each.charCodeAt(0).toString(16)}`).join('')
@@ -125,7 +126,7 @@ t.test('the forms of a token are remembered for no other token', async (t) => {
       [base64(marked), [false, true]],
     ] as const)
       t.strictSame(
-        [one, other].map((each) => containsToken(Buffer.from(body), each)),
+        [one, other].map((each) => containsToken(Buffer.from(body), [each])),
         expected,
         round,
       )
