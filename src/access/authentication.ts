@@ -72,8 +72,8 @@ export function createCallerKeys(entries: readonly CallerEntry[]): CallerKeys {
   for (const { name, keySha256, profile, flows } of entries)
     callers.set(salted(keySha256), { name, kind: 'key', profile, flows })
   // Only the first request with a key pays for its hashes. The times of this map reveal no part of a key: V8 compares a presented
-  // key only with one of the same hash, which is that of the whole key with a seed of the process. The keys stay in memory
-  // until the file is read again; those who can read it find them in the headers of requests, too.
+  // key only with one of the same hash, which is that of the whole key with a seed of the process. The keys stay in memory until
+  // the file is read again; who can read it finds them in the headers of requests, too.
   const verified = new Map<string, Caller>()
 
   function verify(key: string): Caller | null {

@@ -5,11 +5,7 @@ export type { Static, TSchema, TUnsafe } from 'typebox'
 const ofType = (type: string) => (options?: object) => ({ type, ...options })
 const optional = new WeakSet<object>()
 
-/**
- * Makes JSON Schemas with the static types of TypeBox, and the same JSON. TypeBox itself is 400 modules, and to load them took a
- * fifth of the start time.
- */
-export const Type = {
+const builders = {
   Array: (items: object, options?: object) => ({ type: 'array', items, ...options }),
   Boolean: ofType('boolean'),
   Enum: (words: readonly string[], options?: object) => ({ enum: words, ...options }),
@@ -32,17 +28,10 @@ export const Type = {
   }),
   String: ofType('string'),
   Unsafe: (schema: object) => schema,
-} as unknown as Pick<typeof TypeBox, BuilderName>
+}
 
-type BuilderName =
-  | 'Array'
-  | 'Boolean'
-  | 'Enum'
-  | 'Integer'
-  | 'Literal'
-  | 'Number'
-  | 'Object'
-  | 'Optional'
-  | 'Record'
-  | 'String'
-  | 'Unsafe'
+/**
+ * Makes JSON Schemas with the static types of TypeBox, and the same JSON. TypeBox itself is 400 modules, and to load them took
+ * a fifth of the start time.
+ */
+export const Type = builders as unknown as Pick<typeof TypeBox, keyof typeof builders>

@@ -126,8 +126,8 @@ export function readSettings(env: Environment, files: SettingsFiles, remarks: Re
   const given = withSecretsFromFiles(env, files, remarks)
   const forms: readonly (readonly [string, Form])[] = Object.entries(SettingsSchema.properties)
   const values = forms.map(([name, form]) => [name, valueIn(given[name], form)] as const)
-  const optionalAndUnset = (name: string) => given[name] === undefined && !required.includes(name)
-  const wrong = values.filter(([name, value]) => value === undefined && !optionalAndUnset(name))
+  const mayBeUnset = (name: string) => given[name] === undefined && !required.includes(name)
+  const wrong = values.filter(([name, value]) => value === undefined && !mayBeUnset(name))
   remarks.problems.push(...wrong.map(([name]) => mustBe(name as keyof Settings)))
   return wrong.length === 0 ? (Object.fromEntries(values) as Settings) : null
 }
@@ -145,11 +145,16 @@ interface Form {
   readonly maximum?: number
 }
 
+const booleans = new Map([
+  ['true', true],
+  ['false', false],
+])
+
 /** The value of a setting: that of its text, or its default. It is undefined when there is neither, or the text is malformed. */
 function valueIn(text: string | undefined, form: Form): unknown {
   const { type, pattern = '', minLength = 0, minimum = 0, maximum = 0 } = form
   if (text === undefined) return form.default
-  if (type === 'boolean') return text === 'true' || (text === 'false' ? false : undefined)
+  if (type === 'boolean') return booleans.get(text)
   if (type === 'integer' || type === 'number') {
     const value = Number(text)
     const isWhole = type === 'number' || Number.isInteger(value)

@@ -64,7 +64,8 @@ export function createServer(limits: Limits, logger: FastifyBaseLogger, options:
     // While the server closes, requests on open connections are still answered.
     return503OnClosing: false,
     ...(closesAtOnce && { forceCloseConnections: true }),
-    // The schemas are constants. Validating them took half of the start time. Formats are for readers: each has a pattern beside it.
+    // The schemas are constants, and validating them took half of the start time. Formats are for readers: each has a pattern
+    // beside it.
     ajv: {
       customOptions: { removeAdditional: false, coerceTypes: false, validateSchema: false, validateFormats: false },
     },
@@ -146,7 +147,7 @@ function writeProblem(code: FailureCode, socket: Socket, originHeaders: object, 
 type Schema = Parameters<typeof fastJson>[0]
 
 /**
- * Compiles the schema of a response with the first one. Most routes send bytes, and never need it. To compile all of them took
+ * Compiles the schema of a response with the first one. Most routes send bytes and never need it. Compiling all of them took
  * most of the start time.
  */
 function buildSerializer(sharedSchemas: unknown) {

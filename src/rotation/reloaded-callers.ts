@@ -11,8 +11,8 @@ import { type Parsed, reloadFile } from './reloaded-file.ts'
 export type ReloadedCallers = Readonly<Awaited<ReturnType<typeof createReloadedCallers>>>
 
 /**
- * Authenticates callers by the keys in the callers file, which is reloaded when it changes, and by access tokens. What verifies
- * tokens is loaded only for a token issuer.
+ * Authenticates callers by the keys in the callers file, which is reloaded when it changes, and by access tokens. What
+ * verifies tokens is loaded only for a token issuer.
  */
 export async function createReloadedCallers(
   { callersFile, maxCallersFileBytes, tokens, maxCachedTokens, allowAnonymous }: Config['access'],
@@ -40,16 +40,18 @@ export async function createReloadedCallers(
     : null
   const problems = () => reloaded?.problems() ?? []
   const onOutage = (failure: Error) => logger.warn({ err: failure }, 'token issuer is unavailable')
-  async function accessTokensOf(issuer: NonNullable<typeof tokens>) {
-    const { createAccessTokens } = await import('../access/access-tokens.ts')
-    const fetch = createFetch(issuer.jwksUrl, issuer)
-    return createAccessTokens({ ...issuer, fetch, clock, onOutage, maxCached: maxCachedTokens })
+  const tokenOptions = tokens && {
+    ...tokens,
+    fetch: createFetch(tokens.jwksUrl, tokens),
+    clock,
+    onOutage,
+    maxCached: maxCachedTokens,
   }
 
   return {
     authenticate: createAuthentication({
       keys: callersFile && (() => keys),
-      tokens: tokens && (await accessTokensOf(tokens)),
+      tokens: tokenOptions && (await import('../access/access-tokens.ts')).createAccessTokens(tokenOptions),
       allowAnonymous,
     }),
     /** The state of the callers file, with the number of keys in use; null without a callers file. */
