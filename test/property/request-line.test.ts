@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { profiles } from '../../src/access/profile.ts'
+import { Failure } from '../../src/failures/failure.ts'
+import { failureCodes, failureKinds } from '../../src/failures/failure-kinds.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { writeRequestLine } from '../../src/telemetry/request-line.ts'
 import type { RequestRecord } from '../../src/telemetry/request-record.ts'
@@ -23,6 +25,11 @@ const cacheUse = fc.record({
   detail: fc.constantFrom(null, 'revalidating', 'origin-slow', 'rationed'),
   ...{ ageMs: durations, waitedMs: fc.oneof(fc.constant(0), durations) },
 })
+const facts = fc.dictionary(fc.string(), fc.oneof(anyName, fc.double(), fc.boolean()))
+const cause = anyName.map((message) => ({ cause: new TypeError(message) }))
+const failure = fc
+  .tuple(fc.constantFrom(...failureCodes), facts, fc.oneof(cause, fc.constant({})))
+  .map(([code, given, options]) => new Failure(code, { facts: given, ...options }))
 const requests = fc.record({
   requestId: fc.oneof(fc.uuid(), fc.stringMatching(/^[\w.-]{1,64}$/)),
   method: fc.constantFrom('GET', 'HEAD', 'M-SEARCH'),
@@ -32,7 +39,7 @@ const requests = fc.record({
   traceId: fc.option(fc.stringMatching(/^[0-9a-f]{32}$/), { nil: undefined }),
   cache: fc.option(cacheUse),
   durationMs: durations,
-  failure: fc.constant(null),
+  failure: fc.option(failure),
 })
 const disclosures = fc.option(fc.record({ kind, profile, view, contact: fc.stringMatching(/^[0-9a-f]{32}$/) }))
 const tenths = (ms: number) => Math.round(ms * 10) / 10
@@ -41,7 +48,7 @@ t.test('the line of a request is byte for byte what pino writes for the same fie
   const lines: string[] = []
   const logger = createLogger('info', { write: (line) => void lines.push(line) })
 
-  function writeByPino({ requestId, cache, ...record }: RequestRecord, disclosure: object | null, message: string) {
+  function writeByPino({ requestId, cache, failure, ...record }: RequestRecord, disclosure: object | null) {
     const fields = {
       ...(disclosure && { record: 'disclosure' }),
       ...{ method: record.method, route: record.route, status: record.status, caller: record.caller?.name },
@@ -50,15 +57,18 @@ t.test('the line of a request is byte for byte what pino writes for the same fie
       detail: cache?.detail ?? undefined,
       waitedMs: cache && cache.waitedMs > 0 ? tenths(cache.waitedMs) : undefined,
       durationMs: tenths(record.durationMs),
+      err: failure ?? undefined,
     }
-    logger.child({ requestId }).info(fields, message)
+    const status = failure && failure.code !== 'not_cached' ? failureKinds[failure.code].status : 200
+    const level = status > 500 ? 'warn' : status === 500 ? 'error' : 'info'
+    const message = record.status === null ? 'caller disconnected before the response' : 'answered'
+    logger.child({ requestId })[level](fields, message)
   }
 
-  const messages = fc.constantFrom('answered', 'caller disconnected before the response')
-  const property = fc.property(requests, disclosures, messages, (record, disclosure, message) => {
+  const property = fc.property(requests, disclosures, (record, disclosure) => {
     lines.length = 0
-    writeRequestLine(logger, record, disclosure, message)
-    writeByPino(record, disclosure, message)
+    writeRequestLine(logger, record, disclosure)
+    writeByPino(record, disclosure)
     const [ours, expected] = lines.map((line) => line.replace(/"time":"[^"]*"/, '"time":""'))
     if (lines.length !== 2 || ours !== expected) throw new Error(`${ours} is not ${expected}`)
     return JSON.parse(String(ours)).requestId === record.requestId
