@@ -26,7 +26,7 @@ const rowHeight = 26
 const headHeight = 78
 const panelHeight = 46
 
-export const chartPath = fileURLToPath(new URL('../docs/cost.svg', import.meta.url))
+const chartPath = fileURLToPath(new URL('../docs/cost.svg', import.meta.url))
 
 /** Draws what a request costs here and elsewhere, from a report as JSON, into the documentation. */
 export function drawChart(reportPath: string): void {
@@ -34,7 +34,7 @@ export function drawChart(reportPath: string): void {
 }
 
 /** Returns the chart as SVG. Sections that the report does not have are left out. */
-export function chartOf({ machine, sections }: Report): string {
+function chartOf({ machine, sections }: Report): string {
   const dataOf = (name: string) => sections.find((section) => section.name === name)?.data
   const misses = dataOf('misses') as { readonly samples: SampleLists } | undefined
   const panels = [

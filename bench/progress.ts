@@ -10,20 +10,7 @@ export interface Progress {
 
 const clearLine = '\r\x1b[K'
 
-export function createProgress({ isTTY, columns = 80, write }: ProgressOutput = stdoutNow()): Progress {
-  return {
-    say: (text) => write(isTTY ? `${clearLine}${text}\n` : `${text}\n`),
-    progress: (text) => write(isTTY ? `${clearLine}${text.slice(0, columns - 1)}` : `${text}\n`),
-  }
-}
-
-export interface ProgressOutput {
-  readonly isTTY: boolean
-  /** The width of the terminal; 80 by default. */
-  readonly columns?: number
-  readonly write: (text: string) => void
-}
-
-function stdoutNow(): ProgressOutput {
-  return { isTTY: stdout.isTTY === true, columns: stdout.columns, write: (text) => stdout.write(text) }
+export const progressOnStdout: Progress = {
+  say: (text) => stdout.write(stdout.isTTY ? `${clearLine}${text}\n` : `${text}\n`),
+  progress: (text) => stdout.write(stdout.isTTY ? `${clearLine}${text.slice(0, stdout.columns - 1)}` : `${text}\n`),
 }

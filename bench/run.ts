@@ -6,7 +6,7 @@ import { drawChart } from './chart.ts'
 import { assignCores } from './cores.ts'
 import { type Flags, readFlags, readOtherRun, usage } from './flags.ts'
 import { describeMachine, loadNow } from './machine.ts'
-import { createProgress } from './progress.ts'
+import { progressOnStdout } from './progress.ts'
 import { recordAnswers } from './recorded-answers.ts'
 import { type Report, sectionText, writeReport } from './report.ts'
 import type { Bench, Section } from './section.ts'
@@ -55,7 +55,7 @@ const sections: readonly Section[] = [
 /** The sections that run only if they are named, because they take long. */
 const byNameOnly: readonly Section[] = [soak]
 
-const { say, progress } = createProgress()
+const { say, progress } = progressOnStdout
 const scratch = mkdtempSync(join(tmpdir(), 'hilos-bff-bench-'))
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => exit(0))

@@ -95,4 +95,10 @@ export function warningsAbout(samples: ReadonlyMap<string, readonly Sample[]>, c
   })
 }
 
+/** Returns one sentence for each subject that made fewer calls than it sent responses. */
+export function tooFewCalls(samples: ReadonlyMap<string, readonly Sample[]>): string[] {
+  const withHits = [...samples].filter(([, turns]) => turns.some(({ calls, requests }) => calls < requests * 0.99))
+  return withHits.map(([name]) => `${name}: made fewer calls than it sent responses, so some requests were hits.`)
+}
+
 const shortOf = (name: string) => name.split(/[:,]/)[0] ?? name

@@ -10,14 +10,14 @@ const config = loadConfig({ HILOS_TOKEN: 'not-used', DANGEROUSLY_ALLOW_ANONYMOUS
 const service = await createService(config, createLogger('silent', { write: () => {} }))
 await service.operators?.ready()
 const documents = {
-  'docs/openapi.json': (await service.callers.described()).swagger(),
-  'docs/openapi-operators.json': (await service.operators?.described())?.swagger(),
+  'docs/openapi.json': await service.callers.openapi('json'),
+  'docs/openapi-operators.json': await service.operators?.openapi('json'),
 }
 await service.close()
 
 for (const [name, document] of Object.entries(documents)) {
   const file = new URL(`../${name}`, import.meta.url)
-  const current = `${JSON.stringify(document, null, 2)}\n`
+  const current = `${JSON.stringify(JSON.parse(String(document)), null, 2)}\n`
   if (!argv.includes('--check')) writeFileSync(file, current)
   else if (readFileSync(file, 'utf8') !== current) {
     stderr.write(`${name} is not up to date: run \`npm run openapi\` and commit the file.\n`)

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { StageTimes } from '../inside/stages.ts'
 import { runProgram } from '../processes.ts'
-import { cpuOf, type Sample, sampleClosedLoop, tableOf, warmUp, warningsAbout } from '../sample.ts'
+import { cpuOf, sampleClosedLoop, tableOf, tooFewCalls, warmUp, warningsAbout } from '../sample.ts'
 import type { Bench, Findings, Section, Table } from '../section.ts'
 import { interleave, type StartedSubjects, withSubjects } from '../started-subjects.ts'
 import { formatNumber, formatSpread, ratiosOf, spreadOf } from '../statistics.ts'
@@ -76,9 +76,3 @@ function stageTable(times: StageTimes, perMiss: number): Table {
 }
 
 const percent = (part: number, whole: number) => `${formatNumber((100 * part) / whole, 0)} %`
-
-/** A subject that made fewer calls than it sent responses had hits. */
-function tooFewCalls(samples: ReadonlyMap<string, readonly Sample[]>): string[] {
-  const withHits = [...samples].filter(([, turns]) => turns.some(({ calls, requests }) => calls < requests * 0.99))
-  return withHits.map(([name]) => `${name}: made fewer calls than it sent responses, so some requests were hits.`)
-}

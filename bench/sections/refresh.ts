@@ -1,4 +1,4 @@
-import { cpuOf, type Sample, sampleClosedLoop, tableOf, warmUp, warningsAbout } from '../sample.ts'
+import { cpuOf, sampleClosedLoop, tableOf, tooFewCalls, warmUp, warningsAbout } from '../sample.ts'
 import type { Bench, Findings, Section } from '../section.ts'
 import { interleave, type StartedSubjects, withSubjects } from '../started-subjects.ts'
 import { ratiosOf } from '../statistics.ts'
@@ -38,7 +38,7 @@ async function measure(bench: Bench, { subjects, missing: notStarted }: StartedS
         'to Hilos, which answers with the same bytes. A miss asks for a new document.',
       ...notStarted,
       ...warningsAbout(samples, [refreshing.name, missing.name, httpProxy.name]),
-      ...tooFresh(samples),
+      ...tooFewCalls(samples),
     ],
     tables: [tableOf(samples, 'requests', 'request', missing.name)],
     goals: [
@@ -52,10 +52,4 @@ async function measure(bench: Bench, { subjects, missing: notStarted }: StartedS
     ],
     data: Object.fromEntries(samples),
   }
-}
-
-/** A request without a call found a document that was fresh, or stale without a wait for its refresh. */
-function tooFresh(samples: ReadonlyMap<string, readonly Sample[]>): string[] {
-  const hasHits = samples.get(refreshing.name)?.some(({ calls, requests }) => calls < requests * 0.99)
-  return hasHits ? [`${refreshing.name}: made fewer calls than it sent responses, so some requests were hits.`] : []
 }

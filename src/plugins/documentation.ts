@@ -5,10 +5,7 @@ import { type StaticAnswer, serveStatic } from './static-answers.ts'
 
 /** The OpenAPI document of the routes of an app, as JSON. */
 export function documentOf(app: FastifyInstance): StaticAnswer {
-  return {
-    type: 'application/json; charset=utf-8',
-    makeBody: async () => JSON.stringify((await app.described()).swagger()),
-  }
+  return { type: 'application/json; charset=utf-8', makeBody: () => app.openapi('json') }
 }
 
 /**
@@ -20,8 +17,7 @@ export function serveDocumentation(app: FastifyInstance, described: FastifyInsta
   serveStatic(app, '/docs', pageWith('docs/static', isReadOnly))
   serveStatic(app, '/docs/', pageWith('static', isReadOnly))
   serveStatic(app, '/docs/json', documentOf(described))
-  const yaml = async () => (await described.described()).swagger({ yaml: true })
-  serveStatic(app, '/docs/yaml', { type: 'application/yaml', makeBody: yaml })
+  serveStatic(app, '/docs/yaml', { type: 'application/yaml', makeBody: () => described.openapi('yaml') })
   for (const [name, file] of Object.entries(files)) {
     const type = `text/${name.endsWith('.css') ? 'css' : 'javascript'}; charset=utf-8`
     serveStatic(app, `/docs/static/${name}`, { type, makeBody: () => readFile(new URL(file)) })

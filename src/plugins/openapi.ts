@@ -39,8 +39,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The routes that were declared after `describeLater` and are not hidden. */
     readonly describedRoutes: readonly RouteOptions[]
-    /** Resolves with an app whose `swagger()` is the OpenAPI document of these routes. */
-    readonly described: () => Promise<FastifyInstance>
+    /** Makes the OpenAPI document of these routes as text. */
+    readonly openapi: (form: 'json' | 'yaml') => Promise<string>
   }
 }
 
@@ -60,26 +60,19 @@ export function describeLater(
     if (!schema.hide) routes.push({ method, url, schema, handler })
   })
   app.decorate('describedRoutes', routes)
-  const describe = async () => {
+  app.decorate('openapi', async (form) => {
     const { default: swagger } = await import('@fastify/swagger')
     const twin: FastifyInstance = Fastify({ exposeHeadRoutes: false })
     twin.setValidatorCompiler(() => Boolean).setSerializerCompiler(() => String)
     for (const schema of shared) twin.addSchema(schema)
     await twin.register(swagger, { ...options, refResolver: { buildLocalReference: ({ $id }) => String($id) } })
     for (const route of routes) twin.route(route)
-    return twin.ready().then(() => twin)
-  }
-  let described: Promise<FastifyInstance> | null = null
-  app.decorate('described', () => {
-    described ??= describe().catch((error: unknown) => {
-      described = null
-      throw error
-    })
-    return described
+    await twin.ready()
+    return form === 'yaml' ? twin.swagger({ yaml: true }) : JSON.stringify(twin.swagger())
   })
 }
 
-/** Describes the callers' routes. */
+/** Describes the callers' routes, which are declared after it. */
 export function describeRoutes(app: FastifyInstance): void {
   describeLater(app, [SummarySchema, TimelineSchema, TranscriptSchema, ...sharedSchemas], {
     openapi: {
