@@ -8,7 +8,7 @@ export interface Flags {
   readonly seconds: number
   /** The names of the sections to run; when empty, all except those that run only by name. */
   readonly only: readonly string[]
-  /** The numbers of documents with which the memory is measured, ascending; 10,000 and 100,000 by default. */
+  /** The numbers of documents with which memory and hits are measured, ascending; 10,000 and 100,000 by default. */
   readonly documents: readonly number[]
 }
 

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
-/** The reply of the probe to any message: how long the event loop was held at most since the last one, in milliseconds. */
+/** The reply to any message: how long the event loop was held at most since the last one, in milliseconds. */
 export type BlockReading = number
 
 // The service preloads this file with `--import`, so that `src` needs no code for the bench.

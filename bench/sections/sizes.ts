@@ -75,7 +75,6 @@ async function longestBlock({ child }: RunningProgram, during: () => Promise<voi
 }
 
 function findingsOf(results: ReadonlyMap<string, readonly Measured[]>): Findings {
-  const spread = (turns: readonly Measured[], value: (turn: Measured) => number) => spreadOf(turns.map(value))
   const largest = spreadOf([...results.values()].flat().flatMap((turn) => [turn.missBlockMs, turn.transcriptBlockMs]))
   return {
     title: 'Documents of different sizes',
@@ -86,22 +85,15 @@ function findingsOf(results: ReadonlyMap<string, readonly Measured[]>): Findings
     tables: [
       {
         columns: ['Document', 'CPU µs per miss', 'CPU µs per kB', 'longest block, miss, ms', 'transcript, ms'],
-        rows: [...results].map(([name, turns]) => [
-          name,
-          formatSpread(
-            spread(turns, (turn) => turn.cpuMicros),
-            0,
-          ),
-          formatNumber(spread(turns, (turn) => turn.cpuMicros).median / Number.parseFloat(name.replace(',', '')), 1),
-          formatSpread(
-            spread(turns, (turn) => turn.missBlockMs),
-            1,
-          ),
-          formatSpread(
-            spread(turns, (turn) => turn.transcriptBlockMs),
-            1,
-          ),
-        ]),
+        rows: [...results].map(([name, turns], index) => {
+          const spread = (value: (turn: Measured) => number) => spreadOf(turns.map(value))
+          const cpu = spread((turn) => turn.cpuMicros)
+          const miss = spread((turn) => turn.missBlockMs)
+          const transcript = spread((turn) => turn.transcriptBlockMs)
+          const perKilobyte = (cpu.median * 1000) / (sizes[index] ?? Number.NaN)
+          const costs = [formatSpread(cpu, 0), formatNumber(perKilobyte, 1)]
+          return [name, ...costs, formatSpread(miss, 1), formatSpread(transcript, 1)]
+        }),
       },
     ],
     goals: [

@@ -30,6 +30,13 @@ t.test('the front page of each listener leads to what can be read there, and eac
   }
 })
 
+t.test('the text of a link says what GET does there', async (t) => {
+  const { service } = await startService(t)
+  const read = async (url: string) => (await service.operators?.inject(url))?.json()
+  const [{ links }, { paths }] = [await read('/'), await read('/openapi.json')]
+  for (const name of forOperators) t.equal(links[name], paths[`/${name}`].get.summary, name)
+})
+
 t.test('Accept decides between the page and JSON, and both say so', async (t) => {
   const { get } = await startService(t)
   const table = [
