@@ -92,15 +92,15 @@ export function createConnections(options: ConnectionsOptions) {
 }
 
 /**
- * Sends a request on these connections. They call `onSent` when they begin to write it, after a new connection was opened.
+ * Sends a request on these connections, and calls `onSent` when they begin to write it, after a new connection was opened.
  * Until its body has arrived, `end` ends it with a reason: as an AbortSignal does, in less time and without waiting for the
  * connection.
  */
-export function startRequest(dispatcher: Dispatcher, requestOptions: Dispatcher.RequestOptions, onSent: () => void) {
+export function startRequest(connections: Dispatcher, request: Dispatcher.RequestOptions, onSent: () => void) {
   const { promise: response, resolve, reject } = Promise.withResolvers<Dispatcher.ResponseData>()
   let started: Dispatcher.DispatchController | null = null
   let endedBy: Error | null = null
-  const dispatch: Dispatcher['dispatch'] = (options, handler) => {
+  const announcing = connections.compose((dispatch) => (options, handler) => {
     const onRequestStart = handler.onRequestStart?.bind(handler)
     handler.onRequestStart = (controller, context) => {
       if (endedBy !== null) return controller.abort(endedBy)
@@ -108,10 +108,9 @@ export function startRequest(dispatcher: Dispatcher, requestOptions: Dispatcher.
       onSent()
       onRequestStart?.(controller, context)
     }
-    return dispatcher.dispatch(options, handler)
-  }
-  const send = dispatcher.request<null>
-  send.call({ dispatch }, requestOptions).then(resolve, reject)
+    return dispatch(options, handler)
+  })
+  announcing.request(request).then(resolve, reject)
   const end = (reason: Error) => {
     endedBy = reason
     reject(reason)

@@ -10,7 +10,7 @@ function fieldOf(headers: Headers, name: string): string {
 
 /** The members of a list, without those that are empty (RFC 9110 section 5.6.1). */
 function membersOf(value: string, comma: string | RegExp = ','): string[] {
-  return value === '' ? [] : value.split(comma).flatMap((member) => member.trim() || [])
+  return value.split(comma).flatMap((member) => member.trim() || [])
 }
 
 /** The longest age that is told apart from longer ones (RFC 9111 section 1.2.2). */
