@@ -69,17 +69,13 @@ function isFile(text: string, files: ReadonlySet<string>): boolean {
   const url = text.trim()
   if (files.size === 0 || /\s/.test(url)) return false
   const location = locationOf(url)
-  return files.has(location) || isBelow(location, files)
+  return files.has(location) || foldersOf(location).some((folder) => files.has(folder))
 }
 
 /** What is below the location of a file, as a smaller copy can be, tells where the file lies. */
-function isBelow(location: string, files: ReadonlySet<string>): boolean {
-  let end = location.indexOf('/')
-  for (let folders = 1; end >= 0 && folders < mostFolders; folders += 1) {
-    if (folders > 1 && files.has(location.slice(0, end))) return true
-    end = location.indexOf('/', end + 1)
-  }
-  return false
+function foldersOf(location: string): string[] {
+  const parts = location.split('/', mostFolders)
+  return parts.slice(2).map((_, index) => parts.slice(0, index + 2).join('/'))
 }
 
 const mostFolders = 20
