@@ -47,8 +47,8 @@ const jitterFraction = 0.1
 
 export function paceOf({ status, endedAt, lastActivityAt, steps }: ExecutionContact): Pace {
   const open = status === 'RUNNING' ? steps.filter(isOpen) : []
-  const deadlines = open.flatMap(({ expiresAt, delayUntil }) => [expiresAt ?? [], delayUntil ?? []].flat())
-  return { status, endedAt, lastActivityAt, deadlines: deadlines.map((at) => Date.parse(at)) }
+  const deadlines = open.flatMap(({ expiresAt, delayUntil }) => [expiresAt, delayUntil])
+  return { status, endedAt, lastActivityAt, deadlines: deadlines.flatMap((at) => (at === null ? [] : Date.parse(at))) }
 }
 
 function isOpen({ status }: ExecutionContact['steps'][number]): boolean {

@@ -25,8 +25,9 @@ export interface ContactQuery extends Variant {
 
 /**
  * What one caller gets of one contact; `retryAfter` is the value of `Retry-After`, in seconds. The representation is a promise
- * when it has to be compressed: what the cache did is known before. It is null when the contact does not exist, or the caller
- * may not know that it does. Then `cache` is null for a caller limited to flows, because it would tell the two cases apart.
+ * when it has to be compressed or is large: what the cache did is known before. It is null when the contact does not exist, or
+ * the caller may not know that it does. Then `cache` is null for a caller limited to flows, because it would tell the two cases
+ * apart.
  */
 export type ContactReading = { readonly retryAfter: number } & (
   | {
@@ -66,7 +67,7 @@ export function createReadContact({ visible, views, clock }: ReadContactOptions)
     if (isWider(profile, caller.profile)) throw forbiddenProfile(profile)
     const askedAt = clock.elapsed()
     const answer = visible.get(caller, id, directives, askedBy)
-    // A stored contact is rendered without a turn of the event loop.
+    // A stored contact is rendered without a turn of the event loop, unless it is large.
     if (!(answer instanceof Promise)) return render(query, answer, 0)
     return answer.then((loaded) => render(query, loaded, clock.elapsed() - askedAt))
   }

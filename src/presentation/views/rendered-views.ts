@@ -9,8 +9,8 @@ const overheadBytes = 512
 /** A cache of rendered views. A view that is evicted is rendered again. */
 export interface RenderedViews {
   /**
-   * Returns a representation of a contact, as a promise only when it must be compressed first, or is large. A body that is too small to
-   * be worth compressing, or that compression does not make smaller, is returned without a content coding.
+   * Returns a representation of a contact, as a promise only when it must be compressed first, or is large. A body that is
+   * too small to be worth compressing, or that compression does not make smaller, is returned without a content coding.
    * @param id the id of the contact
    * @param content of the stored contact; the same object means the same revision
    */
@@ -60,14 +60,15 @@ export function createRenderedViews({ maxBytes, isStored, render }: RenderedView
 
   /** Requests that arrive while a large contact is rendered wait for the same rendering. */
   function renderOnce(id: string, content: Content, { view, profile }: Variant) {
-    const inProgress = rendering.get(content) ?? new Map<string, Promise<Representation>>()
     const key = `${view} ${profile}`
-    const started = inProgress.get(key) ?? render(content, view, profile)
-    if (!(started instanceof Promise)) return keep(id, content, started)
-    if (inProgress.has(key)) return started
-    const rendered = started.then((plain) => keep(id, content, plain)).finally(() => inProgress.delete(key))
-    rendering.set(content, inProgress.set(key, rendered))
-    return rendered
+    const inProgress = rendering.get(content) ?? new Map<string, Promise<Representation>>()
+    const awaited = inProgress.get(key)
+    if (awaited) return awaited
+    const plain = render(content, view, profile)
+    if (!(plain instanceof Promise)) return keep(id, content, plain)
+    const kept = plain.then((each) => keep(id, content, each)).finally(() => inProgress.delete(key))
+    rendering.set(content, inProgress.set(key, kept))
+    return kept
   }
 
   function encoded(id: string, content: Content, plain: Representation, coding: ContentCoding) {

@@ -83,9 +83,9 @@ export function etagOf(body: Buffer): string {
 export function createRender(pseudonymOf: IdPseudonym): Render {
   const redact = ofEachView((schema) => createRedact(schema, pseudonymOf))
   return function render({ serialized, identity }, view, profile) {
-    const whole = partOf(serialized, view)
-    const redacted = () => serializers[view](redact[view](JSON.parse(whole.toString()), identity, profile))
-    const body = profile === 'full' ? whole : ownBytes(redacted())
+    const unredacted = partOf(serialized, view)
+    const redacted = () => serializers[view](redact[view](JSON.parse(unredacted.toString()), identity, profile))
+    const body = profile === 'full' ? unredacted : ownBytes(redacted())
     return { view, profile, coding: 'identity', body, etag: etagOf(body), terminal: isTerminal(serialized) }
   }
 }

@@ -1,7 +1,10 @@
 /** How a document differs from the contract: an unknown field, a value of another type, or a word that is not in its list. */
 export type DriftKind = 'unknown_field' | 'wrong_type' | 'unknown_value'
 
-/** Called for a difference in a document, which has it `count` times, once by default. The path consists of field names and never contains values. */
+/**
+ * Called for a difference that a document has `count` times, once by default. The path consists of field names and never
+ * contains values.
+ */
 export type ReportDrift = (kind: DriftKind, path: string, count?: number) => void
 
 export interface DriftCount {
@@ -17,7 +20,7 @@ export type DriftTally = Readonly<ReturnType<typeof createDriftTally>>
 const overflowPath = '(more)'
 
 /**
- * Counts drift by path since the start of the process.
+ * Counts drift by path.
  * @param onFirst called when a path has drift of a kind for the first time; nothing by default
  * @param maxPaths how many paths are counted separately
  */
