@@ -53,11 +53,15 @@ export function createWorkerThread<Task, Result>(options: WorkerThreadOptions) {
     return started
   }
 
-  function work(): void {
+  function workOnNext(): void {
     cancelEnd()
+    if (tasks.length > 0) work()
+    else if (thread !== null) cancelEnd = clock.schedule(end, idleMs)
+  }
+
+  function work(): void {
     try {
       thread ??= start()
-      thread.ref()
       thread.postMessage(tasks[0]?.task)
     } catch (cause) {
       settle(({ reject }) => reject(new ThreadEnded('it could not start', { cause })))
@@ -66,18 +70,9 @@ export function createWorkerThread<Task, Result>(options: WorkerThreadOptions) {
 
   function settle(settleFirst: (first: WaitingTask<Task, Result>) => void): void {
     const first = tasks.shift()
-    if (first) settleFirst(first)
     first?.cancelTimeout()
+    if (first) settleFirst(first)
     workOnNext()
-  }
-
-  function workOnNext(): void {
-    if (tasks.length > 0) work()
-    else {
-      // Without work, it does not keep the process alive.
-      thread?.unref()
-      cancelEnd = clock.schedule(end, idleMs)
-    }
   }
 
   function end(): void {
@@ -102,7 +97,7 @@ export function createWorkerThread<Task, Result>(options: WorkerThreadOptions) {
       if (isClosed) return Promise.reject(new ThreadEnded('when it was closed'))
       const cancelTimeout = clock.schedule(() => timeOut(waiting), timeoutMs)
       const waiting = { task, cancelTimeout, ...Promise.withResolvers<Result>() }
-      if (tasks.push(waiting) === 1) work()
+      if (tasks.push(waiting) === 1) workOnNext()
       return waiting.promise
     },
     /** Ends the thread and its tasks. */
