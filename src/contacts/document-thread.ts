@@ -1,10 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { bufferOf } from '../common/bytes.ts'
 import { Secret } from '../common/secret.ts'
 import { Failure, type FailureFacts } from '../failures/failure.ts'
 import type { FailureCode } from '../failures/failure-kinds.ts'
 import type { Representation } from '../presentation/views/view.ts'
 import { UpstreamFailure } from '../upstream/failures.ts'
-import { bufferOf, createDocumentWork, type DocumentWork } from './document-work.ts'
+import { createDocumentWork, type DocumentWork } from './document-work.ts'
 import type { PresentedDocument } from './present-document.ts'
 
 /** A function of {@link DocumentWork} and its arguments, as plain data. */
@@ -14,8 +15,7 @@ export type DocumentTask =
 
 /** What the function returned or threw. An error that is not a failure is passed on as it is. */
 export type DocumentReply =
-  | { readonly presented: PresentedDocument }
-  | { readonly rendered: Representation }
+  | { readonly result: PresentedDocument | Representation }
   | { readonly failure: { readonly code: FailureCode; readonly facts: FailureFacts; readonly isTransient: boolean } }
   | { readonly error: unknown }
 
@@ -24,7 +24,8 @@ const work = createDocumentWork(workerData)
 
 parentPort?.on('message', (task: DocumentTask) => {
   const reply = replyTo(task)
-  parentPort?.postMessage(reply, memoryOf(reply))
+  // Their memory is handed over and not copied.
+  parentPort?.postMessage(reply, 'result' in reply ? [bytesOf(reply.result).buffer as ArrayBuffer] : [])
 })
 
 function replyTo(task: DocumentTask): DocumentReply {
@@ -33,10 +34,10 @@ function replyTo(task: DocumentTask): DocumentReply {
     if ('present' in task) {
       const { bytes, id, tokens } = task.present
       const secrets = tokens.map((token) => new Secret(token))
-      return { presented: work.present({ bytes: bufferOf(bytes), id, tokens: secrets }) }
+      return { result: work.present({ bytes: bufferOf(bytes), id, tokens: secrets }) }
     }
     const [{ serialized, ...content }, view, profile] = task.render
-    return { rendered: work.render({ ...content, serialized: bufferOf(serialized) }, view, profile) }
+    return { result: work.render({ ...content, serialized: bufferOf(serialized) }, view, profile) }
   } catch (error) {
     if (!(error instanceof Failure)) return { error }
     const { code, facts } = error
@@ -44,8 +45,6 @@ function replyTo(task: DocumentTask): DocumentReply {
   }
 }
 
-/** The memory that is handed over and not copied. */
-function memoryOf(reply: DocumentReply): ArrayBuffer[] {
-  if ('presented' in reply) return [reply.presented.content.serialized.buffer as ArrayBuffer]
-  return 'rendered' in reply ? [reply.rendered.body.buffer as ArrayBuffer] : []
+function bytesOf(result: PresentedDocument | Representation): Buffer {
+  return 'content' in result ? result.content.serialized : result.body
 }

@@ -1,4 +1,5 @@
 import { extname } from 'node:path'
+import { bufferOf } from '../common/bytes.ts'
 import type { Clock } from '../common/clock.ts'
 import type { Secret } from '../common/secret.ts'
 import { createWorkerThread, ThreadTimeout } from '../common/worker-thread.ts'
@@ -7,7 +8,7 @@ import type { Render, Representation } from '../presentation/views/view.ts'
 import type { UnreadDocument } from '../upstream/document/read-document.ts'
 import { UpstreamFailure } from '../upstream/failures.ts'
 import type { DocumentReply, DocumentTask } from './document-thread.ts'
-import { bufferOf, createDocumentWork, type DocumentWorkSettings } from './document-work.ts'
+import { createDocumentWork, type DocumentWorkSettings } from './document-work.ts'
 import type { PresentationSettings, PresentedDocument } from './present-document.ts'
 
 export interface DocumentsOptions extends PresentationSettings {
@@ -37,13 +38,13 @@ export function createDocuments(options: DocumentsOptions) {
   })
 
   /** @param late what it means that there is no reply in time */
-  async function run(task: DocumentTask, leftMs: number, late: Failure) {
+  async function run<Result>(task: DocumentTask, leftMs: number, late: Failure): Promise<Result> {
     const reply = await thread.run(task, leftMs).catch((cause: Error) => {
       if (cause instanceof ThreadTimeout) throw late
       throw new Failure('upstream_too_large', { facts: { reason: 'the thread ended' }, cause })
     })
+    if ('result' in reply) return reply.result as Result
     if ('error' in reply) throw reply.error
-    if (!('failure' in reply)) return reply
     const { code, facts, isTransient } = reply.failure
     throw isTransient ? new UpstreamFailure(code, { facts }) : new Failure(code, { facts })
   }
@@ -53,14 +54,13 @@ export function createDocuments(options: DocumentsOptions) {
       facts: { reason: 'while the document was read', timeoutMs },
     })
     const task = { present: { ...document, tokens: tokens.map((token) => token.reveal()) } }
-    const { presented } = (await run(task, leftMs, late)) as { presented: PresentedDocument }
-    const { content } = presented
+    const { content, ...presented } = await run<PresentedDocument>(task, leftMs, late)
     return { ...presented, content: { ...content, serialized: bufferOf(content.serialized) } }
   }
 
   async function renderInThread(...given: Parameters<Render>): Promise<Representation> {
     const late = new Failure('overloaded', { facts: { reason: 'while a large contact was rendered' } })
-    const { rendered } = (await run({ render: given }, timeoutMs, late)) as { rendered: Representation }
+    const rendered = await run<Representation>({ render: given }, timeoutMs, late)
     const [{ serialized }, view, profile] = given
     // The widest view for the widest profile is the content itself, not a copy.
     const isContent = view === 'transcript' && profile === 'full'

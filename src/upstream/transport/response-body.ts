@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gunzip, gunzipSync } from 'node:zlib'
 import type { Dispatcher } from 'undici'
+import { bufferOf } from '../../common/bytes.ts'
 import type { Clock } from '../../common/clock.ts'
 import { Failure } from '../../failures/failure.ts'
 import { UpstreamFailure } from '../failures.ts'
@@ -67,8 +68,7 @@ const gzipHeaderBytes = 10
 export async function collect(body: Body, maxBytes: number): Promise<Buffer> {
   body.on('error', ignore)
   try {
-    const { buffer, byteOffset, byteLength } = await body.bytes()
-    return Buffer.from(buffer, byteOffset, byteLength)
+    return bufferOf(await body.bytes())
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
       throw new Failure('upstream_too_large', { facts: { maxBytes } })
