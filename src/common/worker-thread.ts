@@ -26,7 +26,7 @@ interface WaitingTask<Task, Result> extends PromiseWithResolvers<Result> {
   readonly cancelTimeout: Cancel
 }
 
-/** A thread that works on one task after another, and exists only while there are any. */
+/** A thread that works on one task after another, and exists only while there are any. It keeps the process alive. */
 export function createWorkerThread<Task, Result>(options: WorkerThreadOptions) {
   const { module, data, idleMs, clock } = options
   /** The first is in work. */

@@ -13,6 +13,7 @@ import { views } from '../../src/presentation/views/view.ts'
 import { UpstreamFailure } from '../../src/upstream/failures.ts'
 import { createClock } from '../harness/clock.ts'
 import { settled } from '../harness/timers.ts'
+import { failureOf } from '../upstream/raw-hilos.ts'
 import { createFakeHilos, document, id } from './fake-hilos.ts'
 
 const limited: Caller = { ...anonymous, flows: new Set() }
@@ -70,6 +71,16 @@ t.test('rendered views are kept as long as the contact stays the same', async (t
   t.equal(again.filter((each) => first.includes(each)).length, 27)
 })
 
+t.test('rendered views are kept when Hilos sends the same contact in another document', async (t) => {
+  const { clock, hilos, read, readAll, refreshed } = arrange(t)
+  const first = await readAll()
+  hilos.documents.set(id, { ...document, unread: 'another' })
+  clock.advance(10_000)
+  await read(id)
+  await refreshed()
+  t.ok((await readAll()).every((each) => first.includes(each)))
+})
+
 type Arranged = ReturnType<typeof arrange>
 const removals: Readonly<Record<string, (arranged: Arranged) => unknown>> = {
   'has changed': ({ hilos }) => hilos.documents.set(id, { ...document, status: 'PAUSED' }),
@@ -97,6 +108,16 @@ t.test('with a lifetime scale of 0, every view is rendered and none is kept', as
   t.equal(new Set((await readAll()).map((each) => each?.etag)).size, 27)
   const { renderings, contacts: stored } = contacts.usage()
   t.strictSame([renderings.entries, stored.entries], [0, 0])
+})
+
+t.test('contacts that are closed end the work on a large document', async (t) => {
+  const { contacts, hilos, read } = arrange(t)
+  hilos.documents.set(id, { ...document, unread: 'x'.repeat(1_000_000) })
+  const failing = failureOf(read(id))
+  while (hilos.awaited.length < 1) await settled()
+  await settled()
+  contacts.close()
+  t.strictSame((await failing).facts, { reason: 'the thread ended' })
 })
 
 t.test('contacts take their share of the budget', async (t) => {

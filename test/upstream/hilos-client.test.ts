@@ -114,7 +114,7 @@ const notFoundElsewhere: Record<string, readonly [type: string, body: string]> =
   'an empty body': ['application/json', ''],
   'JSON that is HTML': ['application/json', `<h1>${canary}</h1>`],
   'JSON that is cut off': ['application/json', '{"detail":"Not found."'],
-  'more than ten thousand bytes': ['application/json', `{"detail":"Not found."}${' '.repeat(10_000)}`],
+  'more than ten thousand bytes': ['application/json', '{"detail":"Not found."}'.padEnd(10_001)],
 }
 
 t.test('a 404 or 410 is an absence if it is JSON as Django REST Framework writes it', async (t) => {
@@ -130,6 +130,7 @@ t.test('a 404 or 410 is an absence if it is JSON as Django REST Framework writes
     ...types.map((type) => [status, type, '{"detail":"Not found."}'] as const),
     ...details.map((detail) => [status, 'application/json', JSON.stringify({ detail })] as const),
     [status, 'application/json', ' {\n"detail": "Not found." }\n'] as const,
+    [status, 'application/json', '{"detail":"Not found."}'.padEnd(10_000)] as const,
   ])
   await checkRowsInTurn(
     t,
@@ -293,6 +294,13 @@ t.test('the age counts from the last request, and includes the time that the bod
   const { load, requests } = await arrangeRaw(t, answer, { clock, retries })
   t.equal((await load()).ageMs, 1200)
   t.equal(requests.length, 2)
+})
+
+t.test('the age includes the time that reading the body took', async (t) => {
+  const { getExecutionContact, clock } = await arrangeRaw(t, jsonResponse(whole, { age: '60' }))
+  const demand = { askedBy: new Set(['a']), isAwaited: () => true, markAsked: () => {} }
+  const { ageMs } = await getExecutionContact(contactId, demand, async () => clock.advance(400))
+  t.equal(ageMs, 60_400)
 })
 
 t.test('any other status is the failure of that status, whatever the body, and is not retried', async (t) => {

@@ -9,7 +9,7 @@ function arrange(maxPaths?: number) {
     for (const path of paths) report(kind, path)
   }
   const lines = () => counts().map(({ kind, path, count }) => `${kind} ${path} ${count}`)
-  return { reportAll, counts, lines, first }
+  return { report, reportAll, counts, lines, first }
 }
 
 t.test('drift is reported the first time and counted by kind and path, the most frequent first', async (t) => {
@@ -34,6 +34,13 @@ t.test('new paths beyond the limit are counted together, and known ones still al
   reportAll('wrong_type', 'e')
   t.strictSame(first, ['unknown_field a', 'unknown_field b', 'unknown_field (more)', 'wrong_type (more)'])
   t.strictSame(lines(), ['unknown_field (more) 3', 'unknown_field b 2', 'unknown_field a 1', 'wrong_type (more) 1'])
+})
+
+t.test('a difference that a document has several times counts as often, also beyond the limit', async (t) => {
+  const { report, lines } = arrange(1)
+  for (const [path, count] of Object.entries({ a: 2, b: 3, c: 4 })) report('wrong_type', path, count)
+  report('wrong_type', 'a', 5)
+  t.strictSame(lines(), ['wrong_type a 7', 'wrong_type (more) 7'])
 })
 
 t.test('the limit is five hundred paths by default', async (t) => {
