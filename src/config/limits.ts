@@ -98,7 +98,7 @@ export const sheddingLimits = {
   sampleMs: 1000,
   /**
    * The largest mean delay of the event loop in a sample; 0 for no limit. Thousands of cheap requests cause less. A sample
-   * with one hostile document, which takes 400 ms, stays below it.
+   * with one block of 400 ms stays below it.
    */
   maxEventLoopDelayMs: 250,
   /** The share of the memory limit beyond which memory is short. */
