@@ -84,12 +84,10 @@ t.test('a failure in the thread is that of the event loop, and the thread goes o
 t.test('work in the thread has a time, and the work behind it gets another thread', async (t) => {
   const { present, render, timers } = arrange(t, 0)
   const { content } = await present(ordinary)
-  const [late, lateRendering] = [
-    failureOf(Promise.resolve(present(ordinary))),
-    failureOf(Promise.resolve(render(content, 'summary', 'agent'))),
-  ]
+  const slow = Buffer.from(`{"contact":{},"x":${'['.repeat(2_000_000)}${']'.repeat(2_000_000)}}`)
+  const late = failureOf(Promise.resolve(present(slow)))
+  const lateRendering = failureOf(Promise.resolve(render(content, 'summary', 'agent')))
   t.strictSame(timers.armed(), [leftMs, 8000])
-  // The clock moves before the thread has had a chance to reply.
   const passed = timers.advance(8000)
   const failures = await Promise.all([late, lateRendering])
   await passed
