@@ -44,7 +44,7 @@ export const contactLimits = {
    */
   largestOnLoop: { bytes: 64 * 1024, elements: 500 },
   /** How long that thread is kept without work. */
-  idleMs: 60_000,
+  threadIdleMs: 60_000,
 }
 
 export const accessLimits = {

@@ -8,6 +8,7 @@ import {
 } from '../common/bounded-file.ts'
 import { type Static, Type } from '../common/type.ts'
 import { accessLimits } from './limits.ts'
+import { type SettingForm, valueIn } from './setting-value.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -124,7 +125,7 @@ export type Remarks = Readonly<Record<'problems' | 'warnings' | 'notes', string[
 /** Reads typed settings from the environment, and adds to the remarks. Returns null when one is missing or malformed. */
 export function readSettings(env: Environment, files: SettingsFiles, remarks: Remarks): Settings | null {
   const given = withSecretsFromFiles(env, files, remarks)
-  const forms: readonly (readonly [string, Form])[] = Object.entries(SettingsSchema.properties)
+  const forms: readonly (readonly [string, SettingForm])[] = Object.entries(SettingsSchema.properties)
   const values = forms.map(([name, form]) => [name, valueIn(given[name], form)] as const)
   const mayBeUnset = (name: string) => given[name] === undefined && !required.includes(name)
   const wrong = values.filter(([name, value]) => value === undefined && !mayBeUnset(name))
@@ -133,36 +134,6 @@ export function readSettings(env: Environment, files: SettingsFiles, remarks: Re
 }
 
 const required: readonly string[] = SettingsSchema.required
-
-/** The parts of a schema that settings use. */
-interface Form {
-  readonly type?: string
-  readonly default?: unknown
-  readonly enum?: readonly string[]
-  readonly pattern?: string
-  readonly minLength?: number
-  readonly minimum?: number
-  readonly maximum?: number
-}
-
-const booleans = new Map([
-  ['true', true],
-  ['false', false],
-])
-
-/** The value of a setting: that of its text, or its default. It is undefined when there is neither, or the text is malformed. */
-function valueIn(text: string | undefined, form: Form): unknown {
-  const { type, pattern = '', minLength = 0, minimum = 0, maximum = 0 } = form
-  if (text === undefined) return form.default
-  if (type === 'boolean') return booleans.get(text)
-  if (type === 'integer' || type === 'number') {
-    const value = Number(text)
-    const isWhole = type === 'number' || Number.isInteger(value)
-    return isWhole && value >= minimum && value <= maximum ? value : undefined
-  }
-  const isWord = form.enum === undefined || form.enum.includes(text)
-  return isWord && new RegExp(pattern, 'u').test(text) && [...text].length >= minLength ? text : undefined
-}
 
 function withSecretsFromFiles(env: Environment, files: SettingsFiles, { problems, warnings, notes }: Remarks) {
   const given: Record<string, string | undefined> = { ...env }

@@ -19,7 +19,7 @@ export interface DocumentsOptions extends PresentationSettings {
   /** How long a caller waits for a rendering in the thread, in milliseconds. */
   readonly timeoutMs: number
   /** How long the thread is kept without work, in milliseconds. */
-  readonly idleMs: number
+  readonly threadIdleMs: number
   readonly clock: Pick<Clock, 'schedule'>
 }
 
@@ -27,14 +27,15 @@ export type Documents = Readonly<ReturnType<typeof createDocuments>>
 
 /** The work on documents. It returns a promise only for a large one. */
 export function createDocuments(options: DocumentsOptions) {
-  const { refKey, idKey, metaKeys, maxElements, largestOnLoop, timeoutMs } = options
+  const { refKey, idKey, metaKeys, maxElements, largestOnLoop, timeoutMs, threadIdleMs, clock } = options
   const settings: DocumentWorkSettings = { refKey: refKey.reveal(), idKey: idKey.reveal(), metaKeys, maxElements }
   const onLoop = createDocumentWork({ ...settings, maxElements: largestOnLoop.elements })
   const thread = createWorkerThread<DocumentTask, DocumentReply>({
-    ...options,
     // It is `.js` in a build.
     module: new URL(`document-thread${extname(import.meta.url)}`, import.meta.url),
     data: settings,
+    idleMs: threadIdleMs,
+    clock,
   })
 
   /** @param late what it means that there is no reply in time */

@@ -16,7 +16,7 @@ declare module 'fastify' {
 /** Called for each request when its response was sent, or when the caller has disconnected. */
 export type OnRequestOver = (record: RequestRecord) => void
 
-/** Writes the line of a request that shows data, before the data leaves. It shows none if the caller has disconnected. */
+/** Writes the line of a request that shows data, before the data leaves. If the caller has disconnected, no data leaves. */
 export type RecordDisclosure = (request: FastifyRequest, reply: FastifyReply, disclosure: Disclosure) => void
 
 /**

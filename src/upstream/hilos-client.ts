@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../common/clock.ts'
 import type { Secret } from '../common/secret.ts'
-import type { Failure } from '../failures/failure.ts'
+import { Failure } from '../failures/failure.ts'
 import type { CallDemand } from './calls/call-queue.ts'
 import type { CircuitBreaker } from './calls/circuit-breaker.ts'
 import type { HilosTokens } from './calls/hilos-tokens.ts'
@@ -34,7 +34,7 @@ export interface HilosClient {
   /**
    * Gets one execution contact, as `readBody` reads it; the content is null when Hilos has none with this id.
    * @param id a UUID in lower case
-   * @param readBody what it throws, or rejects with, counts as a failure of Hilos
+   * @param readBody a failure that it throws, or rejects with, counts as one of Hilos
    * @throws Failure, one of the `upstream_` codes or `overloaded`
    */
   readonly getExecutionContact: <T>(
@@ -110,9 +110,11 @@ export function createHilosClient(options: HilosClientOptions): HilosClient {
       } catch (error) {
         // A request that was lost has got no second slot, which says nothing about Hilos.
         if (isRation(error)) throw error
-        call.end(error as Failure)
+        // What is no failure is a fault of ours in reading, about which Hilos can do nothing.
+        const failure = error instanceof Failure ? error : new Failure('internal_error')
+        call.end(failure)
         connections.renewAfterFailure()
-        observer.callEnded((error as Failure).code, clock.elapsed() - begunAt)
+        observer.callEnded(failure.code, clock.elapsed() - begunAt)
         throw error
       }
     } finally {

@@ -91,6 +91,24 @@ t.test('a task that takes too long is rejected, in work or not, and the others a
   t.strictSame(timers.armed(), [1000], 'no timer is left but that of the idle thread')
 })
 
+t.test('the late result of a task is not that of the next one', async (t) => {
+  const timers: (() => void)[] = []
+  const schedule = (run: () => void) => {
+    timers.push(run)
+    return () => {}
+  }
+  const module = new URL('trying-thread.ts', import.meta.url)
+  const thread = createWorkerThread<string, string>({ module, data: null, idleMs: 1000, clock: { schedule } })
+  t.teardown(thread.close)
+  await thread.run('a', 10)
+  const late = t.rejects(thread.run('late', 10), { name: 'ThreadTimeout' })
+  // Its result waits in the queue of this thread when its time is over.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  timers.at(-1)?.()
+  t.match(await thread.run('b', 10), /^b /)
+  await late
+})
+
 t.test('a thread that cannot start rejects each of its tasks', async (t) => {
   const module = new URL('https://not-a-file.example/')
   const thread = createWorkerThread<string, string>({

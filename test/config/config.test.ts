@@ -122,7 +122,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
   t.match(contact, {
     maxElements: 10_000,
     largestOnLoop: { bytes: 64 * 1024, elements: 500 },
-    idleMs: 60_000,
+    threadIdleMs: 60_000,
   })
   t.equal(contact.refKey.reveal().length, 64)
   t.equal(

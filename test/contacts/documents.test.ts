@@ -21,7 +21,7 @@ function arrange(t: Test, bytes: number, elements = 100) {
   const timers = createTimers()
   const documents = createDocuments({
     ...{ refKey: new Secret('ref'), idKey: new Secret('ids'), metaKeys: ['tier'], maxElements: 100 },
-    ...{ largestOnLoop: { bytes, elements }, timeoutMs: 8000, idleMs: 60_000, clock: timers },
+    ...{ largestOnLoop: { bytes, elements }, timeoutMs: 8000, threadIdleMs: 60_000, clock: timers },
   })
   t.teardown(documents.close)
   const present = (...given: Parameters<typeof unread>) => documents.present(unread(...given), leftMs)

@@ -242,6 +242,28 @@ t.test('a new connection takes the place of the one that has been idle for longe
   for (const each of [begins, fifth, sixth, seventh]) t.notOk(each.accepted.destroyed)
 })
 
+t.test('however many known connections are idle, few are asked for what they have received', async (t) => {
+  const { open, clock } = await start(t, { maxConnections: 20, strangerKeepAliveMs: 5000 })
+  const known = []
+  for (let index = 0; index < 19; index += 1) known.push(await open(get('/trusted')))
+  for (const each of known) await each.hears(1)
+  const stranger = await open()
+  let asked = 0
+  for (const { accepted } of [...known, stranger]) {
+    const received = accepted.bytesRead
+    Object.defineProperty(accepted, 'bytesRead', {
+      get: () => {
+        asked += 1
+        return received
+      },
+    })
+  }
+  await clock.advance(1)
+  await open()
+  await until(() => stranger.accepted.destroyed)
+  t.ok(asked <= 3, `${asked}`)
+})
+
 t.test('a connection that has just been opened does not make room for the next one', async (t) => {
   const { open, clock } = await start(t, { maxConnections: 2, strangerKeepAliveMs: 5000 })
   const old = await open(get('/trusted'))

@@ -114,6 +114,31 @@ t.test('a request has no status when the caller disconnects during the response'
   }
 })
 
+t.test(
+  'a caller that has disconnected before the response was ready is shown nothing, so nothing is recorded',
+  async (t) => {
+    const { app, records, recordDisclosure, logLines } = start(t)
+    const ready = Promise.withResolvers<void>()
+    const handled = Promise.withResolvers<void>()
+    app.get('/', async (request, reply) => {
+      handled.resolve()
+      await ready.promise
+      recordDisclosure(request, reply, disclosure)
+      return 'data'
+    })
+    await app.listen({ host: '127.0.0.1', port: 0 })
+    const { port } = app.server.address() as AddressInfo
+    const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+    await handled.promise
+    socket.destroy()
+    await until(() => records.length > 0)
+    ready.resolve()
+    await new Promise(setImmediate)
+    t.match(logLines().slice(1), [{ status: null, record: undefined, msg: 'caller disconnected before the response' }])
+    t.equal(logLines().length, 2)
+  },
+)
+
 t.test('a response that was recorded and fails has a second line that says so', async (t) => {
   const { app, records, recordDisclosure, logLines } = start(t)
   app.get('/', (request, reply) => {

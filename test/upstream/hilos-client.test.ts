@@ -447,6 +447,23 @@ t.test('the same document has the same revision, as long as it is searched for t
   t.equal(new Set([ofFirst, ofBoth, await revision()]).size, 3)
 })
 
+t.test('a fault of ours in reading is passed on, and is no failure of Hilos', async (t) => {
+  const outcomes: string[] = []
+  const observer = { callEnded: (outcome: string) => void outcomes.push(outcome) }
+  const hilos = await arrangeRaw(t, (socket) => socket.write(jsonResponse(whole)), { observer })
+  const demand = { askedBy: new Set(['a']), isAwaited: () => true, markAsked: () => {} }
+  const fault = new TypeError('a fault')
+  for (let times = 0; times < 12; times += 1)
+    await t.rejects(
+      hilos.getExecutionContact(contactId, demand, () => {
+        throw fault
+      }),
+      fault,
+    )
+  t.strictSame(outcomes, Array(12).fill('internal_error'))
+  t.match(hilos.health(), { ok: true, failuresInARow: 0, circuitBreaker: 'closed' })
+})
+
 t.test('no failure repeats the token when Hilos repeats the request', async (t) => {
   const echo = `Authorization: Token ${token}`
   const answers = [

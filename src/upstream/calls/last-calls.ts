@@ -1,7 +1,7 @@
 import type { CallOutcome } from '../observer.ts'
 
-/** Hilos has done its part with these: the limit that a document exceeds is our own. Any other outcome is a failure. */
-const answers: readonly CallOutcome[] = ['found', 'absent', 'upstream_too_large']
+/** Hilos has done its part with these: the limit that a document exceeds, and a fault in reading it, are our own. */
+const answers: readonly CallOutcome[] = ['found', 'absent', 'upstream_too_large', 'internal_error']
 
 /** How the last calls to Hilos ended. A call that was not made, because of our own limits, is none. */
 export interface LastCalls {
