@@ -91,6 +91,17 @@ t.test('a task that takes too long is rejected, in work or not, and the others a
   t.strictSame(timers.armed(), [1000], 'no timer is left but that of the idle thread')
 })
 
+t.test('a task that waits for too long does not end the work before it', async (t) => {
+  const { run, timers } = arrange(t)
+  const [, thread] = await run('a')
+  const results = Promise.all([run('busy', 100), run('b', 5)])
+  await timers.advance(5)
+  t.strictSame(await results, [
+    ['busy', thread],
+    [ThreadTimeout, undefined],
+  ])
+})
+
 t.test('the late result of a task is not that of the next one', async (t) => {
   const timers: (() => void)[] = []
   const schedule = (run: () => void) => {

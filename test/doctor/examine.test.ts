@@ -57,6 +57,7 @@ t.test('each response of Hilos is asked for once and explained', async (t) => {
     [httpResponse(503), { message: /out of service \(status 503\)/ }],
     [httpResponse(408), { message: /did not take the request .*\(status 408\)/ }],
     [httpResponse(200, html, canary), { message: /not as Hilos does \(not JSON\)/ }],
+    [httpResponse(200, json, `{"echo":"${token}"}`), { message: /not as Hilos does \(our own key in the body\)/ }],
     [(socket) => socket.destroy(), { message: /closed the connection before an answer/ }],
     [(socket) => socket.resetAndDestroy(), { message: /closed the connection before an answer/ }],
     [() => {}, { message: /^No answer came .* within 50 ms/ }, hanging],
