@@ -6,7 +6,7 @@ export interface HilosSettings {
   readonly baseUrl: string
   /** The URL of the proxy on the way to Hilos; null for none. */
   readonly proxy: Secret | null
-  /** For one whole call, from the wait for a slot to the last byte, with its retry. */
+  /** For one whole call, from the wait for a slot until its document is read, with its retry. */
   readonly timeoutMs: number
   /** For DNS, TCP and TLS of a new connection, unless a failed call is repeated. It leaves the time to repeat it. */
   readonly connectTimeoutMs: number
