@@ -1,25 +1,16 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type {
-  FastifyInstance,
-  FastifyReply,
-  FastifyRequest,
-  onRequestAsyncHookHandler,
-  onRequestHookHandler,
-} from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type CacheUse, failsIfMatch, matchesIfNoneMatch } from '../cache/cache-status.ts'
-import { requestDirectivesOf } from '../cache/request-directives.ts'
 import type { ContactQuery, ContactReading, ReadContact } from '../contacts/read-contact.ts'
 import { Failure } from '../failures/failure.ts'
-import { callerOf } from '../plugins/caller-auth.ts'
-import { callerKeyOf } from '../plugins/caller-limits.ts'
-import { acceptsJson, codingFor, mediaType, variesOn } from '../plugins/negotiation.ts'
+import { mediaType } from '../plugins/negotiation.ts'
 import type { RecordDisclosure } from '../plugins/request-log.ts'
 import type { Representation } from '../presentation/views/view.ts'
+import { contactQueryOf, type Guards, requireJson, setVary } from './contact-request.ts'
 import { executionContactSchema } from './execution-contacts.schema.ts'
 
 export interface ExecutionContactRoutesOptions {
-  /** Hooks that run in this order before the request is validated. They authenticate the caller. */
-  readonly guards: readonly (onRequestHookHandler | onRequestAsyncHookHandler)[]
+  readonly guards: Guards
   readonly readContact: ReadContact
   /** Called for each response that shows data of a contact, before it is sent. */
   readonly recordDisclosure: RecordDisclosure
@@ -32,21 +23,11 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
     '/execution-contacts/:id',
     {
       schema: executionContactSchema,
-      onRequest: [setVary, ...guards, rejectOtherFormats],
+      onRequest: [setVary, ...guards, requireJson],
       config: { isGuarded: true },
     },
     (request, reply) => {
-      const caller = callerOf(request)
-      const { view, profile = caller.profile } = request.query
-      const query = {
-        id: request.params.id.toLowerCase(),
-        caller,
-        askedBy: callerKeyOf(request),
-        view,
-        profile,
-        coding: codingFor(request),
-        directives: requestDirectivesOf(request.headers),
-      }
+      const query = contactQueryOf(request, request.params.id, request.query)
       const reading = readContact(query)
       return reading instanceof Promise
         ? reading.then((each) => respond(query, each, request, reply))
@@ -107,15 +88,6 @@ function prepare(
   reply.header('content-type', mediaType).header('content-length', body.length)
   // For HEAD, Fastify sets the length of what it is given: 0 would be wrong even in a 304 (RFC 9110 section 8.6).
   return body
-}
-
-function setVary(_request: FastifyRequest, reply: FastifyReply, done: () => void) {
-  reply.header('vary', variesOn(reply.getHeader('vary'), 'Accept, Accept-Encoding, Authorization'))
-  done()
-}
-
-function rejectOtherFormats(request: FastifyRequest, _reply: FastifyReply, done: (failure?: Failure) => void) {
-  done(acceptsJson(request) ? undefined : new Failure('not_acceptable'))
 }
 
 /** https://www.w3.org/TR/server-timing/ */
