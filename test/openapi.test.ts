@@ -86,7 +86,7 @@ t.test('each status has a schema, and each schema a name', async (t) => {
       return code
     }),
   )
-  const elsewhere = ['route_not_found', 'method_not_allowed', 'request_timeout', 'foreign_request']
+  const elsewhere = ['route_not_found', 'method_not_allowed', 'request_timeout', 'foreign_request', 'too_many_streams']
   t.strictSame([...documented, ...elsewhere].sort(), Object.keys(failureKinds).sort())
 })
 

@@ -13,6 +13,8 @@ import {
   longestIdleGraceMs,
   serverLimits,
   sheddingLimits,
+  streamLimits,
+  watchLimits,
 } from './limits.ts'
 import { proxyFor, proxyProblems } from './proxy.ts'
 import {
@@ -86,6 +88,7 @@ function configOf(
   const absencesMaxBytes = cacheBytes(cacheShares.absences)
   const ownAbsencesMaxBytes = cacheBytes(cacheShares.ownAbsences)
   const renderingsMaxBytes = cacheBytes(cacheShares.renderings)
+  const silentSocketMs = settings.HILOS_TIMEOUT_MS + 10_000
   const baseUrl = new URL(settings.HILOS_BASE_URL).href.replace(/\/+$/, '')
   const pseudonymKey = new Secret(settings.CONTACT_REF_KEY ?? unknownSecret())
   return {
@@ -148,6 +151,22 @@ function configOf(
       metaKeys: listed(settings.CONTACT_META_KEYS),
       ...contactLimits,
     },
+    watch: {
+      /** Loads a second for all watched contacts together; 0 for no limit. */
+      maxLoadsPerSecond: settings.HILOS_MAX_RPS * watchLimits.share,
+      /** These loads at once. At two, they take few of the places in the queue of calls. */
+      maxUnderWay: loadsUnderWay(settings.HILOS_MAX_RPS * watchLimits.share),
+      ...watchLimits,
+    },
+    streams: {
+      /** Streams and held requests of one caller, or of one address when callers are anonymous; 0 turns both off. */
+      maxOfCaller: settings.CALLER_MAX_STREAMS,
+      // A connection is closed when nothing moves for `silentSocketMs`.
+      heartbeatMs: Math.min(streamLimits.longestHeartbeatMs, silentSocketMs / 2),
+      /** A reader who takes nothing for this long is disconnected. */
+      stalledMs: silentSocketMs,
+      ...streamLimits,
+    },
     logLevel: settings.LOG_LEVEL,
     /** Of the record of disclosure, which must not depend on the level of the log. */
     disclosureLogLevel: settings.DISCLOSURE_LOG_LEVEL,
@@ -164,7 +183,7 @@ function configOf(
     limits: {
       ...serverLimits,
       keepAliveMs: settings.KEEP_ALIVE_TIMEOUT_MS,
-      silentSocketMs: settings.HILOS_TIMEOUT_MS + 10_000,
+      silentSocketMs,
     },
     shedding: {
       /** The memory that the process may have before it is killed; null when the system sets no limit. */
@@ -175,6 +194,12 @@ function configOf(
     warnings,
     notes,
   }
+}
+
+/** Enough for the rate when Hilos takes a second, and no more than half of the connections. */
+function loadsUnderWay(perSecond: number): number {
+  const most = hilosLimits.maxConnections / 2
+  return perSecond === 0 ? most : Math.min(Math.max(Math.floor(perSecond), 2), most)
 }
 
 /** Without a limit, Linux reports eight exbibytes or more, which is not a safe integer in JavaScript. */

@@ -80,6 +80,31 @@ export const cacheLimits = {
   sweepMs: 10_000,
 }
 
+/** For the contacts that are watched, on streams or by held requests. */
+export const watchLimits = {
+  /** The share of `HILOS_MAX_RPS` that they may take, all together. */
+  share: 0.5,
+  /** A contact whose last load failed is asked about again after this at the latest. */
+  retryMs: 5000,
+  /** A run is watched for this long after its end, because ticks of delivery still arrive. */
+  settleMs: 15 * 60_000,
+}
+
+/** For streams, and for requests that are held until something changes. */
+export const streamLimits = {
+  /** Of all callers together. */
+  max: 1000,
+  /** A stream sends something at least this often. */
+  longestHeartbeatMs: 15_000,
+  /** A stream is closed after a random part between these, so that load balancers can distribute its caller anew. */
+  shortestLifetimeMs: 30 * 60_000,
+  longestLifetimeMs: 45 * 60_000,
+  /** The longest time for which a request is held. */
+  longestWaitMs: 30_000,
+  /** The interval at which all streams are looked at. */
+  sweepMs: 1000,
+}
+
 /** The shares of `CACHE_MAX_BYTES`. Stored contacts get the rest. */
 export const cacheShares = {
   /** Enough for thousands of absences. */

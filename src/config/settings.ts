@@ -7,7 +7,7 @@ import {
   readBoundedFile,
 } from '../common/bounded-file.ts'
 import { type Static, Type } from '../common/type.ts'
-import { accessLimits } from './limits.ts'
+import { accessLimits, streamLimits } from './limits.ts'
 import { type SettingForm, valueIn } from './setting-value.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -75,6 +75,7 @@ export const SettingsSchema = Type.Object({
   }),
   DOCS: Type.Enum([...docsPlaces], { default: 'callers', description: `one of ${docsPlaces.join(', ')}` }),
   CALLER_MAX_RPS: wholeNumber(0, 100_000, 50),
+  CALLER_MAX_STREAMS: wholeNumber(0, streamLimits.max, 100),
   CACHE_MAX_BYTES: wholeNumber(mebibyte, 64 * 1024 * mebibyte, 64 * mebibyte),
   CACHE_LIFETIME_SCALE: Type.Number({ minimum: 0, maximum: 100, default: 1, description: 'a number from 0 to 100' }),
   CONTACT_REF_KEY: optional('a secret of at least 16 characters', { minLength: 16 }),

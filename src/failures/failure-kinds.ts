@@ -109,6 +109,14 @@ export const failureKinds = {
       'Wait for the seconds in Retry-After. RateLimit-Policy says how many requests are allowed, RateLimit how many are left.',
     retryAfterSeconds: 1,
   },
+  too_many_streams: {
+    status: 429,
+    title: 'Too many streams',
+    detail: 'This caller has as many streams and held requests open as the limit allows.',
+    advice:
+      'Close the streams of pages that are hidden or gone. Only the operators can raise the limit, with CALLER_MAX_STREAMS.',
+    retryAfterSeconds: 5,
+  },
   headers_too_large: {
     status: 431,
     title: 'The request headers are too large',

@@ -86,14 +86,15 @@ const freshnessHeaders = {
 }
 
 /**
- * A known path with a known method has neither of the first two; a request that does not arrive reaches no route; the last is
- * for operators.
+ * A known path with a known method has neither of the first two; a request that does not arrive reaches no route; the others are
+ * for operators and for streams.
  */
 const codesOfOthers: readonly FailureCode[] = [
   'route_not_found',
   'method_not_allowed',
   'request_timeout',
   'foreign_request',
+  'too_many_streams',
 ]
 const codes = failureCodes.filter((code) => !codesOfOthers.includes(code))
 

@@ -105,6 +105,18 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
       maxRecentFailures: 1000,
       sweepMs: 10_000,
     },
+    watch: { maxLoadsPerSecond: 2.5, maxUnderWay: 2, share: 0.5, retryMs: 5000, settleMs: 900_000 },
+    streams: {
+      maxOfCaller: 100,
+      max: 1000,
+      heartbeatMs: 9000,
+      stalledMs: 18_000,
+      longestHeartbeatMs: 15_000,
+      shortestLifetimeMs: 1_800_000,
+      longestLifetimeMs: 2_700_000,
+      longestWaitMs: 30_000,
+      sweepMs: 1000,
+    },
     logLevel: 'info',
     disclosureLogLevel: 'info',
     sourceCommit: null,
@@ -149,6 +161,27 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
   })
 })
 
+t.test('the limits of watching follow those of the calls to Hilos', (t) => {
+  checkRows(
+    t,
+    [
+      ['5', 2.5, 2],
+      ['10', 5, 5],
+      ['0.2', 0.1, 2],
+      ['1000', 500, 8],
+      ['0', 0, 8],
+    ] as const,
+    ([HILOS_MAX_RPS, ...expected]) => {
+      const { watch } = loadConfig({ ...minimum, HILOS_MAX_RPS })
+      return difference([watch.maxLoadsPerSecond, watch.maxUnderWay], expected)
+    },
+    'the loads a second and at once',
+  )
+  const { streams } = loadConfig({ ...minimum, HILOS_TIMEOUT_MS: '120000' })
+  t.match(streams, { heartbeatMs: 15_000, stalledMs: 130_000 })
+  t.end()
+})
+
 t.test('all settings are read, typed and frozen', async (t) => {
   const derived = (use: string) => createHmac('sha256', 'sixteen letters!').update(use).digest('hex')
   const issuer = {
@@ -178,6 +211,7 @@ t.test('all settings are read, typed and frozen', async (t) => {
       'https://a.example,http://b.example',
     ],
     ['CALLER_MAX_RPS', '0', ({ access }) => access.maxRequestsPerSecond, 0],
+    ['CALLER_MAX_STREAMS', '0', ({ streams }) => streams.maxOfCaller, 0],
     ['DISCLOSURE_LOG_LEVEL', 'silent', ({ disclosureLogLevel }) => disclosureLogLevel, 'silent'],
     ['CACHE_MAX_BYTES', '1048576', ({ cache }) => shares(cache), [589_824, 393_216, 32_768, 32_768]],
     ['CACHE_LIFETIME_SCALE', '0.5', ({ cache }) => cache.lifetimeScale, 0.5],
@@ -259,6 +293,7 @@ t.test('each setting has these limits', async (t) => {
     ['JWT_ISSUER', ['!~', 'x'.repeat(2048)], ['\u00e9', 'x'.repeat(2049)]],
     ['JWT_AUDIENCE', ['x'.repeat(2048)], ['x'.repeat(2049)]],
     ['CALLER_MAX_RPS', ['100000'], ['100001']],
+    ['CALLER_MAX_STREAMS', ['0', '1000'], ['-1', '1001']],
     [
       'PORT',
       [' 80 ', '080', '0x50', '8e1', '80.0', '+80', '-0'],
