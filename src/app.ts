@@ -46,9 +46,10 @@ export async function createService(
 
   const watched = { reloadedTokens, reloadedCallers }
   const parts = { config, logger, logState, metrics, lifecycle, contacts, hilos, drift, clock, ...watched }
+  const watching = () => ({ streams: 0, polls: 0, contacts: 0, lateness: 0 })
   const { authenticate } = reloadedCallers
   const { callers, drain } = await createCallersApp({ ...parts, authenticate })
-  const status = createServiceStatus({ ...parts, callers })
+  const status = createServiceStatus({ ...parts, callers, watching })
   metrics.read(status.readings)
   const described = config.docs === 'operators' ? callers : null
   const operators =

@@ -6,6 +6,7 @@ import type { Contacts } from '../contacts/contacts.ts'
 import type { Lifecycle } from '../lifecycle/lifecycle.ts'
 import type { ReloadedCallers } from '../rotation/reloaded-callers.ts'
 import type { ReloadedTokens } from '../rotation/reloaded-tokens.ts'
+import type { Readings } from '../telemetry/gauges.ts'
 import type { LogState } from '../telemetry/log-output.ts'
 import type { DriftTally } from '../upstream/document/drift.ts'
 import type { Hilos } from '../upstream/hilos.ts'
@@ -21,13 +22,14 @@ export interface ServiceParts {
   readonly drift: DriftTally
   readonly reloadedTokens: ReloadedTokens
   readonly reloadedCallers: ReloadedCallers
+  readonly watching: Readings['watching']
   readonly clock: Pick<Clock, 'now'>
 }
 
 /** The status of the service, for the routes for operators and for the metrics. */
 export function createServiceStatus(service: ServiceParts) {
-  const { config, logState, lifecycle, callers, hilos, contacts, drift, reloadedTokens, reloadedCallers, clock } =
-    service
+  const { config, logState, lifecycle, callers, hilos, contacts, drift, watching, clock } = service
+  const { reloadedTokens, reloadedCallers } = service
   const { state, requestsInFlight } = lifecycle
   const build = { version, commit: config.sourceCommit, node: nodeVersion }
   const parts = () => ({
@@ -53,6 +55,7 @@ export function createServiceStatus(service: ServiceParts) {
       drift: drift.counts,
       tokenAgeMs: reloadedTokens.tokens.inUseMs,
       parts,
+      watching,
       logLinesLost: logState.linesLost,
     },
   }

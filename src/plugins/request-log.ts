@@ -8,8 +8,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** What the cache did; null when it was not asked, or when its work must stay hidden. */
     cacheUse: CacheUse | null
-    /** Whether its line was written when the response was handed over. */
+    /** Whether its line was written when the response was handed over. A stream has lines of its own instead. */
     isRecorded: boolean
+    /** Whether it is a stream, or is held until something changes. */
+    isWatch: boolean
   }
 }
 
@@ -25,7 +27,7 @@ export type RecordDisclosure = (request: FastifyRequest, reply: FastifyReply, di
  */
 export function logRequests(app: FastifyInstance, recordLevel: string, onOver: OnRequestOver): RecordDisclosure {
   const logger = app.log as Logger
-  app.decorateRequest('cacheUse', null).decorateRequest('isRecorded', false)
+  app.decorateRequest('cacheUse', null).decorateRequest('isRecorded', false).decorateRequest('isWatch', false)
   app.addHook('onRequest', (request, reply, done) => {
     logWhenOver(request, reply, onOver)
     done()
@@ -41,7 +43,9 @@ export function logRequests(app: FastifyInstance, recordLevel: string, onOver: O
 /** Logs one request at its end, unless its line says all already. */
 export function logWhenOver(request: FastifyRequest, reply: FastifyReply, onOver: OnRequestOver): void {
   reply.raw.once('close', () => {
-    const record = recordOf(request, reply, reply.raw.writableFinished ? reply.statusCode : null)
+    // A stream is answered from its first byte on.
+    const isAnswered = request.isWatch ? reply.raw.headersSent : reply.raw.writableFinished
+    const record = recordOf(request, reply, isAnswered ? reply.statusCode : null)
     if (!request.isRecorded || record.status === null || record.failure)
       writeRequestLine(request.log as Logger, record, null)
     onOver(record)
@@ -49,7 +53,7 @@ export function logWhenOver(request: FastifyRequest, reply: FastifyReply, onOver
 }
 
 function recordOf(request: FastifyRequest, reply: FastifyReply, status: number | null): RequestRecord {
-  const { failure, method, routeOptions, caller, cacheUse, headers } = request
+  const { failure, method, routeOptions, caller, cacheUse, headers, isWatch } = request
   return {
     requestId: request.id,
     method,
@@ -59,6 +63,7 @@ function recordOf(request: FastifyRequest, reply: FastifyReply, status: number |
     traceId: traceIdOf(headers.traceparent),
     cache: cacheUse,
     durationMs: reply.elapsedTime,
+    isWatch,
     failure,
   }
 }

@@ -19,6 +19,13 @@ export interface Readings {
   readonly tokenAgeMs: () => number
   /** Whether each part works as the settings say; null for a part that is not configured. */
   readonly parts: () => Readonly<Record<string, { readonly ok: boolean } | null>>
+  /** Streams and held requests, the contacts that they watch, and how late the latest of these is. */
+  readonly watching: () => {
+    readonly streams: number
+    readonly polls: number
+    readonly contacts: number
+    readonly lateness: number
+  }
   /** Since the start, by kind. */
   readonly logLinesLost: () => Readonly<Record<string, number>>
 }
@@ -65,6 +72,19 @@ export function registerGauges(registry: Registry, readings: Readings): void {
   gauge('draining', '1 while the service shuts down, else 0.', () => Number(readings.isDraining()))
   gauge('requests_in_flight', 'Requests of callers that have not ended.', readings.requestsInFlight)
   gauge('connections', 'Open connections of callers.', readings.connections)
+  register(Gauge, 'watchers', 'Streams, and requests that are held until something changes.', ['kind'], () => {
+    const { streams, polls } = readings.watching()
+    return [
+      [{ kind: 'stream' }, streams],
+      [{ kind: 'poll' }, polls],
+    ]
+  })
+  gauge('watched_contacts', 'Contacts that are watched.', () => readings.watching().contacts)
+  gauge(
+    'watch_lateness_ratio',
+    'Time since the latest watched contact was asked about, divided by the time after which it should be.',
+    () => readings.watching().lateness,
+  )
   gauge('upstream_calls_in_flight', 'Calls to Hilos that have not ended.', () => hilos().callsInFlight)
   gauge('upstream_calls_queued', 'Calls to Hilos that wait for a slot.', () => hilos().callsQueued)
   register(Gauge, 'circuit_breaker_state', '1 for the present state of the circuit breaker, else 0.', ['state'], () =>

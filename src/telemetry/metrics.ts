@@ -18,6 +18,7 @@ const clientClosedRequest = 499
 const requestSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const callSeconds = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8]
 const waitSeconds = [0.001, 0.01, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4]
+const streamSeconds = [1, 10, 60, 300, 900, 1800, 3600]
 const ageSeconds = [1, 3, 10, 30, 60, 300, 1800, 3600, 21_600, 86_400]
 
 /** Creates the metrics in a registry of their own, so that two services in one process do not share them. */
@@ -36,7 +37,7 @@ export function createMetrics() {
   )
   const requestDuration = histogram(
     'request_duration_seconds',
-    'Time from the headers of a request to the end of its response.',
+    'Time from the headers of a request to the end of its response. Streams and held requests do not count.',
     requestSeconds,
   )
   const problems = counter('problems_total', 'Requests that were answered with a problem, by its code.', 'code')
@@ -49,6 +50,8 @@ export function createMetrics() {
     'answer',
   )
   const ageAtHit = histogram('cache_age_at_hit_seconds', 'Age of cache entries when they were served.', ageSeconds)({})
+  const statesSent = counter('states_sent_total', 'States sent on streams.')
+  const streamDuration = histogram('stream_seconds', 'Time from the start of a stream to its end.', streamSeconds)({})
   const calls = counter('upstream_calls_total', 'Calls to Hilos that have ended, by outcome.', 'outcome')
   const callDuration = histogram(
     'upstream_call_duration_seconds',
@@ -75,23 +78,24 @@ export function createMetrics() {
   for (const reason of shedReasons) sheds.inc({ reason }, 0)
   let collectsProcess = false
 
-  const beginTally = (route: string, cache: string, status: number, profile: string) => ({
+  const beginTally = (route: string, cache: string, status: number, profile: string, isWatch: boolean) => ({
     labels: { route, cache, status, profile },
     /** Requests that the counter does not know yet. */
     uncounted: 0,
-    observeSeconds: requestDuration({ route, cache }),
+    observeSeconds: isWatch ? null : requestDuration({ route, cache }),
   })
   /** The requests with the same labels, which prom-client would look up for each. */
   const tallies = new Map<string, ReturnType<typeof beginTally>>()
 
-  function requestOver({ route, status, caller, cache, durationMs, failure }: RequestRecord): void {
+  function requestOver({ route, status, caller, cache, durationMs, isWatch, failure }: RequestRecord): void {
     const word = cache ? cacheWord(cache) : 'none'
-    const key = `${route} ${word} ${status} ${caller?.profile}`
+    const key = `${route} ${word} ${status} ${caller?.profile} ${isWatch}`
     const tally =
-      tallies.get(key) ?? beginTally(route ?? 'none', word, status ?? clientClosedRequest, caller?.profile ?? 'none')
+      tallies.get(key) ??
+      beginTally(route ?? 'none', word, status ?? clientClosedRequest, caller?.profile ?? 'none', isWatch)
     tallies.set(key, tally)
     tally.uncounted += 1
-    tally.observeSeconds(durationMs / 1000)
+    tally.observeSeconds?.(durationMs / 1000)
     if (failure) problems.inc({ code: failure.code })
     if (cache?.detail) staleAnswers.inc({ detail: cache.detail })
     if (cache?.detail === 'rationed' || isRation(failure)) rationed.inc({ answer: failure ? 'problem' : 'stale' })
@@ -104,6 +108,9 @@ export function createMetrics() {
     malformedRequest: (code: FailureCode) => problems.inc({ code }),
     /** A connection was not accepted, because there are too many. */
     connectionDropped: () => drops.inc(),
+    /** A stream has sent a state. */
+    stateSent: () => statesSent.inc(),
+    streamOver: (durationMs: number) => streamDuration(durationMs / 1000),
     requestShed: (reason: ShedReason) => sheds.inc({ reason }),
     /** A call to Hilos has got a slot. */
     slotGranted: (waitedMs: number) => slotWait(waitedMs / 1000),

@@ -14,6 +14,8 @@ export interface Disclosure {
   readonly view: string
   /** The pseudonym of the contact. */
   readonly contact: string
+  /** Whether a stream showed it, which has a line for each state. */
+  readonly stream?: true
 }
 
 /**
@@ -25,7 +27,8 @@ export function writeRequestLine(logger: Logger, record: RequestRecord, disclosu
   const level = levelOf(record)
   if (disclosure === null && !logger.isLevelEnabled(level)) return
   const { [pino.symbols.streamSym]: output, [pino.symbols.timeSym]: time } = logger as unknown as Internals
-  const message = record.status === null ? 'caller disconnected before the response' : 'answered'
+  const answered = disclosure?.stream ? 'state sent' : 'answered'
+  const message = record.status === null ? 'caller disconnected before the response' : answered
   const start = `{"level":${pino.levels.values[level]}${time()}`
   output.write(`${start}${fieldsOf(record, disclosure)},"msg":"${message}"}\n`)
   // As createLogger does it for all other lines.
@@ -48,6 +51,7 @@ function fieldsOf(record: RequestRecord, disclosure: Disclosure | null): string 
   const { requestId, method, route, status, caller, traceId, cache } = record
   let text = `,"requestId":"${requestId}"`
   if (disclosure) text += ',"record":"disclosure"'
+  if (disclosure?.stream) text += ',"stream":true'
   text += `,"method":"${method}","route":${JSON.stringify(route)},"status":${status}`
   if (caller) text += `,"caller":${JSON.stringify(caller.name)}`
   if (disclosure) {
@@ -55,7 +59,8 @@ function fieldsOf(record: RequestRecord, disclosure: Disclosure | null): string 
     text += `,"kind":"${kind}","profile":"${profile}","view":"${view}","contact":"${contact}"`
   }
   if (traceId) text += `,"traceId":"${traceId}"`
-  if (cache) {
+  // What a stream shows after its start is no answer of the cache.
+  if (cache && !disclosure?.stream) {
     text += `,"cache":"${cacheWord(cache)}"`
     if (cache.detail) text += `,"detail":"${cache.detail}"`
     if (cache.waitedMs > 0) text += `,"waitedMs":${tenths(cache.waitedMs)}`

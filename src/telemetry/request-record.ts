@@ -17,6 +17,8 @@ export interface RequestRecord {
   /** Null when the cache was not asked or had no answer, or when its work must stay hidden. */
   readonly cache: CacheUse | null
   readonly durationMs: number
+  /** Whether it was a stream, or was held until something changed. */
+  readonly isWatch: boolean
   readonly failure: Failure | null
 }
 

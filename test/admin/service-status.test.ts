@@ -36,10 +36,11 @@ async function start(t: Test) {
     close: async () => {},
   }
   const lifecycle = createLifecycle()
+  const watching = () => ({ streams: 1, polls: 2, contacts: 3, lateness: 4.5 })
   const callers = Fastify()
   const contacts = createContacts(config, hilos, () => {}, clock)
   const status = createServiceStatus({
-    ...{ config, logState, lifecycle, callers, hilos, contacts, clock },
+    ...{ config, logState, lifecycle, callers, hilos, contacts, watching, clock },
     drift: createDriftTally(() => {}),
     reloadedTokens: createReloadedTokens(config.hilos, logger, metrics, clock),
     reloadedCallers: await createReloadedCallers(config.access, logger, metrics, clock),
@@ -102,4 +103,5 @@ t.test('the build, the start and the token are reported, and a part without a se
     log: { ok: false, linesLost: 3 },
   })
   t.strictSame(status.readings.logLinesLost(), { info: 1, warning: 2 })
+  t.strictSame(status.readings.watching(), { streams: 1, polls: 2, contacts: 3, lateness: 4.5 })
 })

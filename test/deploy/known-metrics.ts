@@ -23,6 +23,7 @@ export const labelValues: Readonly<Record<string, Readonly<Record<string, Values
   hilos_bff_request_duration_seconds: { route: ['/execution-contacts/:id'], cache: cacheWords },
   hilos_bff_problems_total: { code: codes },
   hilos_bff_requests_shed_total: { reason: ['event-loop-delay', 'memory', 'log'] },
+  hilos_bff_watchers: { kind: ['stream', 'poll'] },
   hilos_bff_upstream_calls_total: { outcome: ['found', 'absent', ...codes] },
   hilos_bff_circuit_breaker_state: { state: ['closed', 'open', 'half-open'] },
   hilos_bff_circuit_breaker_openings_total: { code: codes },

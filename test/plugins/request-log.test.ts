@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
+import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { faultIds } from '../../sandbox/faults.ts'
@@ -138,6 +139,57 @@ t.test(
     t.equal(logLines().length, 2)
   },
 )
+
+t.test('a stream has a line for each state that it shows, and none at its end', async (t) => {
+  const { app, records, recordDisclosure, logLines } = start(t)
+  const ends = [(stream: PassThrough) => stream.end(), (stream: PassThrough) => stream.destroy(), null] as const
+  app.get('/:end', (request, reply) => {
+    request.isWatch = true
+    request.isRecorded = true
+    const handling = { fwd: null, stored: false, collapsed: false, detail: null, reloadDenied: false } as const
+    request.cacheUse = { ...handling, ageMs: 0, waitedMs: 0 }
+    const stream = new PassThrough()
+    stream.write('one')
+    for (const _ of ['one', 'two']) recordDisclosure(request, reply, { ...disclosure, stream: true })
+    const { end } = request.params as { end: number }
+    setImmediate(() => ends[end]?.(stream))
+    return reply.send(stream)
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const shown = { record: 'disclosure', stream: true, ...disclosure, cache: undefined, status: 200, msg: 'state sent' }
+  for (const end of ends.keys()) {
+    const [before, ended] = [logLines().length, records.length]
+    const socket = connect(port, '127.0.0.1', () => socket.write(`GET /${end} HTTP/1.1\r\nHost: a\r\n\r\n`))
+    socket.on('error', () => {})
+    await once(socket, 'data')
+    if (ends[end] === null) socket.destroy()
+    await until(() => records.length > ended)
+    socket.destroy()
+    t.match(records.at(-1), { status: 200, isWatch: true, cache: { fwd: null } })
+    t.match(logLines().slice(before), [shown, shown])
+    t.equal(logLines().length, before + 2)
+  }
+})
+
+t.test('a caller that leaves while its request is held has disconnected before the response', async (t) => {
+  const { app, records, logLines } = start(t)
+  const held = Promise.withResolvers<void>()
+  app.get('/', (request) => {
+    request.isWatch = true
+    held.resolve()
+    return new Promise(() => {})
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+  await held.promise
+  socket.destroy()
+  await until(() => records.length > 0)
+  t.match(records, [{ status: null, isWatch: true }])
+  t.match(logLines().slice(1), [{ status: null, msg: 'caller disconnected before the response' }])
+  t.equal(logLines().length, 2)
+})
 
 t.test('a response that was recorded and fails has a second line that says so', async (t) => {
   const { app, records, recordDisclosure, logLines } = start(t)

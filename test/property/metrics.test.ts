@@ -24,6 +24,7 @@ const requests: fc.Arbitrary<RequestRecord> = fc.record({
   caller: fc.option(fc.record({ name: fc.constant('a'), profile: fc.constantFrom(...profiles) })),
   cache: fc.option(cacheUses.map((use) => ({ ...handling, ...use, waitedMs: 0 }))),
   durationMs: durations,
+  isWatch: fc.boolean(),
 })
 
 /** The same metrics, counted by prom-client for each request. */
@@ -37,7 +38,7 @@ function createReference() {
   })
   const duration = new Histogram({
     name: 'hilos_bff_request_duration_seconds',
-    help: 'Time from the headers of a request to the end of its response.',
+    help: 'Time from the headers of a request to the end of its response. Streams and held requests do not count.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     labelNames: ['route', 'cache'],
     registers,
@@ -49,10 +50,10 @@ function createReference() {
     registers,
   })
   return {
-    requestOver: ({ route, status, caller, cache, durationMs }: RequestRecord) => {
+    requestOver: ({ route, status, caller, cache, durationMs, isWatch }: RequestRecord) => {
       const labels = { route: route ?? 'none', cache: cache ? (cache.fwd ?? 'hit') : 'none' }
       requestsTotal.inc({ ...labels, status: status ?? 499, profile: caller?.profile ?? 'none' })
-      duration.observe(labels, durationMs / 1000)
+      if (!isWatch) duration.observe(labels, durationMs / 1000)
       if (cache?.fwd === null) age.observe(cache.ageMs / 1000)
     },
     exposition: () => registers[0]?.metrics() ?? '',

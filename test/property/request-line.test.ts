@@ -4,7 +4,7 @@ import { profiles } from '../../src/access/profile.ts'
 import { Failure } from '../../src/failures/failure.ts'
 import { failureCodes, failureKinds } from '../../src/failures/failure-kinds.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
-import { writeRequestLine } from '../../src/telemetry/request-line.ts'
+import { type Disclosure, writeRequestLine } from '../../src/telemetry/request-line.ts'
 import type { RequestRecord } from '../../src/telemetry/request-record.ts'
 import { holds } from './holds.ts'
 
@@ -39,9 +39,14 @@ const requests = fc.record({
   traceId: fc.option(fc.stringMatching(/^[0-9a-f]{32}$/), { nil: undefined }),
   cache: fc.option(cacheUse),
   durationMs: durations,
+  isWatch: fc.boolean(),
   failure: fc.option(failure),
 })
-const disclosures = fc.option(fc.record({ kind, profile, view, contact: fc.stringMatching(/^[0-9a-f]{32}$/) }))
+const contact = fc.stringMatching(/^[0-9a-f]{32}$/)
+const stream = fc.constant<true>(true)
+const disclosures = fc.option(
+  fc.record({ kind, profile, view, contact, stream }, { requiredKeys: ['kind', 'profile', 'view', 'contact'] }),
+)
 const tenths = (ms: number) => Math.round(ms * 10) / 10
 
 t.test('the line of a request is byte for byte what pino writes for the same fields', async (t) => {
@@ -50,9 +55,11 @@ t.test('the line of a request is byte for byte what pino writes for the same fie
   const flush = () => void lines.push('flushed')
   const logger = createLogger('info', { write: (line) => void lines.push(line), flush })
 
-  function writeByPino({ requestId, cache, failure, ...record }: RequestRecord, disclosure: object | null) {
+  function writeByPino({ requestId, cache: use, failure, ...record }: RequestRecord, shown: Disclosure | null) {
+    const { stream, ...disclosure } = shown ?? {}
+    const cache = stream ? null : use
     const fields = {
-      ...(disclosure && { record: 'disclosure' }),
+      ...(shown && { record: 'disclosure', stream }),
       ...{ method: record.method, route: record.route, status: record.status, caller: record.caller?.name },
       ...disclosure,
       ...{ traceId: record.traceId, cache: cache ? (cache.fwd ?? 'hit') : undefined },
@@ -63,7 +70,8 @@ t.test('the line of a request is byte for byte what pino writes for the same fie
     }
     const status = failure && failure.code !== 'not_cached' ? failureKinds[failure.code].status : 200
     const level = status > 500 ? 'warn' : status === 500 ? 'error' : 'info'
-    const message = record.status === null ? 'caller disconnected before the response' : 'answered'
+    const answered = stream ? 'state sent' : 'answered'
+    const message = record.status === null ? 'caller disconnected before the response' : answered
     logger.child({ requestId })[level](fields, message)
   }
 

@@ -15,6 +15,7 @@ const first: Readings = {
   drift: () => [{ kind: 'unknown_field', path: 'contact."x"', count: 13 }],
   tokenAgeMs: () => 14_500,
   parts: () => ({ hilosToken: { ok: true }, callersFile: null, hilos: { ok: false } }),
+  watching: () => ({ streams: 17, polls: 18, contacts: 19, lateness: 20.5 }),
   logLinesLost: () => ({ info: 15, warning: 16 }),
 }
 
@@ -51,6 +52,10 @@ t.test('each reading is exported under its name', async (t) => {
     token_age_seconds: 14.5,
     'part_ok{part="hilosToken"}': 1,
     'part_ok{part="hilos"}': 0,
+    'watchers{kind="stream"}': 17,
+    'watchers{kind="poll"}': 18,
+    watched_contacts: 19,
+    watch_lateness_ratio: 20.5,
     'log_lines_lost_total{kind="info"}': 15,
     'log_lines_lost_total{kind="warning"}': 16,
   })

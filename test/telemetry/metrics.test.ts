@@ -25,6 +25,7 @@ const hit: RequestRecord = {
     ...{ ageMs: 30_000, waitedMs: 0 },
   },
   durationMs: 2.5,
+  isWatch: false,
   failure: null,
 }
 
@@ -33,6 +34,7 @@ t.test('each event changes its counter and no other', async (t) => {
     [({ malformedRequest }) => malformedRequest('headers_too_large'), 'problems_total{code="headers_too_large"}'],
     [({ connectionDropped }) => connectionDropped(), 'connections_dropped_total'],
     [({ requestShed }) => requestShed('memory'), 'requests_shed_total{reason="memory"}'],
+    [({ stateSent }) => stateSent(), 'states_sent_total'],
     [({ slotRefused }) => slotRefused(), 'upstream_slots_refused_total'],
     [({ callRetried }) => callRetried(), 'upstream_retries_total'],
     [({ circuitOpened }) => circuitOpened('overloaded'), 'circuit_breaker_openings_total{code="overloaded"}'],
@@ -56,6 +58,16 @@ t.test('a hit is counted by route, status, profile and cache word, with its seco
     Object.keys(changed).join(),
     /le="0\.001"|age_at_hit_seconds_bucket\{le="10"|canary|problems|stale_answers/,
   )
+})
+
+t.test('a watch is counted, with the age of what it read first, but it has no duration', async (t) => {
+  const changed = await changedBy(({ requestOver }) => requestOver({ ...hit, isWatch: true }))
+  t.equal(
+    changed['hilos_bff_requests_total{route="/execution-contacts/:id",cache="hit",status="200",profile="agent"}'],
+    1,
+  )
+  t.equal(changed.hilos_bff_cache_age_at_hit_seconds_sum, 30)
+  t.notMatch(Object.keys(changed).join(), 'duration')
 })
 
 t.test('a stale response is counted by its reason, and its age only if no load was awaited', async (t) => {
@@ -83,7 +95,7 @@ t.test('a request without a route, a caller or a response has labels that say so
   }
 })
 
-t.test('a call and its wait for a slot are measured in seconds', async (t) => {
+t.test('a call, its wait for a slot and a stream are measured in seconds', async (t) => {
   const bucketsIn = (changed: object) => Object.keys(changed).filter((name) => name.includes('_bucket')).length
   const call = await changedBy(({ callEnded }) => callEnded('found', 400))
   t.equal(call['hilos_bff_upstream_calls_total{outcome="found"}'], 1)
@@ -92,6 +104,9 @@ t.test('a call and its wait for a slot are measured in seconds', async (t) => {
   const wait = await changedBy(({ slotGranted }) => slotGranted(1600))
   t.equal(wait.hilos_bff_upstream_slot_wait_seconds_sum, 1.6)
   t.equal(bucketsIn(wait), 4, 'from 1.6 s up')
+  const stream = await changedBy(({ streamOver }) => streamOver(1_800_000))
+  t.equal(stream.hilos_bff_stream_seconds_sum, 1800)
+  t.equal(bucketsIn(stream), 3, 'from 30 minutes up')
 })
 
 t.test('the series of alerts exist before their first event', async (t) => {
