@@ -20,7 +20,8 @@ function corsHeadersOf({ headers }: Reply): Record<string, string> {
 
 t.test('a page of a listed origin can read the response and all its headers', async (t) => {
   const { get, as } = await start(t)
-  const own = 'etag cache-control age cache-status server-timing x-request-id vary x-content-type-options retry-after'
+  const own =
+    'etag cache-control age cache-status server-timing x-request-id vary x-content-type-options retry-after preference-applied'
   for (const each of [origin, 'http://localhost:5173']) {
     const reply = await get(path, { ...as('a'), origin: each })
     const { 'access-control-expose-headers': exposed = '', ...others } = corsHeadersOf(reply)
@@ -56,7 +57,7 @@ t.test('a preflight of a listed origin names what is allowed, and can be cached'
     'access-control-allow-origin': origin,
     'access-control-allow-methods': 'GET, HEAD',
     'access-control-allow-headers':
-      'Accept, Authorization, Cache-Control, If-Match, If-None-Match, X-Request-Id, traceparent, tracestate, baggage',
+      'Accept, Authorization, Cache-Control, If-Match, If-None-Match, Last-Event-ID, Prefer, X-Request-Id, traceparent, tracestate, baggage',
     'access-control-max-age': '7200',
   })
   t.match(reply.headers.get('vary'), /\bOrigin\b/)
