@@ -46,9 +46,12 @@ export async function createService(
 
   const watched = { reloadedTokens, reloadedCallers }
   const parts = { config, logger, logState, metrics, lifecycle, contacts, hilos, drift, clock, ...watched }
-  const watching = () => ({ streams: 0, polls: 0, contacts: 0, lateness: 0 })
   const { authenticate } = reloadedCallers
-  const { callers, drain } = await createCallersApp({ ...parts, authenticate })
+  const { callers, streams, drain } = await createCallersApp({ ...parts, authenticate })
+  const watching = () => {
+    const { keys, lateness } = contacts.watchStatus()
+    return { streams: streams.count('stream'), polls: streams.count('poll'), contacts: keys, lateness }
+  }
   const status = createServiceStatus({ ...parts, callers, watching })
   metrics.read(status.readings)
   const described = config.docs === 'operators' ? callers : null

@@ -15,7 +15,7 @@ export function cacheWord({ fwd }: Handling): string {
 }
 
 /** The value of `Age` in whole seconds (RFC 9111 section 5.1). */
-export function ageSeconds(entry: Entry<unknown>, now: number): number {
+export function ageSeconds(entry: Pick<Entry<unknown>, 'generatedAt'>, now: number): number {
   return Math.max(0, Math.floor(ageMs(entry, now) / 1000))
 }
 

@@ -18,11 +18,14 @@ export interface Entry<V> extends Lifetime {
   readonly generatedAt: number
 }
 
+/** What a load brought: an entry, which may be an absence, or the error of the load. */
+export type News<V> = { readonly entry: Entry<V> } | { readonly error: unknown }
+
 /** The window of its lifetime that an entry is in. */
 export type Usability = 'fresh' | 'stale-while-revalidate' | 'stale-if-error' | 'expired'
 
 /** Milliseconds since the origin generated the answer. */
-export function ageMs(entry: Entry<unknown>, now: number): number {
+export function ageMs(entry: Pick<Entry<unknown>, 'generatedAt'>, now: number): number {
   return now - entry.generatedAt
 }
 

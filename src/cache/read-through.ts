@@ -1,6 +1,6 @@
 import type { Clock } from '../common/clock.ts'
 import { type Decision, decide, type FailureDetail, type ForwardReason } from './decision.ts'
-import { type Entry, freshOnly, usabilityOf } from './entry.ts'
+import { type Entry, freshOnly, type News, usabilityOf } from './entry.ts'
 import { createInFlightLoads, type Load } from './in-flight-loads.ts'
 import type { RecentFailures } from './recent-failures.ts'
 import type { GrantReload } from './reloads.ts'
@@ -41,6 +41,11 @@ export interface ReadThrough<V> {
     directives?: RequestDirectives,
     askedBy?: string,
   ) => CacheAnswer<V> | null | Promise<CacheAnswer<V>>
+  /**
+   * Loads the key, however fresh its entry is, or joins the load in flight. It resolves when that has ended, and never rejects:
+   * no caller waits for it.
+   */
+  readonly refresh: (key: string, load: Load<V>, askedBy: string) => Promise<unknown>
   /** Removes all that is stored of a key. A load in flight still answers its callers, but its result is not stored. */
   readonly delete: (key: string) => void
   /** Does the same for each key that matches. */
@@ -59,6 +64,8 @@ export interface ReadThroughOptions<V> {
   /** How long a request waits for the origin while a stale entry could be served. */
   readonly slowMs: number
   readonly grantReload: GrantReload
+  /** Called with what each load brought, once that is stored or remembered, unless the key was deleted meanwhile. */
+  readonly onNews: (key: string, news: News<V>) => void
   readonly clock: Pick<Clock, 'now' | 'elapsed' | 'schedule'>
 }
 
@@ -69,7 +76,7 @@ const hit: Handling = { fwd: null, stored: false, collapsed: false, detail: null
  * load that is due, or in flight, needs no grant. A caller who stops waiting does not abort the load.
  */
 export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThrough<V> {
-  const { values, absences, failures, detailOf, grantReload, clock } = options
+  const { values, absences, failures, detailOf, grantReload, onNews, clock } = options
   const loads = createInFlightLoads<V>({ ...options, onLoaded: store, onFailed: rememberFailure })
 
   function get(key: string, load: Load<V>, directives: RequestDirectives = noDirectives, askedBy = '') {
@@ -121,13 +128,16 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
     const [target, other] = entry.value === null ? [absences, values] : [values, absences]
     other.delete(key)
     failures.delete(key)
-    return target.set(key, entry)
+    const stored = target.set(key, entry)
+    onNews(key, { entry })
+    return stored
   }
 
   function rememberFailure(key: string, error: unknown): void {
     failures.set(key, error)
     const entry = values.get(key)
     if (entry !== undefined && detailOf(error) === null) values.set(key, freshOnly(entry))
+    onNews(key, { error })
   }
 
   function deleteOne(key: string): void {
@@ -141,6 +151,7 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
 
   return {
     get,
+    refresh: (key, load, askedBy) => (loads.current(key) ?? loads.start(key, load, askedBy)).result,
     delete: deleteOne,
     deleteEach,
     clear: () => {

@@ -14,6 +14,11 @@ export interface RequestDirectives {
 /** The directives of a request without `Cache-Control`. */
 export const noDirectives: RequestDirectives = { maxAgeMs: Number.POSITIVE_INFINITY, onlyIfCached: false }
 
+/** Whether the request leaves everything to the cache. */
+export function demandsNothing({ maxAgeMs, onlyIfCached }: RequestDirectives): boolean {
+  return maxAgeMs === Number.POSITIVE_INFINITY && !onlyIfCached
+}
+
 /** `fetch` adds `Cache-Control` to a request with one of these (https://fetch.spec.whatwg.org/#http-network-or-cache-fetch). */
 const conditions = ['if-none-match', 'if-match', 'if-modified-since', 'if-unmodified-since', 'if-range'] as const
 

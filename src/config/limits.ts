@@ -86,8 +86,6 @@ export const watchLimits = {
   share: 0.5,
   /** A contact whose last load failed is asked about again after this at the latest. */
   retryMs: 5000,
-  /** A run is watched for this long after its end, because ticks of delivery still arrive. */
-  settleMs: 15 * 60_000,
 }
 
 /** For streams, and for requests that are held until something changes. */

@@ -5,14 +5,16 @@ import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
 import { createRenderedViews, type RenderedViews } from '../presentation/views/rendered-views.ts'
 import type { ReportDrift } from '../upstream/document/drift.ts'
-import { UpstreamFailure } from '../upstream/failures.ts'
 import type { HilosClient } from '../upstream/hilos-client.ts'
+import { createWatches, type Watches } from '../watch/watches.ts'
 import { createDocuments } from './documents.ts'
-import { lifetimeOf } from './lifetime.ts'
+import { lifetimeOf, watchIntervalOf } from './lifetime.ts'
 import { createLoadContact } from './load-contact.ts'
 import { createReadContact } from './read-contact.ts'
+import { staleWordOf } from './stale-word.ts'
 import type { StoredContact } from './stored-contact.ts'
 import { createVisibleContacts, type NegativeCache } from './visible-contacts.ts'
+import { createRepresent } from './watched-contact.ts'
 
 export type Contacts = Readonly<ReturnType<typeof createContacts>>
 
@@ -35,17 +37,24 @@ export function createContacts(config: Config, client: HilosClient, drifted: Rep
   })
   const unlimited = createNegativeCache(config, cache.absencesMaxBytes, clock)
   const limited = createNegativeCache(config, cache.ownAbsencesMaxBytes, clock)
+  const watches: Watches<StoredContact> = createWatches<StoredContact>({
+    ...config.watch,
+    wishedMs: ({ value }) => watchIntervalOf(value?.pace ?? null, clock.now(), cache.lifetimeScale),
+    refresh: (id) => visible.refresh(id),
+    clock,
+  })
   const visible = createVisibleContacts({
     values: store,
     unlimited,
     limited,
     load: createLoadContact({ config, client, present: documents.present, drifted, clock }),
-    detailOf: (error) => (error instanceof UpstreamFailure ? (error.notAsked ?? 'origin-failed') : null),
+    detailOf: staleWordOf,
     absenceLifetime: (ageMs) =>
       lifetimeOf(null, clock.now(), { ageMs, scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }),
     slowMs: cache.slowMs,
     grantReload: createReloadLimit({ ...cache.reloads, clock }),
     notFoundStepMs: config.access.notFoundStepMs,
+    onNews: watches.tell,
     clock,
   })
   const sweeping = setInterval(() => {
@@ -54,6 +63,12 @@ export function createContacts(config: Config, client: HilosClient, drifted: Rep
 
   return {
     read: createReadContact({ visible, views, clock }),
+    /** What a caller gets of a contact that it watches. */
+    represent: createRepresent(views),
+    /** Hears of each load of a contact. It is asked about regularly from now on. */
+    watch: watches.watch,
+    /** How many contacts are watched, and how late the latest of them is. */
+    watchStatus: watches.status,
     /** Removes all that is stored of one contact. */
     delete: visible.delete,
     clear: visible.clear,
@@ -70,9 +85,10 @@ export function createContacts(config: Config, client: HilosClient, drifted: Rep
     }),
     /** The stored contacts, for tests. */
     store,
-    /** Stops the removal of expired entries, and the work on large documents. */
+    /** Stops the removal of expired entries, the turns of watched contacts, and the work on large documents. */
     close: () => {
       clearInterval(sweeping)
+      watches.close()
       documents.close()
     },
   }

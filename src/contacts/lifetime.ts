@@ -1,6 +1,7 @@
 import type { Lifetime } from '../cache/entry.ts'
 import type { ExecutionContact } from '../presentation/contact/execution-contact.ts'
 import { earliestOf } from '../presentation/contact/instant.ts'
+import { hasEnded } from '../presentation/contact/status.ts'
 
 const second = 1000
 const minute = 60 * second
@@ -75,6 +76,30 @@ export function lifetimeOf(pace: Pace | null, now: number, options: LifetimeOpti
   }
 }
 
+/** A watched contact is asked about at most this often. */
+const shortestIntervalMs = second
+
+/**
+ * How long after an answer a watched contact should be asked about again, in milliseconds: when its freshness would end without
+ * the adaptive TTL and the jitter, because watched contacts take turns.
+ * @param scale as in the options of a lifetime; 0 counts as 1
+ */
+export function watchIntervalOf(pace: Pace | null, now: number, scale: number): number {
+  const options = { ageMs: 0, scale: scale || 1, ttlFactor: 1, random: 0.5 }
+  return Math.max(lifetimeOf(pace, now, options).freshMs, shortestIntervalMs)
+}
+
+/** Ticks of delivery still arrive for this long after the end of a run. */
+const settleMs = 15 * minute
+
+/**
+ * When little is expected of a run any more, in milliseconds since 1970 UTC: some time after its end. Infinity while it goes on;
+ * a run that ended at an unknown time is settled already.
+ */
+export function settledAt(pace: Pace): number {
+  return hasEnded(pace.status) ? (endOf(pace) ?? Number.NEGATIVE_INFINITY) + settleMs : Number.POSITIVE_INFINITY
+}
+
 function contactLifetime(pace: Pace, now: number): Lifetime {
   switch (pace.status) {
     case 'READY':
@@ -105,11 +130,15 @@ function untilNextDeadlineMs(pace: Pace | null, now: number): number {
 }
 
 /** The lifetime grows with the time since the end, but stays finite: delivery ticks still arrive, and contacts are erased. */
-function endedLifetime({ endedAt, lastActivityAt }: Pace, now: number): Lifetime {
-  // The earlier version of the contract of Hilos does not say when a run ended.
-  const end = endedAt ?? lastActivityAt
-  const sinceEndMs = end === null ? 0 : now - Date.parse(end)
-  if (sinceEndMs < 15 * minute) return lifetime(30 * second, 2 * minute, hour)
+function endedLifetime(pace: Pace, now: number): Lifetime {
+  const sinceEndMs = now - (endOf(pace) ?? now)
+  if (sinceEndMs < settleMs) return lifetime(30 * second, 2 * minute, hour)
   if (sinceEndMs < day) return lifetime(10 * minute, hour, 6 * hour)
   return lifetime(hour, hour, day)
+}
+
+/** When an ended run ended, in milliseconds since 1970 UTC, or was last active: the earlier contract of Hilos does not say. */
+function endOf({ endedAt, lastActivityAt }: Pace): number | null {
+  const end = endedAt ?? lastActivityAt
+  return end === null ? null : Date.parse(end)
 }

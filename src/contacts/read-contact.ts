@@ -2,7 +2,7 @@ import { forbiddenProfile } from '../access/access-failure.ts'
 import type { Caller } from '../access/caller.ts'
 import { isWider } from '../access/profile.ts'
 import { ageSeconds, type CacheUse, formatCacheStatus } from '../cache/cache-status.ts'
-import { ageMs } from '../cache/entry.ts'
+import { ageMs, type Entry } from '../cache/entry.ts'
 import type { CacheAnswer } from '../cache/read-through.ts'
 import type { RequestDirectives } from '../cache/request-directives.ts'
 import { retryAfterSeconds } from '../cache/retry-after.ts'
@@ -29,15 +29,19 @@ export interface ContactQuery extends Variant {
  * the caller may not know that it does. Then `cache` is null for a caller limited to flows, because it would tell the two cases
  * apart.
  */
-export type ContactReading = { readonly retryAfter: number } & (
-  | {
-      readonly representation: Representation | Promise<Representation>
-      /** What the record of disclosure calls the contact. */
-      readonly pseudonym: string
-      readonly cache: CacheReport
-    }
-  | { readonly representation: null; readonly cache: CacheReport | null }
-)
+export type ContactReading =
+  | ShownReading
+  | { readonly representation: null; readonly retryAfter: number; readonly cache: CacheReport | null }
+
+/** The reading of a contact that the caller may see. */
+export interface ShownReading {
+  readonly representation: Representation | Promise<Representation>
+  readonly entry: Entry<StoredContact>
+  /** What the record of disclosure calls the contact. */
+  readonly pseudonym: string
+  readonly retryAfter: number
+  readonly cache: CacheReport
+}
 
 /** What the cache did, for the response and for the log. */
 export interface CacheReport {
@@ -85,7 +89,7 @@ export function createReadContact({ visible, views, clock }: ReadContactOptions)
     if (entry.value === null)
       return { representation: null, retryAfter, cache: query.caller.flows === null ? cache : null }
     const { content, pseudonym } = entry.value
-    return { representation: views.get(query.id, content, query), pseudonym, retryAfter, cache }
+    return { representation: views.get(query.id, content, query), entry, pseudonym, retryAfter, cache }
   }
 
   return readContact

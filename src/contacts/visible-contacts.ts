@@ -1,6 +1,6 @@
 import { type Caller, maySee } from '../access/caller.ts'
 import { ageMs, type Entry, type Lifetime } from '../cache/entry.ts'
-import type { Demand } from '../cache/in-flight-loads.ts'
+import type { Demand, Load } from '../cache/in-flight-loads.ts'
 import { type CacheAnswer, createReadThrough, type ReadThroughOptions } from '../cache/read-through.ts'
 import type { RecentFailures } from '../cache/recent-failures.ts'
 import { noDirectives, type RequestDirectives } from '../cache/request-directives.ts'
@@ -23,6 +23,8 @@ export interface VisibleContacts {
     directives?: RequestDirectives,
     askedBy?: string,
   ) => ContactAnswer | null | Promise<ContactAnswer | null>
+  /** Loads a contact that is watched, as `ReadThrough.refresh` does. */
+  readonly refresh: (id: string) => Promise<unknown>
   /** Removes all that is stored of one contact, for all callers. A load in flight answers its callers and is not stored. */
   readonly delete: (id: string) => void
   /** Does the same for all contacts. */
@@ -55,7 +57,7 @@ export interface VisibleContactsOptions extends Omit<ReadThroughOptions<StoredCo
  * that its caller may not see is not stored, because it would evict others, is not used, and counts as no refresh.
  */
 export function createVisibleContacts(options: VisibleContactsOptions): VisibleContacts {
-  const { values, load, absenceLifetime, notFoundStepMs, clock } = options
+  const { values, load, absenceLifetime, notFoundStepMs, onNews, clock } = options
   const unlimited = createReadThrough<StoredContact>({ ...options, ...options.unlimited })
   // Its keys are a contact's id and the caller's flows. A contact that it loads is stored by its id, for all callers.
   const limited = createReadThrough<StoredContact>({
@@ -67,6 +69,10 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
       set: (_key, entry) => entry.value !== null && values.set(entry.value.id, entry),
       delete: () => {},
       entries: () => [],
+    },
+    // Those who watch a contact may hear of it. They hear nothing of a load whose caller may not see the contact.
+    onNews: (_key, news) => {
+      if ('entry' in news && news.entry.value !== null) onNews(news.entry.value.id, news)
     },
   })
   const textOf = createFlowTexts()
@@ -84,7 +90,11 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
   }
 
   function getStored(id: string, directives: RequestDirectives, askedBy: string) {
-    return unlimited.get(id, (demand) => load(id, demand, values.peek(id)), directives, askedBy)
+    return unlimited.get(id, loadOf(id), directives, askedBy)
+  }
+
+  function loadOf(id: string): Load<StoredContact> {
+    return (demand) => load(id, demand, values.peek(id))
   }
 
   function getVisible(
@@ -121,6 +131,7 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     const absence = { value: null, bytes: keyBytes, generatedAt: entry.generatedAt }
     if (entry.value === null) {
       values.delete(id)
+      onNews(id, { entry })
       return { ...entry, ...absence }
     }
     if (maySee(flows, entry.value.flowId)) return entry
@@ -134,6 +145,7 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
 
   return {
     get,
+    refresh: (id) => unlimited.refresh(id, loadOf(id), watchers),
     delete: (id) => {
       unlimited.delete(id)
       limited.deleteEach((key) => key.startsWith(keyOf(id, '')))
@@ -144,6 +156,9 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     },
   }
 }
+
+/** All who watch contacts are one caller in the queue of calls. */
+const watchers = 'watchers'
 
 const keyOf = (id: string, flows: string) => `${id} ${flows}`
 

@@ -16,8 +16,11 @@ import { checkRequests } from '../plugins/request-checks.ts'
 import { logRequests } from '../plugins/request-log.ts'
 import { useBaseHeaders } from '../plugins/security-headers.ts'
 import { serveStatic } from '../plugins/static-answers.ts'
+import { createStreams } from '../plugins/streams.ts'
+import { contactEventsRoute } from '../routes/execution-contact-events.ts'
 import { executionContactRoutes } from '../routes/execution-contacts.ts'
 import { frontPageRoutes } from '../routes/front-page.ts'
+import { createHoldRequest } from '../routes/held-request.ts'
 import { problemRoutes } from '../routes/problems.ts'
 import { createBurstLog } from '../telemetry/bursts.ts'
 import type { LogState } from '../telemetry/log-output.ts'
@@ -30,7 +33,7 @@ export interface CallersAppOptions {
   readonly logState: LogState
   readonly metrics: Metrics
   readonly lifecycle: Lifecycle
-  readonly contacts: Pick<Contacts, 'read'>
+  readonly contacts: Pick<Contacts, 'read' | 'represent' | 'watch'>
   readonly authenticate: Authenticate
   readonly clock: Clock
 }
@@ -58,11 +61,40 @@ export async function createCallersApp(options: CallersAppOptions) {
     onCaller: ({ raw }) => connections.trust(raw),
     onRefused: countRefused,
   })
-  executionContactRoutes(callers, {
+  const streams = createStreams({ ...config.streams, isDraining: () => lifecycle.state() === 'draining', clock })
+  const reading = {
     guards: [guard, countRequest],
     readContact: contacts.read,
+    represent: contacts.represent,
+    watch: contacts.watch,
+    authenticate,
     recordDisclosure,
+    streams,
+    clock,
+  }
+  const holdRequest = createHoldRequest({
+    ...reading,
+    ...config.streams,
+    onHold: (request, ms) => {
+      request.isWatch = true
+      connections.allowSilence(request.raw, ms)
+    },
   })
+  executionContactRoutes(callers, { ...reading, holdRequest })
+  if (config.streams.maxOfCaller > 0)
+    contactEventsRoute(callers, {
+      ...reading,
+      limits: config.streams,
+      isLogFull: logState.isFull,
+      onStream: ({ request, raw }) => {
+        request.isWatch = true
+        // It has lines of its own.
+        request.isRecorded = true
+        connections.countAsStream(raw)
+      },
+      onState: metrics.stateSent,
+      onEnd: metrics.streamOver,
+    })
   problemRoutes(callers, 'caller_rate_limited', 'overloaded')
   if (config.docs === 'callers') {
     serveStatic(callers, '/openapi.json', documentOf(callers))
@@ -71,7 +103,7 @@ export async function createCallersApp(options: CallersAppOptions) {
   const documentation = { docs: 'The API, to read and to try', 'openapi.json': 'The same as OpenAPI 3.1' }
   frontPageRoutes(callers, 'For callers', config.docs === 'callers' ? documentation : {})
   await callers.ready()
-  return { callers, drain: createDrain(callers.server, connections, lifecycle) }
+  return { callers, streams, drain: createDrain(callers.server, connections, lifecycle, clock, streams.drain) }
 }
 
 /** Counts the connections and requests that are rejected before any work is done, and logs each burst of them. */

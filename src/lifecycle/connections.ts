@@ -52,6 +52,9 @@ export interface Connection {
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void
 
+/** The part of a request by which its connection is found. */
+type OnConnection = Pick<IncomingMessage, 'socket'>
+
 export type Connections = Readonly<ReturnType<typeof createConnections>>
 
 /** As Node.js does by default, so that a client that uses all of the time in `Keep-Alive` loses no request. */
@@ -62,6 +65,8 @@ export function createConnections(limits: ConnectionLimits, options: Connections
   const { onDrop, lifecycle = createLifecycle(), clock = systemClock } = options
   /** Those without a response in flight are in the order in which they became idle. */
   const connections = new Map<Socket, Connection>()
+  /** Responses that do not count as requests in flight. */
+  const streams = new WeakSet<ServerResponse>()
 
   function accept(socket: Socket): void {
     if (connections.size >= limits.maxConnections && !closeIdle()) {
@@ -136,7 +141,7 @@ export function createConnections(limits: ConnectionLimits, options: Connections
   function end(connection: Connection, response: ServerResponse): void {
     const { socket, responses, waiting } = connection
     responses.splice(responses.indexOf(response), 1)
-    lifecycle.requestEnded()
+    if (!streams.has(response)) lifecycle.requestEnded()
     if (socket.destroyed) return
     waiting.shift()?.()
     if (responses.length === 0) beginIdle(connection)
@@ -182,8 +187,16 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     createServer: (serverOptions: ServerOptions, handle: Handle): Server =>
       createServer(serverOptions, (request, response) => begin(request, response, handle)).on('connection', accept),
     all: (): Iterable<Connection> => connections.values(),
+    /** This response is a stream: from now on it counts as no request in flight, because it may last as long as the process. */
+    countAsStream: (response: ServerResponse): void => {
+      if (response.closed) return
+      streams.add(response)
+      lifecycle.requestEnded()
+    },
+    /** The response to this request is held: the connection may be silent for so much longer, in milliseconds. */
+    allowSilence: ({ socket }: OnConnection, ms: number): void => void socket.setTimeout(limits.silentSocketMs + ms),
     /** A good credential was shown on the connection of this request. */
-    trust: ({ socket }: IncomingMessage): void => {
+    trust: ({ socket }: OnConnection): void => {
       const connection = connections.get(socket)
       if (connection === undefined || connection.isTrusted) return
       connection.isTrusted = true

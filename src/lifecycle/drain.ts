@@ -21,12 +21,14 @@ const checkMs = 50
 /**
  * Returns the function that drains the server. `close` of Node.js would cut responses to slow readers, and would wait for
  * connections that never sent a request.
+ * @param endStreams ends all streams after the delay, and cuts those whose readers do not take the end within the grace
  */
 export function createDrain(
   server: HttpServer,
   connections: Pick<Connections, 'all'>,
   lifecycle: Pick<Lifecycle, 'drain'>,
   clock: Pick<Clock, 'schedule'> = systemClock,
+  endStreams: (graceMs: number) => void = () => {},
 ) {
   /** Bytes that each connection had received at the last check. */
   const bytesSeen = new WeakMap<Connection, number>()
@@ -48,6 +50,7 @@ export function createDrain(
     lifecycle.drain()
     for (const { responses } of connections.all()) closeAfterLast(responses)
     await delay
+    endStreams(idleGraceMs || checkMs)
     const closed = stopListening(server).then(() => true)
     for (let isOver = false; !isOver; isOver = await Promise.race([closed, nextCheck(idleGraceMs || checkMs)]))
       closeIdle(idleGraceMs > 0)

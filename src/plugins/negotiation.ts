@@ -27,6 +27,16 @@ export const acceptsJson = decidedByHeader(
     accept === '' || new Negotiator({ headers: { accept } }).mediaType([mediaType, 'application/json']) !== undefined,
 )
 
+/** The format of a stream of events. */
+export const eventMediaType = 'text/event-stream'
+
+/** Whether the caller accepts a stream of events. An empty `Accept` counts as none. */
+export const acceptsEvents = decidedByHeader(
+  'accept',
+  true,
+  (accept) => accept === '' || new Negotiator({ headers: { accept } }).mediaType([eventMediaType]) !== undefined,
+)
+
 const htmlTypes = ['text/html', 'text/html;charset=utf-8']
 
 /** Whether the caller prefers an HTML page to JSON, as browsers do. */

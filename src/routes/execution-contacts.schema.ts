@@ -20,8 +20,9 @@ const exampleContent = {
     isComplete: true,
   },
 }
+export const exampleRepresentation = (view: View, profile: Profile) => render(exampleContent, view, profile)
 const exampleOf = (view: View, profile: Profile): unknown =>
-  JSON.parse(render(exampleContent, view, profile).body.toString())
+  JSON.parse(exampleRepresentation(view, profile).body.toString())
 
 const examples = {
   summary: { summary: 'view=summary: the state of the run', value: exampleOf('summary', 'full') },
@@ -69,6 +70,10 @@ const freshnessHeaders = {
       'Seconds after which another request can bring something newer: the rest of the freshness; a second while a refresh is ' +
       'under way. It is missing once the run has ended.',
   },
+  'Preference-Applied': {
+    type: 'string',
+    description: '`wait=N`, if the answer was held or could have been. Missing if `Prefer` was ignored.',
+  },
   'Server-Timing': {
     type: 'string',
     description: 'What the cache did, and how many milliseconds the request had taken so far.',
@@ -79,7 +84,8 @@ const freshnessHeaders = {
   },
   Vary: {
     type: 'string',
-    description: '`Accept, Accept-Encoding, Authorization`, and `Origin` if other origins may call.',
+    description:
+      '`Accept, Accept-Encoding, Authorization`, `Prefer` if it was applied, and `Origin` if other origins may call.',
   },
   ...rateLimitHeaders,
   ...requestIdHeader,
@@ -89,7 +95,7 @@ const freshnessHeaders = {
  * A known path with a known method has neither of the first two; a request that does not arrive reaches no route; the others are
  * for operators and for streams.
  */
-const codesOfOthers: readonly FailureCode[] = [
+export const codesOfOthers: readonly FailureCode[] = [
   'route_not_found',
   'method_not_allowed',
   'request_timeout',
@@ -134,6 +140,13 @@ export const executionContactSchema = {
         description:
           'The ETag of an earlier answer; the answer is 304 if it is unchanged. Only for clients without an HTTP cache: ' +
           'browsers send it by themselves.',
+      }),
+    ),
+    prefer: Type.Optional(
+      Type.String({
+        description:
+          '`wait=N` (RFC 7240), with `If-None-Match`: the answer is held until its ETag has changed, for N seconds at most, 30 ' +
+          'if it is more. It is ignored with `Cache-Control: max-age` or `only-if-cached`, and when too many requests are held.',
       }),
     ),
     'if-match': Type.Optional(

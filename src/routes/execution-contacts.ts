@@ -8,17 +8,19 @@ import type { RecordDisclosure } from '../plugins/request-log.ts'
 import type { Representation } from '../presentation/views/view.ts'
 import { contactQueryOf, type Guards, requireJson, setVary } from './contact-request.ts'
 import { executionContactSchema } from './execution-contacts.schema.ts'
+import type { HoldRequest } from './held-request.ts'
 
 export interface ExecutionContactRoutesOptions {
   readonly guards: Guards
   readonly readContact: ReadContact
+  readonly holdRequest: HoldRequest
   /** Called for each response that shows data of a contact, before it is sent. */
   readonly recordDisclosure: RecordDisclosure
 }
 
 /** `GET /execution-contacts/{id}`: one contact's run through a flow, as far as the caller may see it. */
 export function executionContactRoutes(app: FastifyInstance, options: ExecutionContactRoutesOptions): void {
-  const { guards, readContact, recordDisclosure } = options
+  const { guards, readContact, holdRequest, recordDisclosure } = options
   app.withTypeProvider<TypeBoxTypeProvider>().get(
     '/execution-contacts/:id',
     {
@@ -27,11 +29,17 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
       config: { isGuarded: true },
     },
     (request, reply) => {
-      const query = contactQueryOf(request, request.params.id, request.query)
-      const reading = readContact(query)
-      return reading instanceof Promise
-        ? reading.then((each) => respond(query, each, request, reply))
-        : respond(query, reading, request, reply)
+      const queryNow = () => contactQueryOf(request, request.params.id, request.query)
+      const answer = (query: ContactQuery) => {
+        const reading = readContact(query)
+        return reading instanceof Promise
+          ? reading.then((each) => respond(query, each, request, reply))
+          : respond(query, reading, request, reply)
+      }
+      const query = queryNow()
+      const held = request.headers.prefer === undefined ? null : holdRequest(request, reply, query)
+      // The rights of the caller may have changed meanwhile.
+      return held === null ? answer(query) : held.then(() => answer(queryNow()))
     },
   )
 

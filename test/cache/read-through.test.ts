@@ -2,6 +2,7 @@ import t from 'tap'
 import { overheadBytes } from '../../src/cache/lru-store.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
 import { checkRowsInTurn, difference } from '../harness/table.ts'
+import { settled } from '../harness/timers.ts'
 import { arrange, arrangeStored, noCache, type Outcome, onlyIfCached, Rationed, Refused, Unavailable } from './rig.ts'
 
 /** With these an entry is useless as soon as it is stale. */
@@ -219,4 +220,27 @@ t.test('delete and clear remove values, absences and failures, and leave no othe
     t.equal(await ask('kept'), kept)
     cache.clear()
   }
+})
+
+t.test('a refresh loads also what is fresh, joins a load in flight, and never rejects', async (t) => {
+  const { cache, loads, loadOf, news, ask } = arrange()
+  await ask('k')
+  const first = cache.refresh('k', loadOf('k'), 'w')
+  const second = cache.refresh('k', loadOf('k'), 'w')
+  await settled()
+  t.equal(loads.length, 2, 'one load for both')
+  t.notOk(loads[1]?.isAwaited())
+  loads[1]?.finish(new Unavailable())
+  await Promise.all([first, second])
+  t.strictSame(news, ['k v, stored', 'k Unavailable, stored'], 'each load is told once, after its value is stored')
+})
+
+t.test('the news of a load whose key was deleted is not told', async (t) => {
+  const { cache, loads, loadOf, news } = arrange()
+  const refreshed = cache.refresh('k', loadOf('k'), 'w')
+  await settled()
+  cache.delete('k')
+  loads[0]?.finish({})
+  await refreshed
+  t.strictSame(news, [])
 })

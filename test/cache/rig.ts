@@ -37,6 +37,8 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}, g
   const absences = createLruStore<string>({ maxBytes: absenceBytes, clock })
   const loads: { key: string; isAwaited: () => boolean; markAsked: () => void; finish: (outcome: Outcome) => void }[] =
     []
+  /** What the loads brought, as texts, each with the key, and whether the value was stored by then. */
+  const news: string[] = []
   const cache = createReadThrough<string>({
     values,
     absences,
@@ -45,6 +47,10 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}, g
       error instanceof Rationed ? 'rationed' : error instanceof Unavailable ? 'origin-failed' : null,
     slowMs,
     grantReload,
+    onNews: (key, brought) => {
+      const what = 'entry' in brought ? (brought.entry.value ?? 'absent') : (brought.error as Error).name
+      news.push(`${key} ${what}${values.peek(key) ? ', stored' : ''}`)
+    },
     clock,
   })
 
@@ -86,7 +92,7 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}, g
     return given
   }
 
-  return { cache, clock, loads, loadOf, values, absences, begin, ask }
+  return { cache, clock, loads, loadOf, news, values, absences, begin, ask }
 }
 
 /** The rig with an entry of this age. */

@@ -105,7 +105,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
       maxRecentFailures: 1000,
       sweepMs: 10_000,
     },
-    watch: { maxLoadsPerSecond: 2.5, maxUnderWay: 2, share: 0.5, retryMs: 5000, settleMs: 900_000 },
+    watch: { maxLoadsPerSecond: 2.5, maxUnderWay: 2, share: 0.5, retryMs: 5000 },
     streams: {
       maxOfCaller: 100,
       max: 1000,

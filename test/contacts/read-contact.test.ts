@@ -54,6 +54,7 @@ function arrange(value: StoredContact | null | 'nothing' | Failure, isStored: bo
           return answer()
         })
       },
+      refresh: async () => {},
       delete: () => {},
       clear: () => {},
     },

@@ -51,6 +51,8 @@ function arrange(
   })
   const values = storeOf()
   const adaptiveTtl = createAdaptiveTtl(1 / 30, clock)
+  /** The ids of which there was news, with the flow of the run. */
+  const news: string[] = []
   const visible = createVisibleContacts({
     values,
     load: async (id, _demand, previous) => {
@@ -82,6 +84,10 @@ function arrange(
       clock,
     }),
     notFoundStepMs: stepMs,
+    onNews: (id, brought) => {
+      const what = 'entry' in brought ? (brought.entry.value?.flowId ?? 'absent') : (brought.error as Error).name
+      news.push(`${id} ${what}`)
+    },
     clock,
   })
 
@@ -96,7 +102,7 @@ function arrange(
       return (error as Error).name
     }
   }
-  return { clock, hilos, visible, values, waits, ask }
+  return { clock, hilos, visible, values, waits, news, ask }
 }
 
 t.test('a caller of every flow and a caller of the flow of a run get the same answers', async (t) => {
@@ -338,3 +344,23 @@ for (const remove of ['delete', 'clear'] as const) {
     }
   })
 }
+
+t.test('those who watch hear of the loads of all callers who may see the run', async (t) => {
+  const { ask, hilos, news, visible } = arrange({ k: 'a' })
+  await ask(flowA, 'k')
+  await ask(everyFlow, 'none')
+  t.strictSame(news.splice(0), ['k a', 'none absent'])
+  await ask(flowB, 'k')
+  await ask(flowB, 'none')
+  t.strictSame(news.splice(0), ['none absent'], 'a load for a caller who may not see the run tells them nothing')
+  hilos.failure = new Unavailable()
+  await ask(flowB, 'other')
+  t.strictSame(news.splice(0), [], 'nor does its failure')
+  await visible.refresh('k')
+  hilos.failure = null
+  hilos.flows.k = 'b'
+  await visible.refresh('k')
+  delete hilos.flows.k
+  await ask(flowA, 'k')
+  t.strictSame(news, ['k Unavailable', 'k b', 'k absent'], 'a limited caller who finds a run erased tells them')
+})

@@ -79,6 +79,11 @@ export function etagOf(body: Buffer): string {
   return `"${hash('sha256', body, 'base64url').slice(0, 27)}"`
 }
 
+/** The entity tag without its quotes, as the id of an event. */
+export function tagOf({ etag }: Pick<Representation, 'etag'>): string {
+  return etag.slice(1, -1)
+}
+
 /** @param pseudonymOf for the ids that the narrower profiles do not see */
 export function createRender(pseudonymOf: IdPseudonym): Render {
   const redact = ofEachView((schema) => createRedact(schema, pseudonymOf))

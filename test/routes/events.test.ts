@@ -1,0 +1,299 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import { executionContact, flow, uuid } from '../../sandbox/parts.ts'
+import type { Service } from '../../src/app.ts'
+import { openEvents } from '../harness/event-source.ts'
+import { type Arrangement, startService, until } from '../harness/service.ts'
+import { createTimers, settled } from '../harness/timers.ts'
+
+const startMs = Date.parse('2026-11-22T10:05:00Z')
+const id = uuid(0xe7e, 1)
+const path = `/execution-contacts/${id}`
+const [ours, theirs] = [uuid(0xf1, 1), uuid(0xf1, 2)]
+const callers = [
+  { name: 'everything', profile: 'full' },
+  { name: 'agent', profile: 'agent' },
+  { name: 'limited', profile: 'full', flows: [ours] },
+] as const
+
+async function noCallInFlight({ operators }: Service): Promise<void> {
+  const inFlight = async () => (await operators?.inject('/readyz'))?.json().parts.hilos.callsInFlight
+  while ((await inFlight()) > 0) await settled()
+}
+
+/** The real service and the sandbox, with a run that is asked about every three seconds, and a clock with its timers. */
+async function start(t: Test, arrangement: Arrangement = {}) {
+  const clock = createTimers(startMs)
+  const service = await startService(t, { clock, ...arrangement })
+  const { sandbox, origin } = service
+  let changes: object = {}
+  sandbox.documents.set(id, () => executionContact(id, { status_changed_on: '2026-11-22T10:04:50Z', ...changes }))
+  const open = async (query = '', headers: Record<string, string> = {}) => {
+    const source = await openEvents(`${origin}${path}/events${query}`, headers)
+    t.teardown(source.leave)
+    return source
+  }
+  /** Changes the document. */
+  const change = (next: object) => {
+    changes = next
+  }
+  const calls = () => sandbox.requests.length
+  /** Moves the clock, and lets each call end before the next second. */
+  const pass = async (seconds: number) => {
+    for (let passed = 0; passed < seconds; passed += 1) {
+      await clock.advance(1000)
+      await noCallInFlight(service.service)
+    }
+  }
+  return { ...service, clock, open, change, calls, pass }
+}
+
+t.test('a stream begins with the body of the plain GET, byte for byte, and its ETag as the id', async (t) => {
+  const { open, get } = await start(t)
+  for (const query of ['', '?view=summary', '?view=transcript&profile=agent', '?profile=viewer']) {
+    const plain = await get(`${path}${query}`)
+    const source = await open(query)
+    const state = await source.nth('state', 1)
+    t.equal(state.data, plain.text)
+    t.equal(`"${state.id}"`, plain.headers.get('etag'))
+    t.match(source.retries, [3000])
+  }
+})
+
+t.test('a stream has the documented headers, and none of a plain answer', async (t) => {
+  const { open } = await start(t)
+  const { status, headers } = await open('', { 'accept-encoding': 'br, gzip', 'cache-control': 'no-cache' })
+  t.equal(status, 200)
+  t.match(Object.fromEntries(headers), {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store, no-transform',
+    'x-accel-buffering': 'no',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': /./,
+  })
+  for (const name of ['etag', 'age', 'content-length', 'content-encoding', 'cache-status', 'retry-after'])
+    t.equal(headers.get(name), null, name)
+})
+
+t.test('each change is sent once, as a whole state; an answer without one is checked', async (t) => {
+  const { open, change, pass, get } = await start(t)
+  const source = await open('?view=summary')
+  await source.nth('state', 1)
+  await pass(3)
+  t.strictSame((await source.nth('checked', 1)).json, { age: 0, stale: null })
+  change({ status: 'PAUSED' })
+  await pass(3)
+  const state = await source.nth('state', 2)
+  t.equal(state.json.status, 'PAUSED')
+  t.equal(state.data, (await get(`${path}?view=summary`)).text)
+  t.equal(source.events.length, 3)
+})
+
+t.test('watchers of one run in three profiles cost the calls of one, and each gets its own bytes', async (t) => {
+  const { open, change, pass, calls } = await start(t)
+  const sources = await Promise.all(['full', 'agent', 'viewer'].map((profile) => open(`?profile=${profile}`)))
+  for (const source of sources) await source.nth('state', 1)
+  change({ status: 'PAUSED' })
+  await pass(3)
+  const names = await Promise.all(sources.map(async (each) => (await each.nth('state', 2)).json.contact.name))
+  t.equal(new Set(names).size, 3)
+  t.equal(calls(), 2)
+})
+
+t.test('news that another request brings is sent, too', async (t) => {
+  const { open, change, get, clock } = await start(t)
+  const source = await open()
+  await source.nth('state', 1)
+  change({ status: 'PAUSED' })
+  await clock.advance(500)
+  await get(path, { 'cache-control': 'no-cache' })
+  t.equal((await source.nth('state', 2)).json.status, 'PAUSED')
+})
+
+t.test('Last-Event-ID', async (t) => {
+  const { open, change, clock, calls, pass } = await start(t)
+  const first = await open()
+  const { id: tag = '' } = await first.nth('state', 1)
+  const again = await open('', { 'last-event-id': tag })
+  t.strictSame((await again.nth('checked', 1)).json, { age: 0, stale: null })
+  t.equal(again.events.length, 1, 'what the reader has is not sent again')
+  for (const other of ['x', `"${tag}"`, `${tag} `.repeat(3), tag.slice(1)])
+    t.equal((await (await open('', { 'last-event-id': other })).nth('state', 1)).id, tag, other)
+  t.equal((await (await open('?view=summary', { 'last-event-id': tag })).nth('state', 1)).json.view, 'summary')
+
+  change({ status: 'COMPLETED', ended_on: '2026-11-22T10:04:59Z' })
+  await pass(3)
+  const last = await first.nth('state', 2)
+  t.notOk(first.isOver(), 'ticks of delivery may still arrive')
+  while (!first.isOver()) await pass(30)
+  t.strictSame((await first.nth('end', 1)).json, { reason: 'settled' })
+  t.equal(clock.now() - startMs < 16 * 60_000, true)
+  t.equal(first.retries.length, 2, 'before the last event')
+  t.ok(calls() < 40)
+
+  const late = await open()
+  await late.over()
+  t.strictSame(
+    late.events.map(({ event }) => event),
+    ['state', 'end'],
+  )
+  const nothingMore = await open('', { 'last-event-id': last.id ?? '' })
+  t.equal(nothingMore.status, 204)
+  await nothingMore.over()
+  t.equal(nothingMore.text(), '')
+})
+
+t.test('failures before the first byte are problems, the same as for the plain GET', async (t) => {
+  const { origin, get, as, open } = await start(t, { callers, env: { CORS_ORIGINS: 'https://a.example' } })
+  const everything = as('everything')
+  const problemOf = async (target: string, headers: Record<string, string> = {}, method = 'GET') => {
+    const { status, json, headers: received } = await get(target, headers, method)
+    return [status, json().code, received.get('allow')]
+  }
+  t.strictSame(await problemOf(`${path}/events`), [401, 'unauthenticated', null])
+  t.strictSame(await problemOf(`${path}/events?profile=full`, as('agent')), [403, 'forbidden', null])
+  t.strictSame(await problemOf('/execution-contacts/x/events', everything), [400, 'invalid_id', null])
+  t.strictSame(await problemOf(`${path}/events?view=x`, everything), [400, 'invalid_query', null])
+  const json = { ...everything, accept: 'application/json' }
+  t.strictSame(await problemOf(`${path}/events`, json), [406, 'not_acceptable', null])
+  t.strictSame(await problemOf(`${path}/events`, everything, 'POST'), [405, 'method_not_allowed', 'GET'])
+  const unknown = await get(`/execution-contacts/${uuid(0xdead, 1)}/events`, everything)
+  t.match([unknown.status, unknown.json().code], [404, 'execution_contact_not_found'])
+  t.equal(unknown.headers.get('retry-after'), '10')
+  t.equal(unknown.headers.get('cache-control'), 'no-store')
+  const { status } = await get(`${path}/events`, everything, 'HEAD')
+  t.equal(status, 405)
+  for (const accept of ['text/event-stream', '*/*', '', 'text/*, application/json;q=0.1'])
+    t.equal((await open('', { ...everything, accept })).status, 200, accept)
+  t.ok(origin)
+})
+
+t.test('with CALLER_MAX_STREAMS=0 there are no streams, and Prefer is ignored', async (t) => {
+  const { get } = await start(t, { env: { CALLER_MAX_STREAMS: '0' } })
+  t.match((await get(`${path}/events`)).json(), { status: 404, code: 'route_not_found' })
+  const { headers } = await get(path)
+  const held = await get(path, { 'if-none-match': headers.get('etag') ?? '', prefer: 'wait=30' })
+  t.equal(held.status, 304)
+  t.equal(held.headers.get('preference-applied'), null)
+})
+
+t.test('a caller has so many streams, and each that ends makes room for another', async (t) => {
+  const { open, as, get } = await start(t, { callers, env: { CALLER_MAX_STREAMS: '2' } })
+  const first = await open('', as('everything'))
+  await open('', as('everything'))
+  const third = await get(`${path}/events`, as('everything'))
+  t.match([third.status, third.json().code, third.headers.get('retry-after')], [429, 'too_many_streams', '5'])
+  t.equal((await open('', as('agent'))).status, 200, 'other callers have their own')
+  const unknown = `/execution-contacts/${uuid(0xdead, 1)}/events`
+  first.leave()
+  let status = 429
+  while (status === 429) status = (await get(unknown, as('everything'))).status
+  t.equal(status, 404)
+  t.equal((await open('', as('everything'))).status, 200, 'a failure takes no place')
+})
+
+t.test('something is sent once per heartbeat, and the age counts up', async (t) => {
+  const { open, change, pass } = await start(t)
+  change({ status: 'COMPLETED', ended_on: '2026-11-22T10:04:59Z' })
+  const source = await open()
+  await source.nth('state', 1)
+  await pass(9)
+  t.strictSame((await source.nth('checked', 1)).json, { age: 9, stale: null })
+  await pass(9)
+  t.strictSame((await source.nth('checked', 2)).json, { age: 18, stale: null })
+})
+
+t.test('while Hilos fails, what is known stays, with one problem per spell', async (t) => {
+  const { open, sandbox, change, pass } = await start(t)
+  const source = await open()
+  await source.nth('state', 1)
+  sandbox.faults.set(id, 'broken')
+  await pass(5)
+  const { json } = await source.nth('problem', 1)
+  t.match(json, { code: 'upstream_error', status: 502, retryable: true, instance: `${path}/events` })
+  await pass(30)
+  const { stale } = (await source.nth('checked', 2)).json
+  t.equal(stale, 'origin-failed')
+  t.equal(source.events.filter(({ event }) => event === 'problem').length, 1)
+  sandbox.faults.clear()
+  change({ status: 'PAUSED' })
+  while (source.events.every(({ event, json }) => event !== 'state' || json.status !== 'PAUSED')) await pass(1)
+  sandbox.faults.set(id, 'broken')
+  while (source.events.filter(({ event }) => event === 'problem').length < 2) await pass(1)
+  t.notOk(source.isOver())
+})
+
+t.test('erasure ends every stream within the interval', async (t) => {
+  const { open, sandbox, as, pass } = await start(t, { callers })
+  const sources = await Promise.all(callers.map(({ name }) => open('', as(name))))
+  for (const source of sources) await source.nth('state', 1)
+  sandbox.documents.delete(id)
+  await pass(4)
+  for (const source of sources) {
+    t.match((await source.nth('end', 1)).json, { code: 'execution_contact_not_found', status: 404 })
+    await source.over()
+    t.equal(source.events.at(-1)?.event, 'end')
+  }
+})
+
+t.test('a run that moves to another flow ends the streams of those who may not see that one', async (t) => {
+  const { open, change, as, pass } = await start(t, { callers })
+  const [limited, everything] = [await open('', as('limited')), await open('', as('everything'))]
+  await limited.nth('state', 1)
+  change({ flow: flow({ id: theirs }) })
+  await pass(4)
+  await everything.nth('state', 2)
+  t.match((await limited.nth('end', 1)).json, { code: 'execution_contact_not_found' })
+  await limited.over()
+  t.notMatch(limited.text(), theirs)
+})
+
+t.test('rights are asked for again before each state and each heartbeat', async (t) => {
+  const { open, as, callersFile, pass } = await start(t, { callers })
+  const file = JSON.parse(readFileSync(callersFile, 'utf8'))
+  const [limited, agent, everything] = [
+    await open('', as('limited')),
+    await open('', as('agent')),
+    await open('', as('everything')),
+  ]
+  for (const source of [limited, agent, everything]) await source.nth('state', 1)
+  const narrowed = file.callers.flatMap((entry: { name: string }) => {
+    if (entry.name === 'limited') return [{ ...entry, flows: [theirs] }]
+    if (entry.name === 'agent') return []
+    return [{ ...entry, profile: 'agent' }]
+  })
+  writeFileSync(callersFile, JSON.stringify({ callers: narrowed }))
+  while (![limited, agent, everything].every((source) => source.isOver())) await pass(1)
+  t.match((await limited.nth('end', 1)).json, { code: 'execution_contact_not_found' })
+  t.match((await agent.nth('end', 1)).json, { code: 'unauthenticated', status: 401 })
+  t.match((await everything.nth('end', 1)).json, { code: 'forbidden', status: 403 })
+})
+
+t.test('a stream is closed after its lifetime, and its reader may come back', async (t) => {
+  const { open, clock, pass } = await start(t)
+  const source = await open()
+  await source.nth('state', 1)
+  while (!source.isOver()) await pass(30)
+  t.equal(clock.now() - startMs, 37.5 * 60_000, 'half of the time between 30 and 45 minutes')
+  t.equal(source.events.at(-1)?.event, 'checked', 'without an end')
+  t.equal(source.retries.at(-1), 3000)
+})
+
+t.test('the log has the start, each state and the end of a stream, and the duration histogram nothing', async (t) => {
+  const { open, logLines, as, pass, change } = await start(t, { callers })
+  const source = await open('?view=summary', { ...as('agent'), 'x-request-id': 'r1' })
+  await source.nth('state', 1)
+  change({ status: 'PAUSED' })
+  await pass(3)
+  await source.nth('state', 2)
+  source.leave()
+  const lines = () => logLines().filter(({ requestId }) => requestId === 'r1')
+  await until(() => lines().some(({ msg }) => msg === 'stream ended'))
+  t.match(lines(), [
+    { msg: 'stream opened', caller: 'agent', view: 'summary', profile: 'agent' },
+    { msg: 'state sent', record: 'disclosure', stream: true, caller: 'agent', status: 200 },
+    { msg: 'state sent', record: 'disclosure', stream: true, caller: 'agent', status: 200 },
+    { msg: 'stream ended', caller: 'agent', states: 2, reason: 'left' },
+  ])
+  t.equal(lines().length, 4)
+})
