@@ -77,8 +77,8 @@ export const failureKinds = {
   not_acceptable: {
     status: 406,
     title: 'No acceptable representation',
-    detail: 'The Accept header excludes application/json, the only format of this service.',
-    advice: 'Send Accept: application/json, or no Accept header.',
+    detail: 'The Accept header excludes the only format of this path.',
+    advice: 'Send Accept: application/json, for a stream Accept: text/event-stream, or no Accept header.',
   },
   request_timeout: {
     status: 408,
