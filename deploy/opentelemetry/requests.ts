@@ -50,8 +50,9 @@ function traceRequest(tracer: Tracer, request: FastifyRequest, reply: FastifyRep
 }
 
 function endSpan(span: Span, request: FastifyRequest, reply: FastifyReply): void {
-  const { failure } = request as { readonly failure?: { readonly code: string } | null }
-  if (!reply.raw.writableFinished) span.setAttribute('error.type', 'caller_left')
+  const { failure, isWatch } = request as { readonly failure?: { readonly code: string } | null; isWatch?: boolean }
+  // A stream is answered from its first byte on.
+  if (!(isWatch ? reply.raw.headersSent : reply.raw.writableFinished)) span.setAttribute('error.type', 'caller_left')
   else {
     span.setAttribute('http.response.status_code', reply.statusCode)
     if (failure) span.setAttribute('error.type', failure.code)

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { createLruStore } from '../cache/lru-store.ts'
 import { createRecentFailures } from '../cache/recent-failures.ts'
 import { createReloadLimit } from '../cache/reloads.ts'
@@ -37,10 +38,12 @@ export function createContacts(config: Config, client: HilosClient, drifted: Rep
   })
   const unlimited = createNegativeCache(config, cache.absencesMaxBytes, clock)
   const limited = createNegativeCache(config, cache.ownAbsencesMaxBytes, clock)
+  /** Calls a function as no part of the request, and of its trace, that began to watch or set a timer. */
+  const outsideRequests = AsyncLocalStorage.snapshot()
   const watches: Watches<StoredContact> = createWatches<StoredContact>({
     ...config.watch,
     wishedMs: ({ value }) => watchIntervalOf(value?.pace ?? null, clock.now(), cache.lifetimeScale),
-    refresh: (id) => visible.refresh(id),
+    refresh: (id) => outsideRequests(() => visible.refresh(id)),
     clock,
   })
   const visible = createVisibleContacts({

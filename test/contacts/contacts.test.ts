@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 import { uuid } from '../../sandbox/parts.ts'
@@ -118,6 +119,20 @@ t.test('contacts that are closed end the work on a large document', async (t) =>
   await settled()
   contacts.close()
   t.strictSame((await failing).facts, { reason: 'the thread ended' })
+})
+
+t.test('the loads of a watched contact are no part of the request that began to watch it', async (t) => {
+  const { contacts, clock, hilos, read } = arrange(t)
+  const request = new AsyncLocalStorage<string>()
+  const askedIn: unknown[] = []
+  Object.defineProperty(hilos, 'failure', { get: () => void askedIn.push(request.getStore()) })
+  await request.run('the reader', () => read(id))
+  const entry = contacts.store.get(id)
+  clock.advance(60_000)
+  const news = Promise.withResolvers<unknown>()
+  request.run('the watcher', () => entry && contacts.watch(id, entry, news.resolve))
+  await news.promise
+  t.strictSame(askedIn, ['the reader', undefined])
 })
 
 t.test('contacts take their share of the budget', async (t) => {

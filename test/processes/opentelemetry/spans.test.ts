@@ -53,6 +53,16 @@ t.test('spans of requests and calls', async (t) => {
   await t.rejects(response)
   await service.says(/caller disconnected before the response/)
 
+  const watched = createTrace()
+  const closing = new AbortController()
+  const { body } = await fetch(`${origin}${path}/events`, {
+    headers: { ...watched.headers, authorization: `Bearer ${key}` },
+    signal: closing.signal,
+  })
+  await body?.getReader().read()
+  closing.abort()
+  await service.says(/stream ended/)
+
   const secret = createTrace()
   const secretId = 'ca4a4ca4-0000-4000-8000-00000000ca4a'
   const headers = {
@@ -116,6 +126,13 @@ t.test('spans of requests and calls', async (t) => {
     ])
   })
 
+  t.test('a stream is a span with the status of its start, however it ends', async (t) => {
+    const [span, ...others] = spansOf(watched)
+    t.match(span, { name: 'GET /execution-contacts/:id/events', kind: 2, status: { code: 0 } })
+    t.match(span?.attributes, { 'http.response.status_code': 200, 'error.type': undefined })
+    t.strictSame(others, [], 'what the cache has is not loaded')
+  })
+
   t.test('no span contains an id, a key or other text of a request, a setting or a failure', async (t) => {
     const spans = spansOf(secret)
     t.equal(spans.length, 8)
@@ -131,7 +148,7 @@ t.test('spans of requests and calls', async (t) => {
   })
 
   t.test('probes of the operators have no span', async (t) => {
-    const traces = new Set([continued, broken, late, absent, abandoned, secret].map(({ traceId }) => traceId))
+    const traces = new Set([continued, broken, late, absent, abandoned, watched, secret].map(({ traceId }) => traceId))
     t.ok(collector.spans().every(({ traceId }) => traces.has(traceId)))
   })
 })
