@@ -27,7 +27,7 @@ async function start(t: Test, arrangement: Arrangement = {}) {
   const service = await startService(t, { clock, ...arrangement })
   const { sandbox, origin } = service
   let changes: object = {}
-  sandbox.documents.set(id, () => executionContact(id, { status_changed_on: '2026-11-22T10:04:50Z', ...changes }))
+  sandbox.documents.set(id, () => executionContact(id, { status_last_change_on: '2026-11-22T10:04:50Z', ...changes }))
   const open = async (query = '', headers: Record<string, string> = {}) => {
     const source = await openEvents(`${origin}${path}/events${query}`, headers)
     t.teardown(source.leave)
@@ -121,7 +121,7 @@ t.test('Last-Event-ID', async (t) => {
     t.equal((await (await open('', { 'last-event-id': other })).nth('state', 1)).id, tag, other)
   t.equal((await (await open('?view=summary', { 'last-event-id': tag })).nth('state', 1)).json.view, 'summary')
 
-  change({ status: 'COMPLETED', ended_on: '2026-11-22T10:04:59Z' })
+  change({ status: 'COMPLETED' })
   await pass(3)
   const last = await first.nth('state', 2)
   t.notOk(first.isOver(), 'ticks of delivery may still arrive')
@@ -194,7 +194,7 @@ t.test('a caller has so many streams, and each that ends makes room for another'
 
 t.test('something is sent once per heartbeat, and the age counts up', async (t) => {
   const { open, change, pass } = await start(t)
-  change({ status: 'COMPLETED', ended_on: '2026-11-22T10:04:59Z' })
+  change({ status: 'COMPLETED' })
   const source = await open()
   await source.nth('state', 1)
   await pass(9)
