@@ -5,11 +5,13 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
 import { faultIds } from '../sandbox/faults.ts'
 import { parseCallers } from '../src/access/callers-file.ts'
+import { watchLimits } from '../src/config/limits.ts'
 import { fileNames, SettingsSchema } from '../src/config/settings.ts'
 import { failureKinds } from '../src/failures/failure-kinds.ts'
-import { createClock } from './harness/clock.ts'
-import { startService } from './harness/service.ts'
+import { openEvents } from './harness/event-source.ts'
+import { startService, until } from './harness/service.ts'
 import { checkRows, difference } from './harness/table.ts'
+import { createTimers, settled } from './harness/timers.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const filesOf = (patterns: string | readonly string[]) => globSync(patterns, { cwd: root })
@@ -35,101 +37,226 @@ t.test('the response in the README is the one that the service sends', async (t)
     t.ok(readme.includes(`\n${name}: ${reply.headers.get(name)}\n`), name)
 })
 
-type Follow = (
-  url: string,
-  token: string,
-  show: (body: { terminal: boolean }) => void,
-  signal: AbortSignal,
-) => Promise<void>
-
-interface LoopOptions {
-  /** Called before each request. */
-  readonly onPoll?: () => void
-  /** Called with the length of each wait in milliseconds. */
-  readonly onWait?: (ms: number) => void
-  /** Whether the page is hidden after each wait; false after the last of them. */
-  readonly hidden?: boolean[]
+interface Told {
+  /** Each event that the page was told, without its data. */
+  readonly events: string[]
+  /** The data of the last event of each kind. */
+  // biome-ignore lint/suspicious/noExplicitAny: assertions are the check
+  readonly last: Record<string, any>
 }
 
-/** The function in the README. Its waits are over immediately. */
-function pollingLoop({ onPoll = () => {}, onWait = () => {}, hidden = [] }: LoopOptions): Follow {
-  const code = /```js\n(.*?)```/s.exec(readme)?.[1]
-  const page = {
-    get hidden() {
-      return hidden.shift() ?? false
-    },
-  }
-  const poll = (...[url, options]: Parameters<typeof fetch>) => {
-    onPoll()
-    return fetch(url, options)
-  }
-  const wake = (run: () => void, ms: number) => {
+interface PageOptions {
+  /** Replaces `fetch`. */
+  readonly fetch?: typeof fetch
+  /** Called with the length of each wait before the page comes back, in milliseconds. */
+  readonly onWait?: (ms: number) => void
+  /** Called with what ends the connection as if it were silent. */
+  readonly onSilence?: (end: () => void) => void
+}
+
+/** Follows a run by the function in the README, in a page whose waits are over immediately. */
+function openPage(options: PageOptions = {}) {
+  const { onWait = () => {}, onSilence = () => {} } = options
+  const code = /```js\n(async function follow|\/\/ Calls)(.*?)```/s.exec(readme)
+  const page = { hidden: false }
+  const told: Told = { events: [], last: {} }
+  const stop = new AbortController()
+  const wake = (run: (given?: unknown) => void, ms: number, given?: unknown) => {
+    if (ms === 45_000) return onSilence(() => run(given))
     onWait(ms)
     setImmediate(run)
   }
-  return new Function('fetch', 'document', 'setTimeout', `${code}\nreturn follow`)(poll, page, wake)
+  const hear = (event: string) => (data: unknown) => {
+    told.events.push(event)
+    told.last[event] = data
+  }
+  const follow: (...given: unknown[]) => Promise<void> = new Function(
+    ...['fetch', 'document', 'setTimeout', `${code?.[0].slice(6, -3)}\nreturn follow`],
+  )(options.fetch ?? fetch, page, wake)
+  const on = { state: hear('state'), checked: hear('checked'), problem: hear('problem') }
+  return { page, told, stop, follow: (url: string) => follow(url, 'any', on, stop.signal) }
 }
 
-t.test('the polling loop of the README waits as long as Retry-After says', async (t) => {
-  // The last activity is an hour ago, so the run stays fresh for a minute.
-  const { origin, sandbox, clock } = await startService(t, { clock: createClock('2026-11-22T11:00:00Z') })
-  const stop = new AbortController()
-  const waits: number[] = []
-  const onWait = (ms: number) => {
-    if (waits.push(ms) === 2) stop.abort()
-    clock.advance(ms)
+/** Of a run that ended an hour ago. */
+const ended = { status: 'COMPLETED', status_last_change_on: '2026-11-22T09:00:00Z' }
+
+/** A service with a run that a test can change, and that is asked about every three seconds while it runs. */
+async function startRun(t: Test) {
+  const clock = createTimers(Date.parse('2026-11-22T10:05:00Z'))
+  const service = await startService(t, { clock })
+  const id = documentIds.deliveryConfirmation
+  const stored = service.sandbox.documents.get(id)?.(0) as object
+  const change = (changes: object) => {
+    service.sandbox.documents.set(id, () => ({ ...stored, ...changes }))
+    return clock.advance(4000)
   }
-  const follow = pollingLoop({ onWait })
-  const url = `${origin}/execution-contacts/${documentIds.deliveryConfirmation}`
-  await t.rejects(
-    follow(url, 'any', () => {}, stop.signal),
-    { name: 'AbortError' },
-  )
-  t.strictSame(waits, [60_000, 1000], 'the second response is stale, and the run is loaded meanwhile')
-  t.ok(sandbox.requests.length <= 2)
+  return { ...service, clock, id, change, url: `${service.origin}/execution-contacts/${id}/events` }
+}
+
+t.test('the README follows a run: each state, until it has settled', async (t) => {
+  const { url, change, get, id, clock } = await startRun(t)
+  const { told, follow } = openPage({ onWait: () => t.fail('it comes back') })
+  const following = follow(url)
+  await until(() => told.events.length === 1)
+  t.match(told.last.state, { id, view: 'timeline', isTest: false })
+  await change({ is_test: true })
+  await until(() => told.last.state.isTest)
+  await clock.advance(4000)
+  await until(() => told.events.at(-1) === 'checked')
+  t.match(told.last.checked, { age: Number, stale: null })
+  await change(ended)
+  await following
+  t.equal(told.events.filter((event) => event === 'state').length, 3)
+  t.strictSame(told.last.state, (await get(`/execution-contacts/${id}`)).json(), 'whole, as in the response')
 })
 
-t.test('the polling loop of the README waits after a problem as long as the problem says', async (t) => {
-  const { origin, sandbox, clock } = await startService(t)
+t.test('the README comes back after a lost connection, and is not told again what it knows', async (t) => {
+  const { url } = await startRun(t)
   const waits: number[] = []
-  const onWait = (ms: number) => {
-    waits.push(ms)
-    clock.advance(ms)
-    sandbox.faults.delete(faultIds.broken)
-    const document = sandbox.documents.get(documentIds.completed)?.(0) as object
-    sandbox.documents.set(faultIds.broken, () => ({ ...document, id: faultIds.broken }))
+  const cuts: (() => void)[] = []
+  const fetchUntilCut: typeof fetch = (input, init) => {
+    const cut = new AbortController()
+    if (cuts.push(() => cut.abort()) === 2) return Promise.reject(new TypeError('no connection'))
+    return fetch(input, { ...init, signal: AbortSignal.any([cut.signal, init?.signal as AbortSignal]) })
   }
-  const shown: { terminal: boolean }[] = []
-  const url = `${origin}/execution-contacts/${faultIds.broken}`
-  await pollingLoop({ onWait })(url, 'any', (body) => shown.push(body), new AbortController().signal)
-  t.strictSame(waits, [2000])
-  t.match(shown, [{ terminal: true }])
+  const { told, stop, follow } = openPage({ fetch: fetchUntilCut, onWait: (ms) => waits.push(ms) })
+  const following = follow(url)
+  await until(() => told.events.length === 1)
+  cuts[0]?.()
+  await until(() => told.events.length === 2)
+  t.strictSame(told.events, ['state', 'checked'])
+  t.strictSame(waits, [3000, 3000], 'as long as `retry` says')
+  stop.abort()
+  await following
+  t.equal(cuts.length, 3, 'an aborted signal ends it')
 })
 
-t.test('the polling loop of the README throws the code of a problem that a retry cannot solve', async (t) => {
-  const { origin } = await startService(t)
-  const follow = pollingLoop({ onWait: () => t.fail('it waits') })
-  const url = `${origin}/execution-contacts/00000000-0000-4000-8000-00000000dead`
-  const following = follow(url, 'any', () => t.fail('it shows a body'), new AbortController().signal)
+t.test('the README takes silence for a lost connection', async (t) => {
+  const { url } = await startRun(t)
+  const silences: (() => void)[] = []
+  const { told, stop, follow } = openPage({ onSilence: (end) => silences.push(end) })
+  const following = follow(url)
+  await until(() => told.events.length === 1)
+  await settled()
+  for (const end of silences.slice(0, -1)) end()
+  await settled()
+  t.strictSame(told.events, ['state'], 'something was said since')
+  silences.at(-1)?.()
+  await until(() => told.events.length === 2)
+  stop.abort()
+  await following
+})
+
+t.test(
+  'the README comes back when a problem says, and throws the code of one that waiting does not solve',
+  async (t) => {
+    const { url, origin, sandbox, clock } = await startRun(t)
+    const waits: number[] = []
+    const onWait = (ms: number) => {
+      waits.push(ms)
+      void clock.advance(ms)
+      sandbox.faults.delete(faultIds.broken)
+      const document = sandbox.documents.get(documentIds.completed)?.(0) as object
+      sandbox.documents.set(faultIds.broken, () => ({ ...document, ...ended, id: faultIds.broken }))
+    }
+    const { told, follow } = openPage({ onWait })
+    await follow(`${origin}/execution-contacts/${faultIds.broken}/events`)
+    t.strictSame(waits, [2000])
+    t.match(told.last.state, { terminal: true })
+    const missing = openPage({ onWait: () => t.fail('it comes back') })
+    await t.rejects(missing.follow(url.replace(/\w+\/events/, '00000000dead/events')), {
+      message: 'execution_contact_not_found',
+    })
+    t.strictSame(missing.told.events, [])
+  },
+)
+
+t.test('the README throws when the run is erased', async (t) => {
+  const { url, sandbox, id, clock } = await startRun(t)
+  const { told, follow } = openPage({ onWait: () => t.fail('it comes back') })
+  const following = follow(url)
+  await until(() => told.events.length === 1)
+  sandbox.documents.delete(id)
+  await clock.advance(4000)
   await t.rejects(following, { message: 'execution_contact_not_found' })
 })
 
-t.test('the polling loop of the README sends no request while the page is hidden', async (t) => {
-  const { origin } = await startService(t)
-  const events: string[] = []
-  const follow = pollingLoop({
-    onPoll: () => events.push('poll'),
-    onWait: () => events.push('wait'),
-    hidden: [true, true, false],
+t.test('the README does not come back to a run that has settled', async (t) => {
+  const { url, id, change, get } = await startRun(t)
+  await change(ended)
+  const etag = (await get(`/execution-contacts/${id}`)).headers.get('etag') ?? ''
+  const statuses: number[] = []
+  const { told, follow } = openPage({
+    onWait: () => t.fail('it comes back'),
+    fetch: async (input, init) => {
+      const headers = { ...init?.headers, 'Last-Event-ID': etag.slice(1, -1) }
+      const reply = await fetch(input, { ...init, headers })
+      statuses.push(reply.status)
+      return reply
+    },
   })
-  const stop = new AbortController()
-  const url = `${origin}/execution-contacts/${documentIds.deliveryConfirmation}`
-  let shown = 0
-  await t.rejects(
-    follow(url, 'any', () => ++shown === 2 && stop.abort(), stop.signal),
-    { name: 'AbortError' },
-  )
-  t.strictSame(events, ['poll', 'wait', 'wait', 'wait', 'poll', 'wait', 'poll'])
+  await follow(url)
+  t.strictSame([statuses, told.events], [[204], []])
+})
+
+t.test('the README holds no connection while the page is hidden', async (t) => {
+  const { url, change } = await startRun(t)
+  let [requests, waits] = [0, 0]
+  const { told, page, follow } = openPage({
+    fetch: (...given) => {
+      requests += 1
+      return fetch(...given)
+    },
+    onWait: () => {
+      waits += 1
+      page.hidden &&= waits % 5 > 0
+    },
+  })
+  page.hidden = true
+  const following = follow(url)
+  await until(() => told.events.length === 1)
+  t.strictSame([waits, requests], [5, 1], 'it opens the stream when it is shown')
+  page.hidden = true
+  await change({ is_test: true })
+  await until(() => requests === 2)
+  t.equal(waits, 10, 'it closes it at the next event')
+  await change(ended)
+  await following
+})
+
+t.test('the stream in the documentation is the one that the service sends', async (t) => {
+  const { origin, id } = await startRun(t)
+  const [, path = '', sent = ''] =
+    /curl -N -H @credential 'http:\/\/127\.0\.0\.1:3000([^']+)'\n(.*?)```/s.exec(textOf('docs/live.md')) ?? []
+  t.ok(path.includes(id))
+  const source = await openEvents(`${origin}${path}`)
+  t.teardown(source.leave)
+  await source.nth('state', 1)
+  const [start = ''] = sent.split(' …}\n')
+  t.ok(source.text().replace(/\d+/, '3000').startsWith(start.replace(/\d+/, '3000')), start)
+  for (const { event, id: tag, json } of source.events)
+    t.match(sent, event === 'state' ? `id: ${tag}\ndata: {"id":"${json.id}"` : `event: ${event}`)
+})
+
+t.test('the budget of watching in the documentation is what its formula says', (t) => {
+  const rows = [...textOf('docs/live.md').matchAll(/^\| (\d+) \| (\d+) \| (\d+) \|(.*)\|$/gm)]
+  const share = 5 * watchLimits.share
+  const check = ([, moving, quiet, long, cells = '']: RegExpMatchArray) => {
+    const counts = [moving, quiet, long].map(Number)
+    const intervals = [3, 20, 60]
+    const wished = counts.reduce((sum, count, index) => sum + count / (intervals[index] as number), 0)
+    const proportion = Math.max(1, wished / share)
+    const rounded = [wished, proportion].map((value) => Math.round(value * 10) / 10)
+    const expected = [...rounded, ...intervals.map((interval) => Math.round(interval * proportion))]
+    const printed = cells.split('|').map((cell) => cell.replace(' s', '').trim())
+    return difference(
+      printed,
+      expected.map((value, index) => (printed[index] === '' ? '' : String(value))),
+    )
+  }
+  t.equal(rows.length, 6)
+  checkRows(t, rows, check, 'each row is right')
+  t.end()
 })
 
 interface SettingRow {
@@ -257,7 +384,7 @@ t.test('the changelog names the codes that the agreed contract does not have', a
   const changelog = textOf('CHANGELOG.md')
   const codes = [
     ...['malformed_request', 'request_timeout', 'upstream_untrusted', 'not_cached', 'foreign_request'],
-    ...['token_issuer_unavailable', 'precondition_failed'],
+    ...['token_issuer_unavailable', 'precondition_failed', 'too_many_streams'],
   ]
   const check = (code: string) =>
     difference([Object.hasOwn(failureKinds, code), changelog.includes(`\`${code}\``)], [true, true])
