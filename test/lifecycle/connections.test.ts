@@ -338,3 +338,30 @@ t.test('a request that waits behind the last response is not begun', async (t) =
   t.match(heard(), /slow.*the last$/s)
   t.strictSame(handled, ['/slow', '/last'])
 })
+
+t.test('a stream counts as no request in flight, whenever it ends', async (t) => {
+  const { open, begun, connections, lifecycle } = await start(t)
+  const { socket } = await open(get('/stream') + get('/other'))
+  await until(() => begun.length === 2)
+  const { response } = begun[0] as { response: ServerResponse }
+  t.equal(lifecycle.requestsInFlight(), 2)
+  connections.countAsStream(response)
+  t.equal(lifecycle.requestsInFlight(), 1)
+  response.end()
+  await once(response, 'close')
+  t.equal(lifecycle.requestsInFlight(), 1)
+  connections.countAsStream(response)
+  t.equal(lifecycle.requestsInFlight(), 1, 'one that is over already was counted down')
+  socket.destroy()
+  await until(() => lifecycle.requestsInFlight() === 0)
+})
+
+t.test('a request that is held may be silent for longer, until it is answered', async (t) => {
+  const { open, begun, connections } = await start(t)
+  const { accepted } = await open(get('/held'))
+  await until(() => begun.length === 1)
+  connections.allowSilence({ socket: accepted }, 30_000)
+  t.equal(accepted.timeout, patient.silentSocketMs + 30_000)
+  begun[0]?.response.end('held')
+  t.equal(accepted.timeout, patient.silentSocketMs / 2)
+})

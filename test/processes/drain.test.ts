@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
+import { openEvents } from '../harness/event-source.ts'
 import { freePort } from '../harness/free-port.ts'
 import { startLoad, type Target } from '../harness/load.ts'
 import { poll, preload, startProcess } from '../harness/process.ts'
@@ -22,7 +23,7 @@ const controlled = preload(`import { syncBuiltinESMExports } from 'node:module'
   syncBuiltinESMExports()`)
 
 /** Starts the service as a replica of a load-balanced deployment. */
-async function startReplica(t: Test, baseUrl: string) {
+async function startReplica(t: Test, baseUrl: string, more: Readonly<Record<string, string>> = {}) {
   const settings = {
     ...settingsFor(baseUrl),
     ADMIN_PORT: String(await freePort()),
@@ -31,6 +32,7 @@ async function startReplica(t: Test, baseUrl: string) {
     DISCLOSURE_LOG_LEVEL: 'silent',
     DRAIN_DELAY_MS: String(delayMs),
     SHUTDOWN_TIMEOUT_MS: '600000',
+    ...more,
   }
   const running = startProcess(t, 'src/main.ts', settings, { nodeOptions: controlled })
   const origins = await originsOf(running)
@@ -91,3 +93,41 @@ t.test('from SIGTERM on, a replica is not ready, and accepts requests until the 
   const stopping = lines().filter(({ msg }) => msg === 'stopping')
   t.match(stopping, [{ signal: 'SIGTERM', delayMs }])
 })
+
+t.test(
+  'at the end of the delay each stream ends and is told when to come back, and none makes the stop last',
+  async (t) => {
+    const { baseUrl } = await startSandbox(t)
+    const { origin, child, ended, lines, says, readiness, endDelay } = await startReplica(t, baseUrl, {
+      CALLER_MAX_STREAMS: '1000',
+    })
+    const events = `${origin}${path(documentIds.deliveryConfirmation)}/events`
+    const sources = await Promise.all(Array.from({ length: 200 }, () => openEvents(events)))
+    for (const source of sources) await source.nth('state', 1)
+    const stalled = sources[0]?.response.pause()
+    child.kill('SIGTERM')
+    await says(/"msg":"stopping"/)
+    t.match(await readiness(), { status: 503 })
+    const late = await openEvents(events)
+    await late.nth('state', 1)
+    t.notOk(
+      sources.some((source) => source.isOver()),
+      'streams go on during the delay, and new ones are accepted',
+    )
+    endDelay()
+    t.equal(await ended, 0)
+    stalled?.resume()
+    const waits = []
+    for (const source of [...sources, late]) {
+      await source.over()
+      t.equal(source.events.at(-1)?.event, 'state')
+      waits.push(source.retries.at(-1) ?? 0)
+    }
+    t.ok(waits.every((ms) => ms >= 1000 && ms <= 5000))
+    t.ok(new Set(waits).size > 100, 'at random')
+    t.match(lines().at(-1), { msg: 'stopped', cut: 0 })
+    const reasons = lines().filter(({ msg }) => msg === 'stream ended')
+    t.equal(reasons.length, 201)
+    t.ok(reasons.every(({ reason }) => reason === 'shutdown'))
+  },
+)
