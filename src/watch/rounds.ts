@@ -1,33 +1,45 @@
-/** A watched key, as far as its turn depends on it. */
-export interface Watched {
-  /** How long after an answer it should be asked about again, in milliseconds, above 0. */
+/** What the turn of a watched key depends on. The times are on the monotonic clock, in milliseconds. */
+export interface Turn {
+  /** How long after an answer the key should be asked about again, in milliseconds, above 0. */
   readonly wishedMs: number
-  /** When Hilos last answered about it, or the last try ended, on the monotonic clock. */
+  /** When the last load of the key ended, whether it brought an answer or failed. */
   readonly askedAt: number
-  /** Whether it is being asked about. */
-  readonly isUnderWay: boolean
+  /** When the key should be asked about again. */
+  readonly dueAt: number
 }
 
-/** How late a key is: 1 when it is just due, 2 when it has waited for twice its wished interval. */
-export function latenessOf({ wishedMs, askedAt }: Watched, now: number): number {
+/** How late a key is: 1 when its wished interval is over, 2 when it has waited for twice as long. */
+export function latenessOf({ wishedMs, askedAt }: Turn, now: number): number {
   return (now - askedAt) / wishedMs
 }
 
 /**
- * Returns the key that is asked about next, and when: the latest in proportion if one is due, or else the one that is due first.
- * Under a budget, all keys are late in the same proportion then. Undefined if there is none but those under way.
+ * Returns whose turn is next: the latest in proportion of those that are due, or else the one that is due first. When more is
+ * watched than may be asked about, all keys become late in the same proportion.
  */
-export function nextTurn<W extends Watched>(watched: Iterable<W>, now: number): { whose: W; at: number } | undefined {
-  let [latest, first]: (W | undefined)[] = []
-  for (const each of watched) {
-    if (each.isUnderWay) continue
-    if (!latest || latenessOf(each, now) > latenessOf(latest, now)) latest = each
-    if (!first || dueAt(each) < dueAt(first)) first = each
-  }
-  if (!latest || !first) return undefined
-  return latenessOf(latest, now) >= 1 ? { whose: latest, at: now } : { whose: first, at: dueAt(first) }
+export function nextTurn<T extends Turn>(turns: Iterable<T>, now: number): T | undefined {
+  let next: T | undefined
+  for (const turn of turns) if (!next || comesBefore(turn, next, now)) next = turn
+  return next
 }
 
-function dueAt({ askedAt, wishedMs }: Watched): number {
-  return askedAt + wishedMs
+function comesBefore(one: Turn, other: Turn, now: number): boolean {
+  if (one.dueAt > now || other.dueAt > now) return one.dueAt < other.dueAt
+  return latenessOf(one, now) > latenessOf(other, now)
+}
+
+/**
+ * Returns when a key becomes due: at the wished time or, while another key is due less than a turn before or after, at the last
+ * time before that is free. So keys that were asked about at the same moment are late only when there are too many of them.
+ * Without a free time from `now` on, it is the wished time.
+ * @param othersDueAt when the other keys are due
+ * @param turnMs the shortest time between two turns
+ */
+export function dueTime(wishedAt: number, othersDueAt: Iterable<number>, turnMs: number, now: number): number {
+  let freeAt = wishedAt
+  for (const dueAt of [...othersDueAt].sort((one, other) => other - one)) {
+    if (dueAt <= freeAt - turnMs) break
+    if (dueAt < freeAt + turnMs) freeAt = dueAt - turnMs
+  }
+  return freeAt < now ? wishedAt : freeAt
 }

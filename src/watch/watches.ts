@@ -1,6 +1,6 @@
 import type { Entry, News } from '../cache/entry.ts'
 import type { Cancel, Clock } from '../common/clock.ts'
-import { latenessOf, nextTurn } from './rounds.ts'
+import { dueTime, latenessOf, nextTurn, type Turn } from './rounds.ts'
 
 export interface WatchesOptions<V> {
   /** How long after an answer the key should be asked about again, in milliseconds, above 0. */
@@ -18,7 +18,8 @@ export interface WatchesOptions<V> {
 
 export interface Watches<V> {
   /**
-   * Hears of each load of the key from now on, by whatever request it was begun. Returns what ends that.
+   * Hears of each load of the key from now on, by whatever request it was begun. Returns what ends that. An error that `hear`
+   * throws is an uncaught error of the process: it concerns neither the other listeners nor the request that began the load.
    * @param entry what is known of the key
    */
   readonly watch: (key: string, entry: Entry<V>, hear: (news: News<V>) => void) => () => void
@@ -30,12 +31,12 @@ export interface Watches<V> {
   readonly close: () => void
 }
 
-interface WatchedKey<V> {
+interface WatchedKey<V> extends Turn {
   readonly key: string
-  readonly listeners: Set<(news: News<V>) => void>
+  readonly listeners: Set<{ readonly hear: (news: News<V>) => void }>
   wishedMs: number
   askedAt: number
-  isUnderWay: boolean
+  dueAt: number
 }
 
 /**
@@ -44,63 +45,86 @@ interface WatchedKey<V> {
  */
 export function createWatches<V>(options: WatchesOptions<V>): Watches<V> {
   const { wishedMs, retryMs, refresh, maxLoadsPerSecond, maxUnderWay, clock } = options
-  const paceMs = maxLoadsPerSecond === 0 ? 0 : 1000 / maxLoadsPerSecond
+  const turnMs = maxLoadsPerSecond === 0 ? 0 : 1000 / maxLoadsPerSecond
   const watched = new Map<string, WatchedKey<V>>()
-  let underWay = 0
+  /** The keys that are being asked about, also those that are not watched any more. */
+  const underWay = new Set<string>()
   let pacedUntil = Number.NEGATIVE_INFINITY
   let cancelTurn: Cancel = () => {}
+  let isClosed = false
 
   function begin(key: string, entry: Entry<V>): WatchedKey<V> {
-    const ageMs = Math.max(0, clock.now() - entry.generatedAt)
-    const askedAt = clock.elapsed() - ageMs
-    return { key, listeners: new Set(), wishedMs: wishedMs(entry), askedAt, isUnderWay: false }
+    const whose = { key, listeners: new Set<never>(), wishedMs: wishedMs(entry), askedAt: 0, dueAt: 0 }
+    // However old the entry is, the key is due at once and no later than that. Otherwise, after an outage of the origin, many
+    // that begin to be watched would go before all others.
+    const ageMs = Math.min(Math.max(0, clock.now() - entry.generatedAt), whose.wishedMs)
+    watched.set(key, whose)
+    markAsked(whose, clock.elapsed() - ageMs)
+    return whose
+  }
+
+  function markAsked(whose: WatchedKey<V>, askedAt: number): void {
+    const othersDueAt = [...watched.values()].flatMap((each) => (each === whose ? [] : [each.dueAt]))
+    whose.askedAt = askedAt
+    whose.dueAt = dueTime(askedAt + whose.wishedMs, othersDueAt, turnMs, clock.elapsed())
   }
 
   /** Takes the turns that are due, and wakes up for the next one. */
   function takeTurns(): void {
     cancelTurn()
-    while (underWay < maxUnderWay) {
+    while (!isClosed && underWay.size < maxUnderWay) {
       const now = clock.elapsed()
-      const next = nextTurn(watched.values(), now)
+      const waiting = [...watched.values()].filter(({ key }) => !underWay.has(key))
+      const next = nextTurn(waiting, now)
       if (next === undefined) return
-      const at = Math.max(next.at, pacedUntil)
+      const at = Math.max(next.dueAt, pacedUntil)
       if (at > now) {
         cancelTurn = clock.schedule(takeTurns, at - now)
         return
       }
-      pacedUntil = now + paceMs
-      void ask(next.whose)
+      pacedUntil = now + turnMs
+      void ask(next.key)
     }
   }
 
-  async function ask(whose: WatchedKey<V>): Promise<void> {
-    underWay += 1
-    whose.isUnderWay = true
-    await refresh(whose.key)
-    underWay -= 1
-    whose.isUnderWay = false
-    whose.askedAt = clock.elapsed()
+  async function ask(key: string): Promise<void> {
+    underWay.add(key)
+    await refresh(key)
+    underWay.delete(key)
+    const whose = watched.get(key)
+    // It may have brought no news, because it was refused or the key was deleted.
+    if (whose) markAsked(whose, clock.elapsed())
     takeTurns()
   }
 
   return {
     watch: (key, entry, hear) => {
       const whose = watched.get(key) ?? begin(key, entry)
-      whose.listeners.add(hear)
-      watched.set(key, whose)
+      const listener = { hear }
+      whose.listeners.add(listener)
       takeTurns()
       return () => {
-        whose.listeners.delete(hear)
+        whose.listeners.delete(listener)
         if (whose.listeners.size === 0 && watched.get(key) === whose) watched.delete(key)
+        takeTurns()
       }
     },
     tell: (key, news) => {
       const whose = watched.get(key)
       if (whose === undefined) return
-      const { askedAt, wishedMs: usualMs } = 'entry' in news ? begin(key, news.entry) : whose
-      whose.askedAt = askedAt
-      whose.wishedMs = 'entry' in news ? usualMs : Math.min(usualMs, retryMs)
-      for (const hear of [...whose.listeners]) hear(news)
+      whose.wishedMs = 'entry' in news ? wishedMs(news.entry) : Math.min(whose.wishedMs, retryMs)
+      markAsked(whose, clock.elapsed())
+      takeTurns()
+      for (const listener of [...whose.listeners]) {
+        if (!whose.listeners.has(listener)) continue
+        try {
+          listener.hear(news)
+        } catch (error) {
+          clock.schedule(() => {
+            throw error
+          }, 0)
+        }
+      }
     },
     status: () => {
       const now = clock.elapsed()
@@ -110,7 +134,7 @@ export function createWatches<V>(options: WatchesOptions<V>): Watches<V> {
       }
     },
     close: () => {
-      watched.clear()
+      isClosed = true
       cancelTurn()
     },
   }

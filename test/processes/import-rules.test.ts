@@ -16,6 +16,7 @@ const importsOf = {
   routes: 'plugins contacts presentation telemetry access failures cache common',
   plugins: 'presentation telemetry config access failures cache common',
   contacts: 'watch presentation config upstream access failures cache common',
+  watch: 'cache common',
   rotation: 'telemetry config upstream access common',
   doctor: 'config upstream access failures common',
   setup: 'config access common',
