@@ -78,8 +78,10 @@ hilos-bff runs in front of a sandbox Hilos. ${start}
     curl -i${credential} ${contacts}/${documentIds.deliveryConfirmation}
   Compare the profiles. Each caller sees the same contact in its own way${otherwise}.
 ${comparison}    curl -i -H 'Authorization: Bearer KEY' ${contacts}/${documentIds.deliveryConfirmation}
-  Follow a run that makes progress every 15 seconds, with its messages. 25 seconds after its end, it begins anew.
-    curl -s${credential} '${contacts}/${documentIds.live}?view=transcript'
+  Follow a run that makes progress every 15 seconds, as a stream of events. 25 seconds after its end, it begins anew.
+    curl -N${credential} '${contacts}/${documentIds.live}/events?view=summary'
+  Follow a run that ended long ago: one state, and the end.
+    curl -N${credential} '${contacts}/${documentIds.completed}/events?view=summary'
   Ask for an id that Hilos does not have.
     curl -i${credential} ${contacts}/00000000-0000-4000-8000-00000000dead
   Get a problem: Hilos limits the rate of this service. The page ${origin}/problems lists all problems.

@@ -52,7 +52,7 @@ Its documents, faults and scenarios: ${new URL('/', baseUrl)}
   Or start it for a page that you are developing at http://localhost:5173.
     npm run build && CORS_ORIGINS=http://localhost:5173 ${settings} npm start
   Then follow a run that makes progress.
-    curl -s 'http://127.0.0.1:3000/execution-contacts/${documentIds.live}?view=summary'
+    curl -N 'http://127.0.0.1:3000/execution-contacts/${documentIds.live}/events?view=summary'
   Change the scenario (${scenarios.join(', ')}).
     curl -X PUT ${new URL('/scenario/slow', baseUrl)}
 

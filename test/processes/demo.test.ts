@@ -19,8 +19,16 @@ async function stop(t: Test, { child, ended }: RunningProcess): Promise<void> {
 
 /** The requests that `curl` commands of the printed text send. */
 function requestsIn(text: string) {
-  const commands = text.matchAll(/curl -(?:s|i)(?: -H '(Authorization): (.*?)')? '?(http:\S+?)'?\n/g)
+  const commands = text.matchAll(/curl -(?:s|i|N)(?: -H '(Authorization): (.*?)')? '?(http:\S+?)'?\n/g)
   return [...commands].map(([, name = 'x-none', value = '', url = '']) => ({ url, headers: { [name]: value } }))
+}
+
+/** Reads what a stream sends until its first event is complete, and leaves it open. */
+async function beginningOf(reply: Response | undefined): Promise<string> {
+  const reader = reply?.body?.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  while (!/^data: .*\n\n/m.test(text)) text += (await reader?.read())?.value ?? ''
+  return text
 }
 
 t.test('the commands that the demo prints work, and SIGINT stops it', async (t) => {
@@ -31,8 +39,12 @@ t.test('the commands that the demo prints work, and SIGINT stops it', async (t) 
   const requests = requestsIn(stdout())
   // The command with KEY is to be filled in.
   const filled = requests.filter(({ headers }) => !/KEY/.test(headers.Authorization ?? ''))
-  const statuses = await Promise.all(filled.map(async ({ url, headers }) => (await fetch(url, { headers })).status))
-  t.strictSame(statuses, [200, 200, 404, 503, 200])
+  const replies = await Promise.all(filled.map(({ url, headers }) => fetch(url, { headers })))
+  const statuses = replies.map(({ status }) => status)
+  t.strictSame(statuses, [200, 200, 200, 404, 503, 200])
+  const [, moving, settled] = replies
+  t.match(await beginningOf(moving), /^retry: \d+\n\nevent: state\n.*"status":"RUNNING"/s)
+  t.match(await settled?.text(), /event: state\n.*"status":"COMPLETED".*event: end\n.*"settled"\}\n\n$/s)
   const [, page = ''] = /the API at (\S+)\n/.exec(stdout()) ?? []
   t.match([page, (await fetch(page)).status], [/\/docs$/, 200])
   const [, scenario = '', watched = ''] =
@@ -146,6 +158,7 @@ t.test('the commands that the sandbox prints work, and SIGINT stops it', async (
     const { origin } = await originsOf(service)
     const [, path = ''] = /http:\/\/127.0.0.1:3000(\S+)'/.exec(stdout()) ?? []
     const reply = await fetch(origin + path, { headers: { origin: 'http://localhost:5173' } })
+    t.match(await beginningOf(reply), 'event: state')
     t.strictSame([reply.status, reply.headers.get('access-control-allow-origin')], [200, allowed])
   }
   await stop(t, sandbox)
