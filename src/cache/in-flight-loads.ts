@@ -1,12 +1,17 @@
 import { type Clock, sleep } from '../common/clock.ts'
 import type { Entry } from './entry.ts'
 
+/**
+ * How urgent a load is: 0 while it is a refresh in the background, 1 while only requests for several keys wait for it, 2 when a
+ * request for this key alone waits.
+ */
+export type Urgency = 0 | 1 | 2
+
 /** Who wants a load, by now. */
 export interface Demand {
   /** The callers whose requests asked for it. */
   readonly askedBy: ReadonlySet<string>
-  /** Whether one of them waits for the result; false while it is a background refresh. */
-  readonly isAwaited: () => boolean
+  readonly urgency: () => Urgency
   /** Called by the load when it asks the origin, after all that it had to wait for. */
   readonly markAsked: () => void
 }
@@ -26,7 +31,7 @@ export interface InFlightLoad<V> {
   /** It never rejects, because no caller may be waiting for a background refresh. */
   readonly result: Promise<LoadResult<V>>
   /** A caller waits for the result from now on. */
-  readonly markAwaited: (askedBy: string) => void
+  readonly markAwaited: (askedBy: string, urgency: Urgency) => void
   /** Resolves when the load counts as slow. The time is counted from its start, so a caller who joins late waits less. */
   readonly slow: () => Promise<SlowOrigin>
 }
@@ -50,7 +55,7 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: In
 
   /** Starts a load for a caller. No other load of the key may be in flight. */
   function start(key: string, load: Load<V>, firstAskedBy: string): InFlightLoad<V> {
-    let isAwaited = false
+    let urgency: Urgency = 0
     let isAsked = false
     const markAsked = () => {
       isAsked = true
@@ -60,7 +65,7 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: In
     const startedAt = clock.elapsed()
 
     async function run(): Promise<LoadResult<V>> {
-      const result = await load({ askedBy, isAwaited: () => isAwaited, markAsked }).then(
+      const result = await load({ askedBy, urgency: () => urgency, markAsked }).then(
         (entry) => ({ outcome: 'loaded', entry, stored: counts() && onLoaded(key, entry) }) as const,
         (error: unknown) => {
           if (counts()) onFailed(key, error)
@@ -77,8 +82,8 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: In
     const inFlight: InFlightLoad<V> = {
       // Not before the load is registered, because it may fail, or ask whether it is awaited, immediately.
       result: Promise.resolve().then(run),
-      markAwaited: (caller) => {
-        isAwaited = true
+      markAwaited: (caller, by) => {
+        if (by > urgency) urgency = by
         askedBy.add(caller)
       },
       slow: () => {

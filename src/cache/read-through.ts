@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.ts'
 import { type Decision, decide, type FailureDetail, type ForwardReason } from './decision.ts'
 import { type Entry, freshOnly, type News, usabilityOf } from './entry.ts'
-import { createInFlightLoads, type Load } from './in-flight-loads.ts'
+import { createInFlightLoads, type Load, type Urgency } from './in-flight-loads.ts'
 import type { RecentFailures } from './recent-failures.ts'
 import type { GrantReload } from './reloads.ts'
 import { noDirectives, type RequestDirectives } from './request-directives.ts'
@@ -28,19 +28,25 @@ export interface CacheAnswer<V> {
   readonly error?: unknown
 }
 
+/** What the cache has to know of a request. */
+export interface CacheRequest {
+  readonly directives: RequestDirectives
+  /** The caller, for the fair shares of the loads and the limit of reloads. */
+  readonly askedBy: string
+  /** That of a load that the request waits for. */
+  readonly urgency: Urgency
+}
+
+/** A request for one key that leaves everything to the cache. */
+export const anyRequest: CacheRequest = { directives: noDirectives, askedBy: '', urgency: 2 }
+
 export interface ReadThrough<V> {
   /**
    * Returns the entry of the key, stored or loaded. It returns a promise only when the request has to wait, and null when
    * no stored entry is usable and the directives forbid a load. It throws, or rejects with, the error of the load, which
    * may be the error of a moment ago.
-   * @param askedBy the caller who asks, for the fair shares of the loads and the limit of reloads
    */
-  readonly get: (
-    key: string,
-    load: Load<V>,
-    directives?: RequestDirectives,
-    askedBy?: string,
-  ) => CacheAnswer<V> | null | Promise<CacheAnswer<V>>
+  readonly get: (key: string, load: Load<V>, request?: CacheRequest) => CacheAnswer<V> | null | Promise<CacheAnswer<V>>
   /**
    * Loads the key, however fresh its entry is, or joins the load in flight. It resolves when that has ended, and never rejects:
    * no caller waits for it.
@@ -79,7 +85,8 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
   const { values, absences, failures, detailOf, grantReload, onNews, clock } = options
   const loads = createInFlightLoads<V>({ ...options, onLoaded: store, onFailed: rememberFailure })
 
-  function get(key: string, load: Load<V>, directives: RequestDirectives = noDirectives, askedBy = '') {
+  function get(key: string, load: Load<V>, request: CacheRequest = anyRequest) {
+    const { directives, askedBy } = request
     const entry = values.get(key) ?? absences.get(key)
     const failure = failures.get(key)
     const lastFailure = failure && (detailOf(failure.error) === 'rationed' ? 'rationed' : 'failed')
@@ -94,7 +101,7 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
         return null
       case 'load': {
         const isDue = decision.fwd !== 'request' || loads.current(key) !== undefined
-        if (isDue || grantReload(key, askedBy)) return wait(key, load, askedBy, decision)
+        if (isDue || grantReload(key, askedBy)) return wait(key, load, request, decision)
         return { entry: entry as Entry<V>, handling: { ...hit, reloadDenied: true } }
       }
     }
@@ -103,13 +110,13 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
   async function wait(
     key: string,
     load: Load<V>,
-    askedBy: string,
+    { askedBy, urgency }: CacheRequest,
     { fwd, staleFallback }: Decision & { reply: 'load' },
   ): Promise<CacheAnswer<V>> {
     const current = loads.current(key)
     const collapsed = current !== undefined
     const inFlight = current ?? loads.start(key, load, askedBy)
-    inFlight.markAwaited(askedBy)
+    inFlight.markAwaited(askedBy, urgency)
 
     if (staleFallback) {
       const first = await Promise.race([inFlight.result, inFlight.slow()])

@@ -3,8 +3,7 @@ import type { Caller } from '../access/caller.ts'
 import { isWider } from '../access/profile.ts'
 import { ageSeconds, type CacheUse, formatCacheStatus } from '../cache/cache-status.ts'
 import { ageMs, type Entry } from '../cache/entry.ts'
-import type { CacheAnswer } from '../cache/read-through.ts'
-import type { RequestDirectives } from '../cache/request-directives.ts'
+import type { CacheAnswer, CacheRequest } from '../cache/read-through.ts'
 import { retryAfterSeconds } from '../cache/retry-after.ts'
 import type { Clock } from '../common/clock.ts'
 import { Failure } from '../failures/failure.ts'
@@ -14,13 +13,10 @@ import type { StoredContact } from './stored-contact.ts'
 import type { VisibleContacts } from './visible-contacts.ts'
 
 /** One caller's request for one contact. */
-export interface ContactQuery extends Variant {
+export interface ContactQuery extends Variant, CacheRequest {
   /** A UUID in lower case. */
   readonly id: string
   readonly caller: Caller
-  /** The caller, or its address when it is anonymous, for the fair shares of the calls to Hilos. */
-  readonly askedBy: string
-  readonly directives: RequestDirectives
 }
 
 /**
@@ -67,10 +63,10 @@ export interface ReadContactOptions {
 
 export function createReadContact({ visible, views, clock }: ReadContactOptions): ReadContact {
   function readContact(query: ContactQuery): ReturnType<ReadContact> {
-    const { id, caller, profile, directives, askedBy } = query
+    const { id, caller, profile } = query
     if (isWider(profile, caller.profile)) throw forbiddenProfile(profile)
     const askedAt = clock.elapsed()
-    const answer = visible.get(caller, id, directives, askedBy)
+    const answer = visible.get(caller, id, query)
     // A stored contact is rendered without a turn of the event loop, unless it is large.
     if (!(answer instanceof Promise)) return render(query, answer, 0)
     return answer.then((loaded) => render(query, loaded, clock.elapsed() - askedAt))

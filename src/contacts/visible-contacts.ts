@@ -1,9 +1,14 @@
 import { type Caller, maySee } from '../access/caller.ts'
 import { ageMs, type Entry, type Lifetime } from '../cache/entry.ts'
 import type { Demand, Load } from '../cache/in-flight-loads.ts'
-import { type CacheAnswer, createReadThrough, type ReadThroughOptions } from '../cache/read-through.ts'
+import {
+  anyRequest,
+  type CacheAnswer,
+  type CacheRequest,
+  createReadThrough,
+  type ReadThroughOptions,
+} from '../cache/read-through.ts'
 import type { RecentFailures } from '../cache/recent-failures.ts'
-import { noDirectives, type RequestDirectives } from '../cache/request-directives.ts'
 import type { Store } from '../cache/store.ts'
 import { type Clock, sleep } from '../common/clock.ts'
 import type { LoadContact } from './load-contact.ts'
@@ -20,8 +25,7 @@ export interface VisibleContacts {
   readonly get: (
     caller: Caller,
     id: string,
-    directives?: RequestDirectives,
-    askedBy?: string,
+    request?: CacheRequest,
   ) => ContactAnswer | null | Promise<ContactAnswer | null>
   /** Loads a contact that is watched, as `ReadThrough.refresh` does. */
   readonly refresh: (id: string) => Promise<unknown>
@@ -77,46 +81,36 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
   })
   const textOf = createFlowTexts()
 
-  function get(
-    caller: Caller,
-    id: string,
-    directives = noDirectives,
-    askedBy = '',
-  ): ReturnType<VisibleContacts['get']> {
-    if (caller.flows === null) return getStored(id, directives, askedBy)
+  function get(caller: Caller, id: string, request = anyRequest): ReturnType<VisibleContacts['get']> {
+    if (caller.flows === null) return getStored(id, request)
     const stored = values.peek(id)?.value
     const isVisible = stored ? maySee(caller.flows, stored.flowId) : false
-    return isVisible ? getVisible(caller, id, directives, askedBy) : getHidden(caller.flows, id, directives, askedBy)
+    return isVisible ? getVisible(caller, id, request) : getHidden(caller.flows, id, request)
   }
 
-  function getStored(id: string, directives: RequestDirectives, askedBy: string) {
-    return unlimited.get(id, loadOf(id), directives, askedBy)
+  function getStored(id: string, request: CacheRequest) {
+    return unlimited.get(id, loadOf(id), request)
   }
 
   function loadOf(id: string): Load<StoredContact> {
     return (demand) => load(id, demand, values.peek(id))
   }
 
-  function getVisible(
-    caller: Caller,
-    id: string,
-    directives: RequestDirectives,
-    askedBy: string,
-  ): ReturnType<VisibleContacts['get']> {
-    const answer = getStored(id, directives, askedBy)
+  function getVisible(caller: Caller, id: string, request: CacheRequest): ReturnType<VisibleContacts['get']> {
+    const answer = getStored(id, request)
     if (!(answer instanceof Promise)) return answer
     // The run may have moved to another flow in the meantime.
     return answer.then((loaded) =>
       loaded.entry.value === null || maySee(caller.flows, loaded.entry.value.flowId)
         ? loaded
-        : get(caller, id, directives, askedBy),
+        : get(caller, id, request),
     )
   }
 
-  function getHidden(flows: ReadonlySet<string>, id: string, directives: RequestDirectives, askedBy: string) {
+  function getHidden(flows: ReadonlySet<string>, id: string, request: CacheRequest) {
     const askedAt = clock.elapsed()
     const key = keyOf(id, textOf(flows))
-    const answer = limited.get(key, (demand) => loadFor(flows, id, key.length, demand), directives, askedBy)
+    const answer = limited.get(key, (demand) => loadFor(flows, id, key.length, demand), request)
     return answer instanceof Promise ? answer.then((loaded) => padNotFound(loaded, askedAt)) : answer
   }
 

@@ -32,6 +32,7 @@ export function contactQueryOf(request: FastifyRequest, id: string, { view, prof
     profile: profile ?? caller.profile,
     coding: codingFor(request),
     directives: requestDirectivesOf(request.headers),
+    urgency: 2,
   }
 }
 

@@ -48,7 +48,7 @@ t.test('age, directives and the outcome of the load decide the answer and the ne
     const { ask, loads } = await arrangeStored(ageMs)
     const found = [await ask('k', outcome, directives)]
     const [, second] = loads
-    found.push(second === undefined ? 'none' : second.isAwaited() ? 'awaited' : 'background', await ask('k'))
+    found.push(second === undefined ? 'none' : second.urgency() > 0 ? 'awaited' : 'background', await ask('k'))
     return difference(found, [answer, load, nextAnswer])
   }
   await checkRowsInTurn(t, rows, check, 'all requests are answered as they should be')
@@ -229,7 +229,7 @@ t.test('a refresh loads also what is fresh, joins a load in flight, and never re
   const second = cache.refresh('k', loadOf('k'), 'w')
   await settled()
   t.equal(loads.length, 2, 'one load for both')
-  t.notOk(loads[1]?.isAwaited())
+  t.equal(loads[1]?.urgency(), 0)
   loads[1]?.finish(new Unavailable())
   await Promise.all([first, second])
   t.strictSame(news, ['k v, stored', 'k Unavailable, stored'], 'each load is told once, after its value is stored')

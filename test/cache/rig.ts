@@ -1,7 +1,7 @@
 import type { Entry } from '../../src/cache/entry.ts'
-import type { Load } from '../../src/cache/in-flight-loads.ts'
+import type { Load, Urgency } from '../../src/cache/in-flight-loads.ts'
 import { createLruStore } from '../../src/cache/lru-store.ts'
-import { type CacheAnswer, createReadThrough } from '../../src/cache/read-through.ts'
+import { anyRequest, type CacheAnswer, createReadThrough } from '../../src/cache/read-through.ts'
 import { createRecentFailures } from '../../src/cache/recent-failures.ts'
 import type { GrantReload } from '../../src/cache/reloads.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
@@ -35,8 +35,7 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}, g
   const clock = createTimers()
   const values = createLruStore<string>({ maxBytes: valueBytes, clock })
   const absences = createLruStore<string>({ maxBytes: absenceBytes, clock })
-  const loads: { key: string; isAwaited: () => boolean; markAsked: () => void; finish: (outcome: Outcome) => void }[] =
-    []
+  const loads: { key: string; urgency: () => Urgency; markAsked: () => void; finish: (outcome: Outcome) => void }[] = []
   /** What the loads brought, as texts, each with the key, and whether the value was stored by then. */
   const news: string[] = []
   const cache = createReadThrough<string>({
@@ -55,12 +54,12 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}, g
   })
 
   function loadOf(key: string): Load<string> {
-    return ({ isAwaited, markAsked }) => {
+    return ({ urgency, markAsked }) => {
       const { promise, resolve, reject } = Promise.withResolvers<Entry<string>>()
       const usual = { value: 'v', bytes: 1, freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
       const finish = (outcome: Outcome) =>
         outcome instanceof Error ? reject(outcome) : resolve({ ...usual, generatedAt: clock.now(), ...outcome })
-      loads.push({ key, isAwaited, markAsked, finish })
+      loads.push({ key, urgency, markAsked, finish })
       return promise
     }
   }
@@ -71,7 +70,14 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}, g
     directives?: RequestDirectives,
     askedBy?: string,
   ): Promise<{ readonly answer: Promise<string> }> {
-    const answer = (async () => textOf(await cache.get(key, loadOf(key), directives, askedBy)))()
+    const answer = (async () =>
+      textOf(
+        await cache.get(key, loadOf(key), {
+          ...anyRequest,
+          ...(directives && { directives }),
+          ...(askedBy && { askedBy }),
+        }),
+      ))()
     const caught = answer.catch((error: Error) => error.name)
     await settled()
     return { answer: caught }

@@ -45,6 +45,7 @@ function arrange(t: Test, env: Readonly<Record<string, string>> = {}) {
       profile,
       coding,
       directives: noDirectives,
+      urgency: 2,
     })
     return { cache: reading.cache, representation: await reading.representation }
   }

@@ -26,7 +26,7 @@ export function createFakeHilos() {
     getExecutionContact: async (requested, demand, read) => {
       hilos.asked.push(requested)
       await settled()
-      hilos.awaited.push(demand.isAwaited())
+      hilos.awaited.push(demand.urgency() > 0)
       if (hilos.failure) throw hilos.failure
       const found = hilos.documents.get(requested)
       const revision = JSON.stringify(found)

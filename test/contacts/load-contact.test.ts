@@ -33,7 +33,7 @@ function arrange(env: Readonly<Record<string, string>> = {}) {
   const load = async (isAwaited = true, previous: Entry<StoredContact> | null = store.get(id) ?? null) => {
     const entry = await loadContact(
       id,
-      { askedBy: new Set(), isAwaited: () => isAwaited, markAsked: () => {} },
+      { askedBy: new Set(), urgency: () => (isAwaited ? 2 : 0), markAsked: () => {} },
       previous ?? undefined,
     )
     if (entry.value !== null) store.set(id, entry)

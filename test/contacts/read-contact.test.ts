@@ -17,7 +17,7 @@ const limited: Caller = { ...anonymous, flows: new Set() }
 const serialized = serializeContact({ ...exampleContact, reason: 'x'.repeat(2000) })
 const contact = storedContact(id, { serialized, identity: noIdentity }, null)
 const query: ContactQuery = {
-  ...{ id, caller: anonymous, askedBy: 'anyone', directives: noDirectives },
+  ...{ id, caller: anonymous, askedBy: 'anyone', directives: noDirectives, urgency: 2 },
   ...{ view: 'summary', profile: 'agent', coding: 'identity' },
 }
 const hit = { fwd: null, stored: false, collapsed: false, detail: null, reloadDenied: false } as const

@@ -94,7 +94,7 @@ function arrange(
   /** All that a caller can see of an answer, except how long it took. */
   async function ask(caller: Caller, id: string, directives: RequestDirectives = noDirectives): Promise<string> {
     try {
-      const answer = await visible.get(caller, id, directives, caller.name)
+      const answer = await visible.get(caller, id, { directives, askedBy: caller.name, urgency: 2 })
       if (answer === null) return 'nothing'
       const { value } = answer.entry
       return `${value ? value.flowId : 'absent'}${formatCacheStatus('', answer, clock.now())}`

@@ -11,13 +11,13 @@ const asks = fc.record({
     { weight: 4, arbitrary: fc.constantFrom(...callers).map((caller) => [caller]) },
     { weight: 1, arbitrary: fc.subarray(callers, { minLength: 1 }) },
   ),
-  isAwaited: fc.boolean(),
+  urgency: fc.constantFrom(0, 1, 2),
 })
 /** What happens to a queue: calls arrive, and slots are granted. One caller asks for much more than the others. */
 const events = fc.array(
   fc.oneof(
     { weight: 2, arbitrary: asks },
-    { weight: 2, arbitrary: fc.constant({ askedBy: ['a'], isAwaited: true }) },
+    { weight: 2, arbitrary: fc.constant({ askedBy: ['a'], urgency: 2 }) },
     { weight: 3, arbitrary: fc.constant(null) },
   ),
   { minLength: 20, maxLength: 300 },
@@ -25,11 +25,11 @@ const events = fc.array(
 
 interface Ask {
   readonly askedBy: readonly string[]
-  readonly isAwaited: boolean
+  readonly urgency: number
 }
 
-const callOf = ({ askedBy, isAwaited }: Ask, expiresAt: number): QueuedCall => ({
-  demand: { askedBy: new Set(askedBy), isAwaited: () => isAwaited },
+const callOf = ({ askedBy, urgency }: Ask, expiresAt: number): QueuedCall => ({
+  demand: { askedBy: new Set(askedBy), urgency: () => urgency },
   isRequeued: false,
   expiresAt,
   grant: () => {},
@@ -37,14 +37,15 @@ const callOf = ({ askedBy, isAwaited }: Ask, expiresAt: number): QueuedCall => (
 })
 
 t.test(
-  'whatever arrives, each caller gets a slot after at most one turn of each other, and refreshes their fifth',
+  'whatever arrives, each caller gets a slot after at most one turn of each other, and less urgent calls their fifth',
   async (t) => {
     const property = fc.property(events, (list) => {
       const queue = createCallQueue(1000)
       const waiting = new Set<QueuedCall>()
       /** How many slots went to other awaited calls since each caller began to wait, or had a slot. */
       const passed = new Map<string, number>()
-      let awaitedWhileRefreshesWait = 0
+      /** How many calls of each urgency were granted in a row while less urgent ones waited. */
+      const inARow = new Map<number, number>()
       for (const [index, event] of list.entries()) {
         if (event) {
           const call = callOf(event, index)
@@ -52,21 +53,21 @@ t.test(
           waiting.add(call)
           continue
         }
-        const isEmpty = waiting.size === 0
-        const wants = (isAwaited: boolean) => [...waiting].filter(({ demand }) => demand.isAwaited() === isAwaited)
-        const [awaited, refreshes] = [wants(true), wants(false)]
+        const before = [...waiting]
         const granted = queue.takeNext()
         if (granted === undefined) {
-          if (!isEmpty) return false
+          if (before.length > 0) return false
           continue
         }
         if (!waiting.delete(granted)) return false
-        if (!granted.demand.isAwaited()) {
-          awaitedWhileRefreshesWait = 0
-          continue
+        const urgency = granted.demand.urgency()
+        for (const level of [1, 2]) {
+          const isPassedOver = urgency === level && before.some(({ demand }) => demand.urgency() < level)
+          if (urgency <= level) inARow.set(level, isPassedOver ? (inARow.get(level) ?? 0) + 1 : 0)
+          if ((inARow.get(level) ?? 0) > 4) return false
         }
-        awaitedWhileRefreshesWait = refreshes.length > 0 ? awaitedWhileRefreshesWait + 1 : 0
-        if (awaitedWhileRefreshesWait > 4) return false
+        if (urgency < 2) continue
+        const awaited = before.filter(({ demand }) => demand.urgency() === 2)
         const waited = new Set(awaited.flatMap(({ demand }) => [...demand.askedBy]))
         for (const caller of callers) {
           const isPassed = waited.has(caller) && !granted.demand.askedBy.has(caller)

@@ -298,7 +298,7 @@ t.test('the age counts from the last request, and includes the time that the bod
 
 t.test('the age includes the time that reading the body took', async (t) => {
   const { getExecutionContact, clock } = await arrangeRaw(t, jsonResponse(whole, { age: '60' }))
-  const demand = { askedBy: new Set(['a']), isAwaited: () => true, markAsked: () => {} }
+  const demand = { askedBy: new Set(['a']), urgency: () => 2 as const, markAsked: () => {} }
   const { ageMs } = await getExecutionContact(contactId, demand, async () => clock.advance(400))
   t.equal(ageMs, 60_400)
 })
@@ -433,7 +433,7 @@ t.test('the same document has the same revision, as long as it is searched for t
   const tokens = createHilosTokens(first, null, createClock())
   const { getExecutionContact } = await arrangeRaw(t, (socket) => socket.write(jsonResponse(whole)), { tokens })
   const revision = async () => {
-    const demand = { askedBy: new Set(['a']), isAwaited: () => true, markAsked: () => {} }
+    const demand = { askedBy: new Set(['a']), urgency: () => 2 as const, markAsked: () => {} }
     return (await getExecutionContact(contactId, demand, (body) => body.revision)).content
   }
   const ofFirst = await revision()
@@ -451,7 +451,7 @@ t.test('a fault of ours in reading is passed on, and is no failure of Hilos', as
   const outcomes: string[] = []
   const observer = { callEnded: (outcome: string) => void outcomes.push(outcome) }
   const hilos = await arrangeRaw(t, (socket) => socket.write(jsonResponse(whole)), { observer })
-  const demand = { askedBy: new Set(['a']), isAwaited: () => true, markAsked: () => {} }
+  const demand = { askedBy: new Set(['a']), urgency: () => 2 as const, markAsked: () => {} }
   const fault = new TypeError('a fault')
   for (let times = 0; times < 12; times += 1)
     await t.rejects(

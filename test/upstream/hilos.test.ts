@@ -144,11 +144,11 @@ t.test('an open breaker refuses a call before it takes a slot', async (t) => {
 
 t.test('a refresh waits behind callers, unless a caller waits for it by then', async (t) => {
   const { call, untilHeld, held, requests } = await arrangeHeld(t, { maxConnections: 1 })
-  let isAwaited = false
+  let urgency = 0
   const ids = idsOf(4)
-  const refreshes = [undefined, () => false, () => isAwaited]
+  const refreshes = [undefined, () => 0, () => urgency]
   const all = ids.map((id, index) => call(id, refreshes[index]))
-  isAwaited = true
+  urgency = 2
   for (let index = 0; index < all.length; index += 1) {
     await untilHeld(index + 1)
     held[index]?.write(minimal)

@@ -1,7 +1,7 @@
 import type { Failure } from '../../failures/failure.ts'
 
-/** While calls of both kinds wait, this many awaited calls are granted before one refresh: a fifth is left for refreshes. */
-const awaitedPerRefresh = 4
+/** While less urgent calls wait, this many calls are granted before one of those: a fifth is left for them. */
+const grantsInARow = 4
 /** The most waiting places for one caller, as a part of all, rounded up. */
 const callerShare = 0.5
 
@@ -9,8 +9,8 @@ const callerShare = 0.5
 export interface CallDemand {
   /** The callers who asked for it; at least one. */
   readonly askedBy: ReadonlySet<string>
-  /** Whether one of them waits for it; false while it is a background refresh. */
-  readonly isAwaited: () => boolean
+  /** How urgent it is by now. A higher number goes first; 0 is a refresh that no caller waits for. */
+  readonly urgency: () => number
 }
 
 /** A call that waits for a slot. */
@@ -31,8 +31,9 @@ export function createCallQueue(maxCalls: number) {
   const maxOfOneCaller = Math.ceil(maxCalls * callerShare)
   /** By expiry, the earliest first. */
   let calls: QueuedCall[] = []
-  const turns = { awaited: createTurns(), refreshes: createTurns() }
-  let awaitedSinceRefresh = 0
+  const turnsOf = new Map<number, ReturnType<typeof createTurns>>()
+  /** How many calls of each urgency were granted since one that is less urgent. */
+  const grantedOf = new Map<number, number>()
 
   /** Removes and returns the call that is granted next. */
   function takeNext(): QueuedCall | undefined {
@@ -40,16 +41,25 @@ export function createCallQueue(maxCalls: number) {
   }
 
   function nextInTurn(): QueuedCall | undefined {
-    const kindOf = ({ demand }: QueuedCall) => (demand.isAwaited() ? 'awaited' : 'refreshes')
-    const { awaited = [], refreshes = [] } = Object.groupBy(calls, kindOf)
-    const isRefresh = refreshes.length > 0 && (awaited.length === 0 || awaitedSinceRefresh >= awaitedPerRefresh)
-    awaitedSinceRefresh = isRefresh ? 0 : awaitedSinceRefresh + 1
-    return isRefresh ? turns.refreshes.next(refreshes) : turns.awaited.next(awaited)
+    const waiting = [...Map.groupBy(calls, urgencyOf)].sort(([one], [other]) => other - one)
+    for (const [urgency, ofUrgency] of waiting) {
+      const granted = grantedOf.get(urgency) ?? 0
+      const isLeast = ofUrgency === waiting.at(-1)?.[1]
+      grantedOf.set(urgency, granted < grantsInARow || isLeast ? granted + 1 : 0)
+      if (granted < grantsInARow || isLeast) return turnsAt(urgency).next(ofUrgency)
+    }
+    return undefined
+  }
+
+  function turnsAt(urgency: number) {
+    const turns = turnsOf.get(urgency) ?? createTurns()
+    turnsOf.set(urgency, turns)
+    return turns
   }
 
   /**
-   * Removes and returns a call when there are too many, or too many of one caller: that of the longest queue, its last
-   * refresh or else its last call. A call of several callers belongs to the one with the shortest queue.
+   * Removes and returns a call when there are too many, or too many of one caller: of the longest queue, the last of its least
+   * urgent calls. A call of several callers belongs to the one with the shortest queue.
    */
   function takeExcess(): QueuedCall | undefined {
     if (calls.length <= maxOfOneCaller) return undefined
@@ -57,7 +67,8 @@ export function createCallQueue(maxCalls: number) {
     const longest = Math.max(...lengths)
     if (calls.length <= maxCalls && longest <= maxOfOneCaller) return undefined
     const candidates = calls.filter((_call, index) => lengths[index] === longest)
-    return remove(candidates.findLast(({ demand }) => !demand.isAwaited()) ?? candidates.at(-1))
+    const least = Math.min(...candidates.map(urgencyOf))
+    return remove(candidates.findLast((call) => urgencyOf(call) === least))
   }
 
   function remove(call: QueuedCall | undefined): QueuedCall | undefined {
@@ -83,6 +94,8 @@ export function createCallQueue(maxCalls: number) {
     length: () => calls.length,
   }
 }
+
+const urgencyOf = ({ demand }: QueuedCall) => demand.urgency()
 
 /** For each call, how many wait of the caller to whom it belongs; 0 for a requeued call, which belongs to no caller. */
 function queueLengths(calls: readonly QueuedCall[]): number[] {

@@ -7,14 +7,14 @@ function arrange(maxCalls = 100) {
   const names = new Map<QueuedCall, string>()
   let added = 0
 
-  /** Adds calls in this order. Names in capitals are refreshes. */
+  /** Adds calls in this order. Names in capitals are refreshes, those with a stroke are of a batch. */
   function add(list: string, changes: Partial<QueuedCall> = {}): void {
     for (const name of list.split(' ')) {
-      const askedBy = new Set(name.toLowerCase().replace(/\d+$/, ''))
-      const isAwaited = () => name === name.toLowerCase()
+      const askedBy = new Set(name.toLowerCase().replace(/\d+'?$/, ''))
+      const urgency = () => (name !== name.toLowerCase() ? 0 : name.includes("'") ? 1 : 2)
       added += 1
       const rest = { isRequeued: false, expiresAt: added, grant: () => {}, refuse: () => {} }
-      const call = { demand: { askedBy, isAwaited }, ...rest, ...changes }
+      const call = { demand: { askedBy, urgency }, ...rest, ...changes }
       names.set(call, name)
       queue.add(call)
     }
@@ -74,7 +74,7 @@ t.test('a caller counts from the moment when it asks for the call of another', a
   const { add, granted } = arrange()
   const askedBy = new Set('a')
   add('a1 a2')
-  add('a3', { demand: { askedBy, isAwaited: () => true } })
+  add('a3', { demand: { askedBy, urgency: () => 2 } })
   t.equal(granted(1), 'a1')
   askedBy.add('b')
   t.equal(granted(2), 'a2 a3')
@@ -171,4 +171,17 @@ t.test('waits end in the order of their expiry', async (t) => {
   t.equal(length(), 1)
   t.strictSame(takeExpired().map(nameOf), ['a1'])
   t.equal(length(), 0)
+})
+
+t.test('a batch comes between a single request and a refresh, and each leaves a fifth to those below', (t) => {
+  const { add, granted } = arrange()
+  add("A1 A2 b1' b2' b3' b4' b5' b6' c1 c2 c3 c4 c5 c6 c7 c8 c9")
+  t.equal(granted(17), "c1 c2 c3 c4 b1' c5 c6 c7 c8 b2' c9 b3' b4' A1 b5' b6' A2")
+  t.end()
+})
+
+t.test('of a caller with too many calls, the least urgent is refused', (t) => {
+  const { refused } = arrange(8)
+  t.equal(refused("a1 a2' A3 a4' A5 a6 a7' a8"), "A5 A3 a7' a4'")
+  t.end()
 })

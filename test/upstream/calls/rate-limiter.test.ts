@@ -11,8 +11,8 @@ interface Event {
   readonly at: number
 }
 
-const waiting = () => true
-const refreshing = () => false
+const waiting = () => 2
+const refreshing = () => 0
 
 const noLimits = {
   maxCallsPerSecond: 0,
@@ -52,9 +52,9 @@ function arrange(
    * Asks for a slot for each of these names, and waits until those that can start have started.
    * @param callers who asks for each; a caller for each by default
    */
-  async function ask(names: string, isAwaited = waiting, callers?: string): Promise<void> {
+  async function ask(names: string, urgency = waiting, callers?: string): Promise<void> {
     for (const name of names.split(' ')) {
-      const slot = limiter.slot({ askedBy: new Set((callers ?? name).split(' ')), isAwaited })
+      const slot = limiter.slot({ askedBy: new Set((callers ?? name).split(' ')), urgency })
       record(name, slot)
       slot
         .then((granted) => {
@@ -132,7 +132,7 @@ t.test('no sliding window has more arrivals than the rate allows, however calls 
         await sleep({ schedule }, random() * windowMs)
       }
       const call = async () => {
-        const granted = await slot({ askedBy: new Set(['a']), isAwaited: () => random() < 0.5 })
+        const granted = await slot({ askedBy: new Set(['a']), urgency: () => (random() < 0.5 ? 2 : 0) })
         await request(granted)
         if (random() < 0.1) await granted.requeue(60_000).then(() => request(granted))
         granted.release()
@@ -249,14 +249,14 @@ t.test('a call needs both a token and a connection', async (t) => {
 
 t.test('calls that a caller waits for by now go before refreshes, and each kind in its order', async (t) => {
   const { ask, advance, started } = arrange({ maxCallsPerSecond: 1 })
-  let isAwaited = false
+  let urgency = 0
   await ask('first')
   await ask('refresh-1', refreshing)
-  await ask('refresh-2', () => isAwaited)
+  await ask('refresh-2', () => urgency)
   await ask('caller-1')
   await ask('refresh-3', refreshing)
   await advance(999)
-  isAwaited = true
+  urgency = 2
   await ask('caller-2')
   await advance(4001)
   t.equal(namesOf(started), 'first refresh-2 caller-1 caller-2 refresh-1 refresh-3')
@@ -299,10 +299,10 @@ t.test('the queue is limited by its length and by the calls that can start in ti
 
 t.test('a full queue refuses its last refresh, or else the newcomer', async (t) => {
   const { ask, refused, advance, started } = arrange({ maxCallsPerSecond: 1, maxQueuedCalls: 5 })
-  let isAwaited = false
+  let urgency = 0
   await ask('first')
   await ask('refresh-1', refreshing)
-  await ask('refresh-2', () => isAwaited)
+  await ask('refresh-2', () => urgency)
   await ask('caller-1')
   await ask('refresh-3', refreshing)
   await ask('caller-2')
@@ -311,7 +311,7 @@ t.test('a full queue refuses its last refresh, or else the newcomer', async (t) 
   t.equal(namesOf(refused), 'refresh-4')
   await ask('caller-3')
   t.equal(namesOf(refused), 'refresh-4 refresh-3')
-  isAwaited = true
+  urgency = 2
   await ask('caller-4')
   t.equal(namesOf(refused), 'refresh-4 refresh-3 refresh-1')
   await ask('caller-5')
@@ -377,7 +377,7 @@ t.test('timers that are up to 50 ms late do not slow down the pace', async (t) =
       const limiter = createRateLimiter({ ...noLimits, maxCallsPerSecond: 10, clock: { ...timers, schedule } })
       const times: number[] = []
       for (let left = 14; left > 0; left -= 1) {
-        const slot = limiter.slot({ askedBy: new Set([`${left}`]), isAwaited: waiting })
+        const slot = limiter.slot({ askedBy: new Set([`${left}`]), urgency: waiting })
         slot
           .then(({ sent }) => {
             sent()
