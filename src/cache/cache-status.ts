@@ -24,11 +24,39 @@ export function ageSeconds(entry: Pick<Entry<unknown>, 'generatedAt'>, now: numb
  * @param name the name of the cache
  */
 export function formatCacheStatus(name: string, { entry, handling }: CacheAnswer<unknown>, now: number): string {
+  return formatHandling(name, handling, `; ttl=${roundAwayFromZero(remainingMs(entry, now) / 1000)}`)
+}
+
+/**
+ * The value of `Cache-Status` for a request for one or several keys.
+ * @param ttl the parameter of that name, which several keys do not share
+ */
+export function formatHandling(name: string, handling: Handling, ttl = ''): string {
   const { fwd, stored, collapsed, reloadDenied } = handling
   const detail = reloadDenied ? 'reload-denied' : handling.detail
-  const ttl = `ttl=${roundAwayFromZero(remainingMs(entry, now) / 1000)}`
   const fate = collapsed ? '; collapsed' : stored ? '; stored' : ''
-  return `${name}; ${fwd === null ? 'hit' : `fwd=${fwd}`}; ${ttl}${fate}${detail === null ? '' : `; detail=${detail}`}`
+  return `${name}; ${fwd === null ? 'hit' : `fwd=${fwd}`}${ttl}${fate}${detail === null ? '' : `; detail=${detail}`}`
+}
+
+/** From the least that a response can have waited for to the most. */
+const reasons = [null, 'request', 'stale', 'uri-miss'] as const
+
+/** What the cache did for a request for several keys, at worst; null when it did nothing. */
+export function combinedUse(uses: readonly CacheUse[]): CacheUse | null {
+  const [first] = uses
+  if (first === undefined) return null
+  return uses.reduce(
+    (one, other) => ({
+      fwd: reasons.indexOf(one.fwd) < reasons.indexOf(other.fwd) ? other.fwd : one.fwd,
+      stored: one.stored || other.stored,
+      collapsed: one.collapsed || other.collapsed,
+      detail: one.detail ?? other.detail,
+      reloadDenied: one.reloadDenied || other.reloadDenied,
+      ageMs: Math.max(one.ageMs, other.ageMs),
+      waitedMs: Math.max(one.waitedMs, other.waitedMs),
+    }),
+    first,
+  )
 }
 
 /** So that an entry that has been stale for part of a second has a negative ttl, and a fresh one never a ttl of 0. */

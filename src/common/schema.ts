@@ -24,10 +24,16 @@ export function refTo<T extends TSchema>(schema: T) {
 /** The schema that a schema stands for: that of a reference, or itself. */
 export const resolved = (schema: TSchema): TSchema => (schema as { [target]?: TSchema })[target] ?? schema
 
+const idPattern = '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$'
+const wellFormedId = new RegExp(idPattern)
+
+/** Whether the text matches the schema below. */
+export const isExecutionContactId = (id: string): boolean => wellFormedId.test(id)
+
 /** A UUID of any version, in upper or lower case. The pattern excludes the `urn:uuid:` form that the format allows. */
 export const executionContactId = Type.String({
   format: 'uuid',
-  pattern: '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$',
+  pattern: idPattern,
   description: 'The id of a flow execution contact: a UUID in upper or lower case.',
   examples: ['a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'],
 })

@@ -53,6 +53,8 @@ export const accessLimits = {
   guesses: { max: 60, windowMs: 60_000 },
   /** Requests from one address that need no credential or have none, per window. The documentation page takes six. */
   strangers: { max: 300, windowMs: 1000 },
+  /** The most contacts in one request: what Hilos can be asked within `HILOS_TIMEOUT_MS` at 5 calls a second. */
+  maxBatch: 25,
   /** Most callers and addresses that are counted at once. */
   maxCounted: 5000,
   /** Most verified access tokens that are cached. */

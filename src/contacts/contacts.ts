@@ -12,6 +12,7 @@ import { createDocuments } from './documents.ts'
 import { lifetimeOf, watchIntervalOf } from './lifetime.ts'
 import { createLoadContact } from './load-contact.ts'
 import { createReadContact } from './read-contact.ts'
+import { createReadContacts } from './read-contacts.ts'
 import { staleWordOf } from './stale-word.ts'
 import type { StoredContact } from './stored-contact.ts'
 import { createVisibleContacts, type NegativeCache } from './visible-contacts.ts'
@@ -60,12 +61,14 @@ export function createContacts(config: Config, client: HilosClient, drifted: Rep
     onNews: watches.tell,
     clock,
   })
+  const read = createReadContact({ visible, views, clock })
   const sweeping = setInterval(() => {
     for (const each of [store, unlimited.absences, limited.absences]) each.sweep()
   }, cache.sweepMs).unref()
 
   return {
-    read: createReadContact({ visible, views, clock }),
+    read,
+    readSeveral: createReadContacts({ read, timeoutMs: config.hilos.timeoutMs, clock }),
     /** What a caller gets of a contact that it watches. */
     represent: createRepresent(views),
     /** Hears of each load of a contact. It is asked about regularly from now on. */

@@ -92,4 +92,4 @@ export function createReadContact({ visible, views, clock }: ReadContactOptions)
 }
 
 /** The name of this cache in `Cache-Status`. */
-const cacheName = 'hilos-bff'
+export const cacheName = 'hilos-bff'

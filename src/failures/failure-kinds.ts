@@ -16,7 +16,7 @@ export const failureKinds = {
   invalid_id: {
     status: 400,
     title: 'The id is not a UUID',
-    detail: 'The id in the path is not a UUID in the form of RFC 9562.',
+    detail: 'The id is not a UUID in the form of RFC 9562.',
     advice:
       'Send the id of a flow execution contact, for example a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1. Upper and lower case are equivalent.',
   },
@@ -25,7 +25,13 @@ export const failureKinds = {
     title: 'The query is not valid',
     detail: 'A query parameter is unknown, is repeated, or has a value that is not allowed.',
     advice:
-      'Use only view (summary, timeline or transcript) and profile (viewer, agent or full), each at most once. Send a credential in the Authorization header, never in the query.',
+      'Use only view (summary, timeline or transcript) and profile (viewer, agent or full), and for several contacts ids, each at most once. Send a credential in the Authorization header, never in the query.',
+  },
+  too_many_ids: {
+    status: 400,
+    title: 'Too many ids',
+    detail: 'The request has more ids than one request may have.',
+    advice: 'Ask for the others in another request.',
   },
   malformed_request: {
     status: 400,

@@ -6,6 +6,8 @@ export type FailureFacts = Readonly<Record<string, string | number | boolean>>
 export interface FailureOptions {
   /** Never shown to callers; none by default. */
   readonly facts?: FailureFacts
+  /** What happened, for callers, in words of this service; the text of the kind by default. */
+  readonly detail?: string
   /** Seconds to wait before the next try; that of the kind by default. */
   readonly retryAfterSeconds?: number
   readonly cause?: Error
@@ -16,14 +18,17 @@ export class Failure extends Error {
   override readonly name = 'Failure'
   readonly code: FailureCode
   readonly facts: FailureFacts
+  /** What happened, for callers. */
+  readonly detail: string
   /** Seconds to wait before the next try; null if waiting does not help. */
   readonly retryAfterSeconds: number | null
 
-  constructor(code: FailureCode, { facts = {}, retryAfterSeconds, cause }: FailureOptions = {}) {
+  constructor(code: FailureCode, { facts = {}, detail, retryAfterSeconds, cause }: FailureOptions = {}) {
     const kind: FailureKind = failureKinds[code]
     super(kind.title, cause && { cause })
     this.code = code
     this.facts = facts
+    this.detail = detail ?? kind.detail
     this.retryAfterSeconds = retryAfterSeconds ?? kind.retryAfterSeconds ?? null
   }
 }

@@ -30,18 +30,39 @@ export const ProblemSchema = Type.Object(
   { $id: 'Problem', description: 'A failure as problem details (RFC 9457).' },
 )
 
+const { instance: _instance, requestId: _requestId, ...itemProperties } = ProblemSchema.properties
+
+/** The problem of one of several items: what is the same in whatever request it occurs. */
+export const ItemProblemSchema = Type.Object(itemProperties, {
+  $id: 'ItemProblem',
+  description: 'Why one of several items has no data.',
+})
+
 export type Problem = Static<typeof ProblemSchema>
 
 export const problemMediaType = 'application/problem+json'
+
+/** What a problem says about a failure, in whatever request it occurs. */
+export function problemOf({ code, detail, retryAfterSeconds }: Failure) {
+  const { title, status } = failureKinds[code]
+  return {
+    type: `/problems/${code}`,
+    title,
+    status,
+    code,
+    detail,
+    retryable: retryAfterSeconds !== null,
+    retryAfterSeconds,
+  }
+}
 
 /**
  * Returns the problem details of a failure.
  * @param instance the path of the request, without the query
  */
-export function presentProblem({ code, retryAfterSeconds }: Failure, instance: string, requestId: string): Problem {
-  const { title, status, detail } = failureKinds[code]
-  const retryable = retryAfterSeconds !== null
-  return { type: `/problems/${code}`, title, status, code, detail, instance, requestId, retryable, retryAfterSeconds }
+export function presentProblem(failure: Failure, instance: string, requestId: string): Problem {
+  const { type, title, status, code, detail, ...rest } = problemOf(failure)
+  return { type, title, status, code, detail, instance, requestId, ...rest }
 }
 
 /** How many requests the caller may send. */

@@ -17,6 +17,7 @@ import { logRequests } from '../plugins/request-log.ts'
 import { useBaseHeaders } from '../plugins/security-headers.ts'
 import { serveStatic } from '../plugins/static-answers.ts'
 import { createStreams } from '../plugins/streams.ts'
+import { contactBatchRoute } from '../routes/execution-contact-batch.ts'
 import { contactEventsRoute } from '../routes/execution-contact-events.ts'
 import { executionContactRoutes } from '../routes/execution-contacts.ts'
 import { frontPageRoutes } from '../routes/front-page.ts'
@@ -33,7 +34,7 @@ export interface CallersAppOptions {
   readonly logState: LogState
   readonly metrics: Metrics
   readonly lifecycle: Lifecycle
-  readonly contacts: Pick<Contacts, 'read' | 'represent' | 'watch'>
+  readonly contacts: Pick<Contacts, 'read' | 'readSeveral' | 'represent' | 'watch'>
   readonly authenticate: Authenticate
   readonly clock: Clock
 }
@@ -81,6 +82,13 @@ export async function createCallersApp(options: CallersAppOptions) {
     },
   })
   executionContactRoutes(callers, { ...reading, holdRequest })
+  const { maxBatch, maxRequestsPerSecond } = config.access
+  contactBatchRoute(callers, {
+    ...reading,
+    readContacts: contacts.readSeveral,
+    // Each id counts as a request, so one with more could never be answered.
+    maxIds: Math.min(maxBatch, maxRequestsPerSecond || maxBatch),
+  })
   if (config.streams.maxOfCaller > 0)
     contactEventsRoute(callers, {
       ...reading,

@@ -11,6 +11,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether the route has the guard of `authenticateCallers`; false by default. */
     readonly isGuarded?: boolean
+    /** As how many requests a request counts, from 1 to the limit; 1 by default. It is called before the query is validated. */
+    readonly requestsOf?: (request: FastifyRequest) => number
   }
 }
 
@@ -39,9 +41,9 @@ export function limitCallers(app: FastifyInstance, options: CallerLimitsOptions)
    */
   function countRequest(request: FastifyRequest, reply: FastifyReply, done: (failure?: Failure) => void) {
     if (max === 0) return done()
-    const { left, seconds } = countOf(callerKeyOf(request))
-    reply.header('ratelimit-policy', policy).header('ratelimit', `"caller";r=${Math.max(0, left)};t=${seconds}`)
-    done(left < 0 ? new Failure('caller_rate_limited', { retryAfterSeconds: seconds }) : undefined)
+    const { isBeyond, left, seconds } = countOf(callerKeyOf(request), request.routeOptions.config.requestsOf?.(request))
+    reply.header('ratelimit-policy', policy).header('ratelimit', `"caller";r=${left};t=${seconds}`)
+    done(isBeyond ? new Failure('caller_rate_limited', { retryAfterSeconds: seconds }) : undefined)
   }
 
   /**
@@ -62,15 +64,17 @@ export function limitCallers(app: FastifyInstance, options: CallerLimitsOptions)
   return { countRequest, countRefused }
 }
 
-function refusalBeyond({ left, seconds }: Count, reason: string, reply: FastifyReply): Failure | undefined {
-  if (left >= 0) return undefined
+function refusalBeyond({ isBeyond, seconds }: Count, reason: string, reply: FastifyReply): Failure | undefined {
+  if (!isBeyond) return undefined
   // The next one has to open a connection first.
   reply.header('connection', 'close')
   return new Failure('caller_rate_limited', { facts: { reason }, retryAfterSeconds: seconds })
 }
 
 interface Count {
-  /** Requests that are left in the window; negative beyond the limit. */
+  /** Whether it is beyond the limit. It is not counted then. */
+  readonly isBeyond: boolean
+  /** Requests that are left in the window. */
   readonly left: number
   /** Seconds until the window ends, rounded up. */
   readonly seconds: number
@@ -80,15 +84,16 @@ interface Count {
 function createWindows(
   { max, windowMs }: CallerLimitsOptions['guesses'],
   { maxCounted, clock }: Pick<CallerLimitsOptions, 'maxCounted' | 'clock'>,
-): (key: string) => Count {
+): (key: string, requests?: number) => Count {
   const windows = new LRUCache<string, { readonly endsAt: number; requests: number }>({ max: maxCounted })
-  return (key) => {
+  return (key, requests = 1) => {
     const now = clock.elapsed()
     const last = windows.get(key)
     const window = last !== undefined && now < last.endsAt ? last : { endsAt: now + windowMs, requests: 0 }
     if (window !== last) windows.set(key, window)
-    window.requests += 1
-    return { left: max - window.requests, seconds: Math.ceil((window.endsAt - now) / 1000) }
+    const isBeyond = window.requests + requests > max
+    if (!isBeyond) window.requests += requests
+    return { isBeyond, left: max - window.requests, seconds: Math.ceil((window.endsAt - now) / 1000) }
   }
 }
 

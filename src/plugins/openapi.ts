@@ -2,7 +2,7 @@ import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify'
 import type { TSchema } from '../common/type.ts'
 import { version } from '../common/version.ts'
-import { ProblemCodeSchema, ProblemSchema } from '../failures/problem.ts'
+import { ItemProblemSchema, ProblemCodeSchema, ProblemSchema } from '../failures/problem.ts'
 import {
   SummarySchema,
   sharedSchemas,
@@ -74,7 +74,7 @@ export function describeLater(
 
 /** Describes the callers' routes, which are declared after it. */
 export function describeRoutes(app: FastifyInstance): void {
-  describeLater(app, [SummarySchema, TimelineSchema, TranscriptSchema, ...sharedSchemas], {
+  describeLater(app, [ItemProblemSchema, SummarySchema, TimelineSchema, TranscriptSchema, ...sharedSchemas], {
     openapi: {
       openapi: '3.1.0',
       info: {

@@ -41,7 +41,7 @@ const examples = {
   },
 }
 
-const freshnessHeaders = {
+export const freshnessHeaders = {
   ETag: { type: 'string', description: 'A strong entity tag: it changes when the bytes change.' },
   'Cache-Control': {
     type: 'string',
@@ -91,9 +91,20 @@ const freshnessHeaders = {
   ...requestIdHeader,
 }
 
+/** The parameters of every request for contacts. `view` is optional for callers; the default is filled in. */
+export const viewParameters = (defaultView: View) => ({
+  view: Type.Optional({ ...oneOf(views, 'The parts of the run to return.'), default: defaultView }),
+  profile: Type.Optional(
+    oneOf(
+      profiles,
+      'Return only the data that this profile may see. The default is your own profile; a wider one is 403 `forbidden`.',
+    ),
+  ),
+})
+
 /**
  * A known path with a known method has neither of the first two; a request that does not arrive reaches no route; the others are
- * for operators and for streams.
+ * for operators, for streams and for several contacts.
  */
 export const codesOfOthers: readonly FailureCode[] = [
   'route_not_found',
@@ -101,6 +112,7 @@ export const codesOfOthers: readonly FailureCode[] = [
   'request_timeout',
   'foreign_request',
   'too_many_streams',
+  'too_many_ids',
 ]
 const codes = failureCodes.filter((code) => !codesOfOthers.includes(code))
 
@@ -119,20 +131,8 @@ export const executionContactSchema = {
   params: Type.Object({
     id: executionContactId,
   }),
-  // `view` is optional for callers, but the handler always has it, because the default is filled in.
   querystring: Type.Unsafe<{ readonly view: View; readonly profile?: Profile }>(
-    Type.Object(
-      {
-        view: Type.Optional({ ...oneOf(views, 'The parts of the run to return.'), default: 'timeline' }),
-        profile: Type.Optional(
-          oneOf(
-            profiles,
-            'Return only the data that this profile may see. The default is your own profile; a wider one is 403 `forbidden`.',
-          ),
-        ),
-      },
-      { additionalProperties: false },
-    ),
+    Type.Object(viewParameters('timeline'), { additionalProperties: false }),
   ),
   headers: Type.Object({
     'if-none-match': Type.Optional(

@@ -60,7 +60,7 @@ t.test('there is one response per status, which names each of its codes', async 
   t.match(JSON.parse(JSON.stringify(responses)), {
     400: {
       description:
-        '`invalid_id`: The id in the path is not a UUID in the form of RFC 9562.\n\n' +
+        '`invalid_id`: The id is not a UUID in the form of RFC 9562.\n\n' +
         '`invalid_query`: A query parameter is unknown, is repeated, or has a value that is not allowed.',
       headers: requestId,
       content: contentOf('invalid_id'),

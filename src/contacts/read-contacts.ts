@@ -1,0 +1,85 @@
+import { AccessFailure } from '../access/access-failure.ts'
+import { combinedUse, formatHandling } from '../cache/cache-status.ts'
+import type { Clock } from '../common/clock.ts'
+import { Failure } from '../failures/failure.ts'
+import type { Representation } from '../presentation/views/view.ts'
+import { isRation } from '../upstream/failures.ts'
+import { type CacheReport, type ContactQuery, cacheName, type ReadContact } from './read-contact.ts'
+
+/** One caller's request for several contacts. */
+export interface ContactsQuery extends Omit<ContactQuery, 'id' | 'coding' | 'urgency'> {
+  /** UUIDs in lower case. One that is repeated is read once. */
+  readonly ids: readonly string[]
+}
+
+/** What one caller gets of one of several contacts. `cache` and `retryAfter` are those of a reading, if there is one. */
+export type ContactItem = { readonly id: string; readonly retryAfter: number | null } & (
+  | { readonly representation: Representation; readonly pseudonym: string; readonly cache: CacheReport }
+  | { readonly failure: Failure; readonly cache: CacheReport | null }
+)
+
+/**
+ * Reads several contacts, each as a request for it alone is read, all at the same time. The items are in the order of the ids.
+ * It takes no longer than one call to Hilos may: what has no answer by then fails, and its load goes on.
+ * @throws AccessFailure, because the rights of the caller concern all
+ */
+export type ReadContacts = (query: ContactsQuery) => Promise<readonly ContactItem[]>
+
+export interface ReadContactsOptions {
+  readonly read: ReadContact
+  /** The deadline of a call to Hilos, in milliseconds. */
+  readonly timeoutMs: number
+  readonly clock: Pick<Clock, 'schedule'>
+}
+
+export function createReadContacts({ read, timeoutMs, clock }: ReadContactsOptions): ReadContacts {
+  async function itemOf(id: string, query: ContactsQuery): Promise<ContactItem> {
+    try {
+      const reading = await read({ ...query, id, coding: 'identity', urgency: 1 })
+      const { retryAfter } = reading
+      if (reading.representation === null)
+        return { id, failure: new Failure('execution_contact_not_found'), cache: reading.cache, retryAfter }
+      const { pseudonym, cache } = reading
+      return { id, representation: await reading.representation, pseudonym, cache, retryAfter }
+    } catch (error) {
+      if (error instanceof AccessFailure) throw error
+      return failed(id, error instanceof Failure ? error : new Failure('internal_error', { cause: error as Error }))
+    }
+  }
+
+  return async (query) => {
+    const items = new Map<string, ContactItem>()
+    /** Those for which the queue of calls had no place. */
+    const rationed: string[] = []
+
+    async function readOne(id: string): Promise<void> {
+      const item = await itemOf(id, query)
+      items.set(id, item)
+      if ('failure' in item && isRation(item.failure)) return void rationed.push(id)
+      // Its place in the queue is free.
+      const next = rationed.shift()
+      if (next !== undefined) await readOne(next)
+    }
+
+    const { promise: deadline, resolve } = Promise.withResolvers<void>()
+    const cancel = clock.schedule(resolve, timeoutMs)
+    try {
+      await Promise.race([deadline, Promise.all(Array.from(new Set(query.ids), readOne))])
+    } finally {
+      cancel()
+    }
+    const late = () => new Failure('upstream_timeout', { facts: { reason: 'in a batch', timeoutMs } })
+    return query.ids.map((id) => items.get(id) ?? failed(id, late()))
+  }
+}
+
+/** What the cache did for all of them, at worst; null when it must stay hidden for each. */
+export function combinedReport(items: readonly ContactItem[]): CacheReport | null {
+  const reports = items.flatMap(({ cache }) => cache ?? [])
+  const use = combinedUse(reports.map((report) => report.use))
+  return use && { status: formatHandling(cacheName, use), age: Math.max(...reports.map(({ age }) => age)), use }
+}
+
+function failed(id: string, failure: Failure): ContactItem {
+  return { id, failure, cache: null, retryAfter: failure.retryAfterSeconds }
+}
