@@ -16,10 +16,11 @@ export function latenessOf({ wishedMs, askedAt }: Turn, now: number): number {
 /**
  * Returns whose turn is next: the latest in proportion of those that are due, or else the one that is due first. When more is
  * watched than may be asked about, all keys become late in the same proportion.
+ * @param waits false for a key that is being asked about
  */
-export function nextTurn<T extends Turn>(turns: Iterable<T>, now: number): T | undefined {
+export function nextTurn<T extends Turn>(turns: Iterable<T>, waits: (turn: T) => boolean, now: number): T | undefined {
   let next: T | undefined
-  for (const turn of turns) if (!next || comesBefore(turn, next, now)) next = turn
+  for (const turn of turns) if (waits(turn) && (!next || comesBefore(turn, next, now))) next = turn
   return next
 }
 
@@ -35,9 +36,10 @@ function comesBefore(one: Turn, other: Turn, now: number): boolean {
  * @param othersDueAt when the other keys are due
  * @param turnMs the shortest time between two turns
  */
-export function dueTime(wishedAt: number, othersDueAt: Iterable<number>, turnMs: number, now: number): number {
+export function dueTime(wishedAt: number, othersDueAt: readonly number[], turnMs: number, now: number): number {
   let freeAt = wishedAt
-  for (const dueAt of [...othersDueAt].sort((one, other) => other - one)) {
+  const near = othersDueAt.filter((dueAt) => dueAt > now - turnMs && dueAt < wishedAt + turnMs)
+  for (const dueAt of near.sort((one, other) => other - one)) {
     if (dueAt <= freeAt - turnMs) break
     if (dueAt < freeAt + turnMs) freeAt = dueAt - turnMs
   }

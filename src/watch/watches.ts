@@ -64,7 +64,7 @@ export function createWatches<V>(options: WatchesOptions<V>): Watches<V> {
   }
 
   function markAsked(whose: WatchedKey<V>, askedAt: number): void {
-    const othersDueAt = [...watched.values()].flatMap((each) => (each === whose ? [] : [each.dueAt]))
+    const othersDueAt = Array.from(watched.values(), (each) => (each === whose ? Number.NEGATIVE_INFINITY : each.dueAt))
     whose.askedAt = askedAt
     whose.dueAt = dueTime(askedAt + whose.wishedMs, othersDueAt, turnMs, clock.elapsed())
   }
@@ -74,8 +74,7 @@ export function createWatches<V>(options: WatchesOptions<V>): Watches<V> {
     cancelTurn()
     while (!isClosed && underWay.size < maxUnderWay) {
       const now = clock.elapsed()
-      const waiting = [...watched.values()].filter(({ key }) => !underWay.has(key))
-      const next = nextTurn(waiting, now)
+      const next = nextTurn(watched.values(), ({ key }) => !underWay.has(key), now)
       if (next === undefined) return
       const at = Math.max(next.dueAt, pacedUntil)
       if (at > now) {

@@ -36,7 +36,21 @@ t.test('the latest in proportion of those that are due is next, or the one that 
     [name, list, next] as const,
     [`${name}, in the other order`, [...list].reverse(), next] as const,
   ])
-  checkRows(t, rows, ([, list, next]) => difference(nextTurn(list, now), next), 'the turn is right')
+  checkRows(
+    t,
+    rows,
+    ([, list, next]) =>
+      difference(
+        nextTurn(list, () => true, now),
+        next,
+      ),
+    'the turn is right',
+  )
+  t.equal(
+    nextTurn([late, due, soon], (turn) => turn !== late, now),
+    due,
+    'one that is being asked about has no turn',
+  )
 })
 
 const times: readonly (readonly [name: string, othersDueAt: readonly number[], dueAt: number])[] = [
