@@ -3,12 +3,15 @@ import t from 'tap'
 import { documentIds } from '../sandbox/documents.ts'
 import { version } from '../src/common/version.ts'
 import { type FailureCode, failureKinds } from '../src/failures/failure-kinds.ts'
+import { type EventSource, openEvents } from './harness/event-source.ts'
 import { startService } from './harness/service.ts'
+import { createTimers } from './harness/timers.ts'
 
 const path = '/execution-contacts/{id}'
 const committed = (name: string) => JSON.parse(readFileSync(new URL(`../docs/${name}`, import.meta.url), 'utf8'))
 const document = committed('openapi.json')
 const operation = document.paths[path].get
+const events = document.paths[`${path}/events`].get
 
 t.test('the OpenAPI document that is served is the committed one', async (t) => {
   const { get } = await startService(t)
@@ -25,7 +28,7 @@ t.test('each format of a parameter has a pattern beside it, because only pattern
   const described = [document, committed('openapi-operators.json')].flatMap(({ paths }) => Object.values<object>(paths))
   const parameters = described.flatMap((each) => Object.values(each)).flatMap(({ parameters = [] }) => parameters)
   const withFormat = parameters.flatMap(({ schema }) => (schema.format === undefined ? [] : [schema]))
-  t.equal(withFormat.length, 2)
+  t.equal(withFormat.length, 3)
   for (const { pattern } of withFormat) t.type(pattern, 'string')
 })
 
@@ -72,22 +75,74 @@ t.test('each status has a schema, and each schema a name', async (t) => {
     'Step',
     'StepStatus',
   ])
-  t.strictSame(Object.keys(document.paths), [path, '/problems', '/problems/{code}'])
-  const responses = Object.entries<{ content?: Record<string, { schema?: unknown }> }>(operation.responses)
-  const statuses = '200 304 400 401 403 404 406 412 414 429 431 500 502 503 504'.split(' ')
-  t.strictSame(Object.keys(operation.responses), statuses)
-  for (const [status, { content }] of responses) {
-    if (status === '304') t.equal(content, undefined)
-    else for (const { schema } of Object.values(content ?? {})) t.type(schema, 'object', status)
+  t.strictSame(Object.keys(document.paths), [path, `${path}/events`, '/problems', '/problems/{code}'])
+  const elsewhere = ['route_not_found', 'method_not_allowed', 'request_timeout', 'foreign_request']
+  for (const [{ responses }, statuses, codesOfOthers] of [
+    [operation, '200 304 400 401 403 404 406 412 414 429 431 500 502 503 504', ['too_many_streams']],
+    [events, '200 204 400 401 403 404 406 414 429 431 500 502 503 504', ['precondition_failed', 'not_cached']],
+  ] as const) {
+    t.strictSame(Object.keys(responses), statuses.split(' '))
+    const described = Object.entries<{ description: string; content?: Record<string, { schema?: unknown }> }>(responses)
+    for (const [status, { content }] of described) {
+      if (status === '304' || status === '204') t.equal(content, undefined)
+      else for (const { schema } of Object.values(content ?? {})) t.type(schema, 'object', status)
+    }
+    const documented = described.flatMap(([status, { description }]) =>
+      [...description.matchAll(/^`(\w+)`: /gm)].map(([, code = '']) => {
+        t.equal(String(failureKinds[code as FailureCode].status), status, code)
+        return code
+      }),
+    )
+    t.strictSame([...documented, ...elsewhere, ...codesOfOthers].sort(), Object.keys(failureKinds).sort())
   }
-  const documented = Object.entries<{ description: string }>(operation.responses).flatMap(([status, { description }]) =>
-    [...description.matchAll(/^`(\w+)`: /gm)].map(([, code = '']) => {
-      t.equal(String(failureKinds[code as FailureCode].status), status, code)
-      return code
-    }),
-  )
-  const elsewhere = ['route_not_found', 'method_not_allowed', 'request_timeout', 'foreign_request', 'too_many_streams']
-  t.strictSame([...documented, ...elsewhere].sort(), Object.keys(failureKinds).sort())
+})
+
+t.test('the examples of the events are what the service sends', async (t) => {
+  const clock = createTimers(Date.parse('2026-11-22T10:05:00Z'))
+  const { origin, sandbox } = await startService(t, { clock })
+  const open = async (id: string) => {
+    const source = await openEvents(`${origin}/execution-contacts/${id}/events?view=summary&profile=agent`)
+    t.teardown(source.leave)
+    await source.nth('state', 1)
+    return source
+  }
+  /** Moves the clock until Hilos is asked. */
+  const passUntilAsked = async () => {
+    const before = sandbox.requests.length
+    while (sandbox.requests.length === before) await clock.advance(500)
+  }
+  /** Without what differs from stream to stream: the wait and the id of the request. */
+  const comparable = (text: string) =>
+    text.replace(/^retry: (\d{4})$/gm, 'retry: N').replace(/"requestId":"[^"]+"/g, '"requestId":"R"')
+  const { examples } = events.responses['200'].content['text/event-stream']
+  t.strictSame(Object.keys(examples), ['running', 'trouble', 'settled', 'erased'])
+  const wanted = (name: string) => comparable(examples[name].value)
+  /** The last events of a stream, as many as the example has. */
+  const lastOf = (source: EventSource, name: string) => {
+    const blocks = comparable(source.text()).split('\n\n')
+    return blocks.slice(-wanted(name).split('\n\n').length).join('\n\n')
+  }
+
+  const source = await open(documentIds.deliveryConfirmation)
+  await passUntilAsked()
+  await source.nth('checked', 1)
+  t.equal(comparable(source.text()), wanted('running'))
+
+  sandbox.faults.set(documentIds.deliveryConfirmation, 'hang')
+  await passUntilAsked()
+  while (lastOf(source, 'trouble') !== wanted('trouble') && clock.now() < Date.parse('2026-11-22T10:06:00Z'))
+    await clock.advance(500)
+  t.equal(lastOf(source, 'trouble'), wanted('trouble'))
+
+  sandbox.faults.clear()
+  sandbox.documents.delete(documentIds.deliveryConfirmation)
+  while (!source.isOver()) await clock.advance(500)
+  t.equal(lastOf(source, 'erased'), wanted('erased'))
+
+  await clock.advance(90 * 60_000)
+  const late = await open(documentIds.completed)
+  await late.over()
+  t.equal(lastOf(late, 'settled'), wanted('settled'))
 })
 
 t.test('a key or an access token is needed for contacts only', async (t) => {
@@ -95,14 +150,17 @@ t.test('a key or an access token is needed for contacts only', async (t) => {
     credential: { type: 'http', scheme: 'bearer', description: /key.*token.*execution-contacts:viewer.*hilos_flows/s },
   })
   t.strictSame(Object.keys(document.components.securitySchemes), ['credential'], 'the page has one box')
-  t.strictSame(operation.security, [{ credential: [] }])
+  for (const { security } of [operation, events]) t.strictSame(security, [{ credential: [] }])
   for (const open of ['/problems', '/problems/{code}']) t.equal(document.paths[open].get.security, undefined)
-  for (const status of ['401', '403']) t.ok(operation.responses[status].headers['WWW-Authenticate'], status)
+  for (const { responses } of [operation, events])
+    for (const status of ['401', '403']) t.ok(responses[status].headers['WWW-Authenticate'], status)
 })
 
 t.test('the parameters begin with those that a request needs', async (t) => {
   const names = operation.parameters.map(({ name }: { name: string }) => name)
-  t.strictSame(names, ['id', 'view', 'profile', 'if-none-match', 'if-match', 'cache-control'])
+  t.strictSame(names, ['id', 'view', 'profile', 'if-none-match', 'prefer', 'if-match', 'cache-control'])
+  const ofEvents = events.parameters.map(({ name }: { name: string }) => name)
+  t.strictSame(ofEvents, ['id', 'view', 'profile', 'last-event-id'])
 })
 
 t.test('the documentation page runs its own scripts, and uses no other host', async (t) => {

@@ -21,12 +21,12 @@ const problem = (code: FailureCode) =>
 const examples = {
   running: {
     summary: 'A run that goes on: its state, and after some seconds the answer that nothing has changed',
-    value: retryText(3000) + state + eventText('checked', '{"age":3,"stale":null}'),
+    value: retryText(3000) + state + eventText('checked', '{"age":0,"stale":null}'),
   },
   trouble: {
     summary: 'Hilos does not answer for a while',
     value:
-      eventText('problem', problem('upstream_timeout')) + eventText('checked', '{"age":19,"stale":"origin-failed"}'),
+      eventText('problem', problem('upstream_timeout')) + eventText('checked', '{"age":20,"stale":"origin-failed"}'),
   },
   settled: {
     summary: 'The run ended 15 minutes ago, and nothing is expected of it any more',

@@ -37,7 +37,7 @@ export function createHoldRequest(options: HeldRequestOptions): HoldRequest {
 
   return (request, reply, query) => {
     const { prefer, 'if-none-match': known = '*', authorization } = request.headers
-    const seconds = typeof prefer === 'string' ? waitSecondsOf(prefer, longestWaitMs / 1000) : 0
+    const seconds = waitSecondsOf(String(prefer), longestWaitMs / 1000)
     const isHeld = seconds > 0 && request.method === 'GET' && known.trim() !== '*' && demandsNothing(query.directives)
     const place = isHeld ? streams.takeIfFree(query.askedBy) : null
     if (place === null) return null
@@ -45,9 +45,9 @@ export function createHoldRequest(options: HeldRequestOptions): HoldRequest {
     return untilChange().finally(place.leave)
 
     async function untilChange(): Promise<void> {
-      const { representation, ...reading } = await readContact(query)
-      if (representation === null || !('entry' in reading)) return
-      const { etag } = await representation
+      const reading = await readContact(query)
+      if (reading.representation === null) return
+      const { etag } = await reading.representation
       const ms = Math.min(seconds * 1000, watchedContactOf(reading.entry).settledAt - clock.now())
       if (ms <= 0 || !matchesIfNoneMatch(known, etag)) return
       onHold(request, ms)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type LifetimeOptions, lifetimeOf, paceOf } from '../../src/contacts/lifetime.ts'
+import { type LifetimeOptions, lifetimeOf, paceOf, settledAt, watchIntervalOf } from '../../src/contacts/lifetime.ts'
 import { exampleContact } from '../../src/presentation/contact/example.ts'
 import type { ExecutionContact } from '../../src/presentation/contact/execution-contact.ts'
 import { checkRows, difference } from '../harness/table.ts'
@@ -231,4 +231,57 @@ t.test('the adaptive TTL lengthens the freshness of contacts to a minute at most
     difference(lifetime(given, { ttlFactor }), { ...lifetime(given), freshMs: expected })
   checkRows(t, rows, check, 'all lifetimes are lengthened')
   t.equal(freshMs({ status: 'READY' }, { ttlFactor: 20, scale: 2 }), 120_000, 'the scale multiplies the result')
+})
+
+t.test(
+  'a watched contact is asked about when its freshness ends, without chance, and once a second at most',
+  async (t) => {
+    const rows: readonly (readonly [Given, scale: number, intervalMs: number])[] = [
+      [{ status: 'RUNNING' }, 1, 3000],
+      [{ status: 'RUNNING', lastActivityAt: ago(200_000) }, 1, 20_000],
+      [unchanged(), 1, minute],
+      [{ status: 'READY' }, 1, 5000],
+      [{ status: 'PAUSED' }, 1, 15_000],
+      [ended(0), 1, 30_000],
+      [ended(day), 1, hour],
+      [null, 1, 10_000],
+      // The scale counts, but nothing is asked about all the time.
+      [{ status: 'RUNNING' }, 2, 6000],
+      [{ status: 'RUNNING' }, 0.5, 1500],
+      [{ status: 'RUNNING' }, 1 / 3, 1000],
+      [{ status: 'RUNNING' }, 0.3, 1000],
+      [{ status: 'RUNNING' }, 0, 3000],
+      [unchanged(), 0, minute],
+      [null, 0, 10_000],
+      // So does a deadline.
+      [unchanged(stepWith('RUNNING', 5000)), 1, 6000],
+      [unchanged(stepWith('RUNNING', -1)), 1, 1000],
+      [unchanged(stepWith('RUNNING', 1)), 1, 1001],
+    ]
+    const check = ([given, scale, expected]: (typeof rows)[number]) => {
+      const contact = given && { ...exampleContact, steps: [], lastActivityAt: ago(0), ...given }
+      return difference(watchIntervalOf(contact && paceOf(contact), now, scale), expected)
+    }
+    checkRows(t, rows, check, 'all intervals')
+  },
+)
+
+t.test('a run is settled 15 minutes after its end', async (t) => {
+  const never = Number.POSITIVE_INFINITY
+  const always = Number.NEGATIVE_INFINITY
+  const rows: readonly (readonly [Partial<ExecutionContact>, at: number])[] = [
+    ...(['READY', 'RUNNING', 'PAUSED', 'UNKNOWN'] as const).flatMap((status) => [
+      [{ status, endedAt: null }, never] as const,
+      [{ status, endedAt: ago(day), lastActivityAt: ago(day) }, never] as const,
+    ]),
+    ...(['COMPLETED', 'CANCELED', 'EXPIRED', 'FAILED'] as const).flatMap((status) => [
+      [{ status, endedAt: ago(hour), lastActivityAt: ago(0) }, now - hour + 15 * minute] as const,
+      [{ status, endedAt: ahead(hour), lastActivityAt: null }, now + hour + 15 * minute] as const,
+      [{ status, endedAt: null, lastActivityAt: ago(minute) }, now + 14 * minute] as const,
+      [{ status, endedAt: null, lastActivityAt: null }, always] as const,
+    ]),
+  ]
+  const check = ([given, expected]: (typeof rows)[number]) =>
+    difference(settledAt(paceOf({ ...exampleContact, ...given })), expected)
+  checkRows(t, rows, check, 'all runs settle')
 })

@@ -29,20 +29,21 @@ const missReport = {
   use: { ...miss, ageMs: 1500, waitedMs: 120 },
 }
 
+const wallClockMs = Date.parse('2026-11-22T10:05:00Z')
+const windows = { freshMs: 5000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
+const entryOf = (value: StoredContact | null) => ({ value, bytes: 0, generatedAt: wallClockMs - 1500, ...windows })
+
 /**
  * Reads a contact that is stored, or that a load of 120 ms gives. Hilos answered 1.5 s ago.
  * @param value the contact, null for an absence, or `nothing` if no stored contact is usable
  */
 function arrange(value: StoredContact | null | 'nothing' | Failure, isStored: boolean) {
-  const wallClockMs = Date.parse('2026-11-22T10:05:00Z')
   const clock = createClock(undefined, { now: () => wallClockMs })
   const asked: unknown[][] = []
   const answer = () => {
     if (value instanceof Failure) throw value
     if (value === 'nothing') return null
-    const windows = { freshMs: 5000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
-    const entry = { value, bytes: 0, generatedAt: wallClockMs - 1500, ...windows }
-    return { entry, handling: isStored ? hit : miss }
+    return { entry: entryOf(value), handling: isStored ? hit : miss }
   }
   const read = createReadContact({
     visible: {
@@ -82,6 +83,7 @@ t.test('a stored contact is returned without a promise, in the wanted view', asy
   const reading = read(query)
   t.strictSame(reading, {
     representation: render(contact.content, 'summary', 'agent'),
+    entry: entryOf(contact),
     pseudonym: 'p',
     retryAfter: 4,
     cache: hitReport,

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { TUnsafe } from 'typebox'
-import { lifetimeOf, paceOf } from '../../src/contacts/lifetime.ts'
+import { lifetimeOf, paceOf, settledAt, watchIntervalOf } from '../../src/contacts/lifetime.ts'
 import { exampleContact } from '../../src/presentation/contact/example.ts'
 import type { ExecutionContact } from '../../src/presentation/contact/execution-contact.ts'
-import { RunStatusSchema, StepStatusSchema } from '../../src/presentation/contact/status.ts'
+import { hasEnded, RunStatusSchema, StepStatusSchema } from '../../src/presentation/contact/status.ts'
 import { holds } from './holds.ts'
 
 type Step = ExecutionContact['steps'][number]
@@ -46,4 +46,26 @@ t.test('every lifetime is finite, whole and not negative', async (t) => {
     Object.values(lifetimeOf(contact && paceOf(contact), ...given)).every((ms) => Number.isSafeInteger(ms) && ms >= 0),
   )
   holds(t, property, { numRuns: 2000 })
+})
+
+t.test(
+  'a watched contact is asked about after a second to 100 hours, never after its freshness without chance',
+  async (t) => {
+    const property = fc.property(fc.option(contacts), times, options, (contact, now, { scale }) => {
+      const pace = contact && paceOf(contact)
+      const ms = watchIntervalOf(pace, now, scale)
+      const { freshMs } = lifetimeOf(pace, now, { ageMs: 0, scale: scale || 1, ttlFactor: 1, random: 0.5 })
+      return Number.isSafeInteger(ms) && ms >= 1000 && ms <= 360_000_000 && (ms === freshMs || freshMs < 1000)
+    })
+    holds(t, property, { numRuns: 1000 })
+  },
+)
+
+t.test('a run settles if and only if it has ended, and not before its end', async (t) => {
+  const property = fc.property(contacts, (contact) => {
+    const at = settledAt(paceOf(contact))
+    if (!hasEnded(contact.status)) return at === Number.POSITIVE_INFINITY
+    return contact.endedAt === null ? at < Number.POSITIVE_INFINITY : at > Date.parse(contact.endedAt)
+  })
+  holds(t, property, { numRuns: 1000 })
 })
