@@ -2,7 +2,6 @@ import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler, onRequest
 import type { Profile } from '../access/profile.ts'
 import { requestDirectivesOf } from '../cache/request-directives.ts'
 import type { ContactQuery } from '../contacts/read-contact.ts'
-import type { ContactsQuery } from '../contacts/read-contacts.ts'
 import { Failure } from '../failures/failure.ts'
 import { callerOf } from '../plugins/caller-auth.ts'
 import { callerKeyOf } from '../plugins/caller-limits.ts'
@@ -20,22 +19,20 @@ export interface ViewQuery {
 }
 
 /**
- * Returns what a request for one contact asks for.
+ * Returns what a request asks for.
  * @param id in upper or lower case
  */
-export function contactQueryOf(request: FastifyRequest, id: string, query: ViewQuery): ContactQuery {
-  return { id: id.toLowerCase(), ...contactsQueryOf(request, query), coding: codingFor(request), urgency: 2 }
-}
-
-/** Returns what a request for one or several contacts asks for, besides their ids. */
-export function contactsQueryOf(request: FastifyRequest, { view, profile }: ViewQuery): Omit<ContactsQuery, 'ids'> {
+export function contactQueryOf(request: FastifyRequest, id: string, { view, profile }: ViewQuery): ContactQuery {
   const caller = callerOf(request)
   return {
+    id: id.toLowerCase(),
     caller,
     askedBy: callerKeyOf(request),
     view,
     profile: profile ?? caller.profile,
+    coding: codingFor(request),
     directives: requestDirectivesOf(request.headers),
+    urgency: 2,
   }
 }
 

@@ -4,13 +4,13 @@ import { failsIfMatch } from '../cache/cache-status.ts'
 import { isExecutionContactId } from '../common/schema.ts'
 import { type ContactItem, combinedReport, type ReadContacts } from '../contacts/read-contacts.ts'
 import { Failure } from '../failures/failure.ts'
-import { codingFor, mediaType } from '../plugins/negotiation.ts'
+import { mediaType } from '../plugins/negotiation.ts'
 import type { RecordDisclosure } from '../plugins/request-log.ts'
 import { compress } from '../presentation/views/content-coding.ts'
 import { etagOf, type Representation, recode, type Variant } from '../presentation/views/view.ts'
 import { itemsAsJson } from './batch-body.ts'
 import { prepare, reportCache } from './contact-reply.ts'
-import { contactsQueryOf, type Guards, requireJson, setVary } from './contact-request.ts'
+import { contactQueryOf, type Guards, requireJson, setVary } from './contact-request.ts'
 import { contactBatchSchema } from './execution-contact-batch.schema.ts'
 
 export interface ContactBatchOptions {
@@ -38,14 +38,14 @@ export function contactBatchRoute(app: FastifyInstance, options: ContactBatchOpt
     },
     async (request, reply) => {
       const ids = checked(idsIn(request.query.ids), maxIds)
-      const query = contactsQueryOf(request, request.query)
+      const query = contactQueryOf(request, '', request.query)
       const items = await readContacts({ ...query, ids })
       logFaults(items, request)
       const cache = combinedReport(items)
       if (cache !== null) reportCache(cache, request, reply)
       const body = itemsAsJson(items)
       const content = items.every(isAnswer)
-        ? prepare(await representationOf(body, query, request), cache?.age ?? 0, soonest(items), request, reply)
+        ? prepare(await representationOf(body, query), cache?.age ?? 0, soonest(items), request, reply)
         : prepareFailures(body, request, reply)
       for (const item of items)
         if ('pseudonym' in item) {
@@ -88,13 +88,8 @@ function isAnswer(item: ContactItem): boolean {
 /** A body is compressed for one response, so less is worth it than for a view that is cached. */
 const worthCompressingBytes = 4096
 
-async function representationOf(
-  body: Buffer,
-  { view, profile }: Pick<Variant, 'view' | 'profile'>,
-  request: FastifyRequest,
-): Promise<Representation> {
+async function representationOf(body: Buffer, { view, profile, coding }: Variant): Promise<Representation> {
   const plain = { body, view, profile, coding: 'identity', etag: etagOf(body), terminal: false } as const
-  const coding = codingFor(request)
   if (coding === 'identity' || body.length < worthCompressingBytes) return plain
   const compressed = await compress(body, coding, 1)
   return compressed.length < body.length ? recode(plain, coding, compressed) : plain

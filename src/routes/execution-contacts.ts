@@ -28,19 +28,20 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
       config: { isGuarded: true },
     },
     (request, reply) => {
-      const queryNow = () => contactQueryOf(request, request.params.id, request.query)
-      const answer = (query: ContactQuery) => {
-        const reading = readContact(query)
-        return reading instanceof Promise
-          ? reading.then((each) => respond(query, each, request, reply))
-          : respond(query, reading, request, reply)
-      }
-      const query = queryNow()
+      const query = contactQueryOf(request, request.params.id, request.query)
       const held = request.headers.prefer === undefined ? null : holdRequest(request, reply, query)
+      if (held === null) return answer(query, request, reply)
       // The rights of the caller may have changed meanwhile.
-      return held === null ? answer(query) : held.then(() => answer(queryNow()))
+      return held.then(() => answer(contactQueryOf(request, request.params.id, request.query), request, reply))
     },
   )
+
+  function answer(query: ContactQuery, request: FastifyRequest, reply: FastifyReply) {
+    const reading = readContact(query)
+    return reading instanceof Promise
+      ? reading.then((each) => respond(query, each, request, reply))
+      : respond(query, reading, request, reply)
+  }
 
   function respond(
     { caller, view, profile }: ContactQuery,
