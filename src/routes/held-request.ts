@@ -49,7 +49,7 @@ export function createHoldRequest(options: HeldRequestOptions): HoldRequest {
       if (reading.representation === null) return
       const { etag } = await reading.representation
       const ms = Math.min(seconds * 1000, watchedContactOf(reading.entry).settledAt - clock.now())
-      if (ms <= 0 || !matchesIfNoneMatch(known, etag)) return
+      if (ms <= 0 || reply.raw.destroyed || !matchesIfNoneMatch(known, etag)) return
       onHold(request, ms)
       await change(reading.entry, ms)
       request.caller = await authenticate(authorization)

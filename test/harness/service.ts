@@ -9,9 +9,11 @@ import { createService, type Service } from '../../src/app.ts'
 import type { Entry } from '../../src/cache/entry.ts'
 import type { Store } from '../../src/cache/store.ts'
 import { type Config, loadConfig } from '../../src/config/config.ts'
+import { logLimits } from '../../src/config/limits.ts'
 import { readSettingsFiles } from '../../src/config/settings.ts'
 import type { StoredContact } from '../../src/contacts/stored-contact.ts'
 import { createLifecycle, type Lifecycle } from '../../src/lifecycle/lifecycle.ts'
+import { createLogOutput } from '../../src/telemetry/log-output.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createClock, type TestClock } from './clock.ts'
 
@@ -67,6 +69,10 @@ export interface Arrangement {
   readonly limits?: Partial<Config['limits']>
   /** Limits of load shedding that differ from the defaults. */
   readonly shedding?: Partial<Config['shedding']>
+  /** Limits of streams and held requests that differ from the defaults. */
+  readonly streams?: Partial<Config['streams']>
+  /** Whether the log can take no further record of a disclosure; by default it always can. */
+  readonly isLogFull?: () => boolean
   /** A text that every fault of the sandbox includes. */
   readonly faultText?: string
   /** The token that the service sends and the sandbox accepts. */
@@ -76,7 +82,7 @@ export interface Arrangement {
 /** Starts the real service and the real sandbox, each on a free port of loopback, until the test ends. */
 export async function startService(t: Test, arrangement: Arrangement = {}): Promise<RunningService> {
   const { env, callers, clock = createClock(), faultText = 'made-up trouble', token = sandboxToken } = arrangement
-  const { notFoundStepMs = 1, limits, shedding } = arrangement
+  const { notFoundStepMs = 1, limits, shedding, streams, isLogFull = () => false } = arrangement
   const keys = new Map(callers?.map(({ name }) => [name, createKey()]))
   const callersFile = callers ? join(t.testdir(), 'callers.json') : ''
   if (callers) writeFileSync(callersFile, callersJson(callers, keys))
@@ -102,11 +108,13 @@ export async function startService(t: Test, arrangement: Arrangement = {}): Prom
     hilos: { ...usual.hilos, connectTimeoutMs: 30_000 },
     limits: { ...usual.limits, ...limits },
     shedding: { ...usual.shedding, maxEventLoopDelayMs: 0, ...shedding },
+    streams: { ...usual.streams, ...streams },
   }
   const lines: string[] = []
   const logger = createLogger(config.logLevel, { write: (line) => void lines.push(line) })
   const lifecycle = createLifecycle()
-  const service = await createService(config, logger, clock, lifecycle)
+  const logState = { ...createLogOutput(logLimits), isFull: isLogFull }
+  const service = await createService(config, logger, clock, lifecycle, logState)
   const origin = await service.callers.listen({ host: '127.0.0.1', port: 0 })
   lifecycle.serve()
   t.teardown(async () => {

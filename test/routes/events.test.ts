@@ -1,8 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { get as request } from 'node:http'
+import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { executionContact, flow, uuid } from '../../sandbox/parts.ts'
+import { executionContact, flow, type Part, stepExecution, uuid } from '../../sandbox/parts.ts'
 import type { Service } from '../../src/app.ts'
 import { openEvents } from '../harness/event-source.ts'
+import { createIssuer } from '../harness/issuer.ts'
 import { type Arrangement, startService, until } from '../harness/service.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
@@ -38,6 +41,12 @@ async function start(t: Test, arrangement: Arrangement = {}) {
     changes = next
   }
   const calls = () => sandbox.requests.length
+  /** Waits until the log says that a stream has ended, and returns why. */
+  const endReason = async () => {
+    const ended = () => service.logLines().findLast(({ msg }) => msg === 'stream ended')
+    await until(() => ended() !== undefined)
+    return ended()?.reason
+  }
   /** Moves the clock, and lets each call end before the next second. */
   const pass = async (seconds: number) => {
     for (let passed = 0; passed < seconds; passed += 1) {
@@ -45,7 +54,7 @@ async function start(t: Test, arrangement: Arrangement = {}) {
       await noCallInFlight(service.service)
     }
   }
-  return { ...service, clock, open, change, calls, pass }
+  return { ...service, clock, open, change, calls, endReason, pass }
 }
 
 t.test('a stream begins with the body of the plain GET, byte for byte, and its ETag as the id', async (t) => {
@@ -296,4 +305,223 @@ t.test('the log has the start, each state and the end of a stream, and the durat
     { msg: 'stream ended', caller: 'agent', states: 2, reason: 'left' },
   ])
   t.equal(lines().length, 4)
+})
+
+/** So many steps that a state has almost two megabytes, and is rendered in the thread. */
+const largeSteps = Array.from({ length: 400 }, (_, index) =>
+  stepExecution(index, { id: uuid(0xd0, index), name: 'x'.repeat(4000) }),
+)
+
+/** A stream of large states whose reader takes nothing, until the buffers of the kernel are full and a state waits. */
+async function startStalled(t: Test) {
+  const running = await start(t)
+  const { open, change, pass, calls, service, store, logLines } = running
+  const sockets: Socket[] = []
+  service.callers.server.on('connection', (socket) => sockets.push(socket))
+  let revision = 0
+  const isLoaded = () => store.get(id)?.value?.content.serialized.includes(`"revision ${revision}"`)
+  const renderings = async () => (await service.operators?.inject('/cache'))?.json().renderings.entries
+  /** Changes the document, and waits until its new state was offered to the stream, or the stream is over. */
+  const revise = async () => {
+    revision += 1
+    change({ execution_steps: largeSteps, status_reason: `revision ${revision}` })
+    const before = calls()
+    while (calls() === before && !isOver()) await pass(1)
+    // The thread works on the document after the call has ended.
+    while (!isLoaded() && !isOver()) await settled()
+    while ((await renderings()) === 0 && !isOver()) await settled()
+    await settled()
+  }
+  const isOver = () => logLines().some(({ msg }) => msg === 'stream ended')
+  change({ execution_steps: largeSteps, status_reason: 'revision 0' })
+  const source = await open('?view=transcript')
+  const { data } = await source.nth('state', 1)
+  source.response.pause()
+  const held = () => sockets[0]?.writableLength ?? 0
+  while (held() === 0) await revise()
+  return { ...running, source, revise, isOver, held, stateBytes: data.length, revision: () => revision }
+}
+
+t.test('a slow reader goes on with the newest state when it reads again', async (t) => {
+  const { source, revise, held, stateBytes, revision } = await startStalled(t)
+  const waitingFrom = revision()
+  for (let times = 0; times < 4; times += 1) await revise()
+  t.ok(held() < stateBytes + 1000, 'one state waits in the connection, however many there were')
+  source.response.resume()
+  const newest = `revision ${revision()}`
+  const received = () => source.events.flatMap(({ event, json }) => (event === 'state' ? [json.reason] : []))
+  await until(() => received().at(-1) === newest || source.isOver())
+  // What the connection and the stream held already comes first: the state that found it full, and one more.
+  const expected = Array.from({ length: waitingFrom + 2 }, (_, index) => `revision ${index}`)
+  t.strictSame(received(), [...expected, newest])
+})
+
+t.test('a reader that takes nothing is disconnected', async (t) => {
+  const { source, revise, isOver, clock, endReason } = await startStalled(t)
+  const stalledAt = clock.elapsed()
+  while (!isOver()) await revise()
+  t.equal(await endReason(), 'stalled')
+  const afterMs = clock.elapsed() - stalledAt
+  t.ok(afterMs >= 18_000 && afterMs < 30_000, `after ${afterMs} ms`)
+  source.response.resume()
+  await source.over()
+  t.notMatch(source.text().slice(-1000), /^retry/m)
+})
+
+async function startWithIssuer(t: Test) {
+  const issuer = await createIssuer(t)
+  const env = {
+    JWT_ISSUER: issuer.issuer,
+    JWT_AUDIENCE: issuer.audience,
+    JWT_JWKS_URL: issuer.jwksUrl,
+    DANGEROUSLY_ALLOW_ANONYMOUS: 'false',
+  }
+  const bearer = (seconds: number) => ({
+    authorization: `Bearer ${issuer.sign({ exp: startMs / 1000 + seconds })}`,
+  })
+  return { ...(await start(t, { env })), issuer, bearer }
+}
+
+t.test('a stream ends within a heartbeat after its access token has expired', async (t) => {
+  const { open, change, pass, bearer, endReason } = await startWithIssuer(t)
+  change({ status: 'PAUSED' })
+  const source = await open('', bearer(60))
+  await source.nth('state', 1)
+  await pass(64)
+  t.notOk(source.isOver(), 'clocks may differ by 5 s')
+  await pass(10)
+  t.match((await source.nth('end', 1)).json, { code: 'unauthenticated', status: 401 })
+  await source.over()
+  t.equal(await endReason(), 'unauthenticated')
+})
+
+t.test('while the issuer cannot be asked about a token, its stream is closed without an end', async (t) => {
+  const { open, get, change, pass, issuer, bearer, endReason } = await startWithIssuer(t)
+  change({ status: 'COMPLETED' })
+  const source = await open('', bearer(3600))
+  await source.nth('state', 1)
+  // A token with a new key makes the service fetch the keys, of which that of the first token is none any more.
+  await pass(5)
+  issuer.rotate()
+  t.equal((await get(path, bearer(3600))).status, 200)
+  issuer.setMood('down')
+  await pass(590)
+  t.notOk(source.isOver(), 'a verification counts for ten minutes')
+  await pass(20)
+  await source.over()
+  t.equal(await endReason(), 'token_issuer_unavailable')
+  t.strictSame([source.events.at(-1)?.event, source.retries.length], ['checked', 2])
+})
+
+t.test('with a full log no state is sent, and the stream is closed without an end', async (t) => {
+  let isFull = false
+  const { open, change, pass, get, endReason, logLines } = await start(t, { isLogFull: () => isFull })
+  const source = await open()
+  await source.nth('state', 1)
+  isFull = true
+  change({ status: 'PAUSED' })
+  await pass(3)
+  await source.over()
+  t.equal(await endReason(), 'overloaded')
+  t.strictSame([source.events.length, source.retries.length], [1, 2])
+  t.equal(logLines().filter(({ record }) => record === 'disclosure').length, 1)
+  t.match((await get(`${path}/events`)).json(), { status: 503, code: 'overloaded' })
+})
+
+t.test('of two changes in quick order of a large contact the newer one is sent last', async (t) => {
+  const { open, change, get, pass } = await start(t)
+  change({ execution_steps: largeSteps })
+  const sources = await Promise.all(['full', 'agent', 'viewer'].map((profile) => open(`?profile=${profile}`)))
+  for (const source of sources) t.equal((await source.nth('state', 1)).json.steps.length, largeSteps.length)
+  change({ execution_steps: largeSteps, status: 'PAUSED' })
+  await get(path, { 'cache-control': 'no-cache' })
+  change({ status: 'READY' })
+  await pass(16)
+  for (const source of sources) {
+    const last = () => source.events.findLast(({ event }) => event === 'state')?.json.status
+    await until(() => last() === 'READY' || source.isOver())
+    t.notOk(source.isOver())
+  }
+})
+
+t.test('a contact that is not stored is watched as well', async (t) => {
+  const { open, change, pass, store } = await start(t, { env: { CACHE_LIFETIME_SCALE: '0' } })
+  const source = await open('?view=summary')
+  await source.nth('state', 1)
+  await pass(3)
+  t.strictSame((await source.nth('checked', 1)).json, { age: 0, stale: null })
+  change({ status: 'PAUSED' })
+  await pass(3)
+  t.equal((await source.nth('state', 2)).json.status, 'PAUSED')
+  t.strictSame([...store.entries()], [])
+})
+
+t.test('a caller that leaves before the first byte takes no place', async (t) => {
+  const { open, origin, sandbox, service } = await start(t, { env: { CALLER_MAX_STREAMS: '1' } })
+  const { promise, resolve } = Promise.withResolvers<Part>()
+  sandbox.documents.set(id, () => promise)
+  const leaving = request(`${origin}${path}/events`, { agent: false }).on('error', () => {})
+  await until(() => sandbox.requests.length === 1)
+  leaving.destroy()
+  const connections = () =>
+    new Promise<number>((done) => service.callers.server.getConnections((_, each) => done(each)))
+  while ((await connections()) > 0) await settled()
+  resolve(executionContact(id))
+  let source = await open()
+  while (source.status !== 200) source = await open()
+  t.equal((await source.nth('state', 1)).event, 'state')
+})
+
+t.test('there are so many streams and held requests of all callers, and one more is overloaded', async (t) => {
+  const { open, get, as } = await start(t, { callers, streams: { max: 2 } })
+  const [first] = [await open('', as('everything')), await open('', as('agent'))]
+  const refused = await get(`${path}/events`, as('limited'))
+  t.match([refused.status, refused.json().code], [503, 'overloaded'])
+  t.match(refused.headers.get('retry-after'), /^\d+$/)
+  const { headers } = await get(path, as('limited'))
+  const held = await get(path, { ...as('limited'), 'if-none-match': `${headers.get('etag')}`, prefer: 'wait=30' })
+  t.strictSame([held.status, held.headers.get('preference-applied')], [304, null])
+  first.leave()
+  let { status } = await open('', as('limited'))
+  while (status === 503) ({ status } = await open('', as('limited')))
+  t.equal(status, 200)
+})
+
+t.test('a stream goes on when the cache is emptied', async (t) => {
+  const { open, change, pass, service } = await start(t)
+  const source = await open()
+  await source.nth('state', 1)
+  for (const [url, status] of [
+    [`/cache${path}`, 'PAUSED'],
+    ['/cache', 'READY'],
+  ] as const) {
+    t.equal((await service.operators?.inject({ url, method: 'DELETE' }))?.statusCode, 204)
+    change({ status })
+    await pass(15)
+    const last = () => source.events.findLast(({ event }) => event === 'state')?.json.status
+    await until(() => last() === status || source.isOver())
+    t.notOk(source.isOver(), url)
+  }
+})
+
+t.test('a run that ended at an unknown time is settled', async (t) => {
+  const { open, change } = await start(t)
+  change({ status: 'COMPLETED', status_last_change_on: null, created_on: null })
+  const source = await open()
+  await source.over()
+  t.strictSame(
+    source.events.map(({ event, json }) => [event, json.endedAt ?? json.reason]),
+    [
+      ['state', null],
+      ['end', 'settled'],
+    ],
+  )
+})
+
+t.test('while a watched run waits long for its turn, its age is rationed', async (t) => {
+  const { open, pass } = await start(t, { env: { HILOS_MAX_RPS: '0.1' } })
+  const source = await open()
+  await source.nth('state', 1)
+  await pass(9)
+  t.strictSame((await source.nth('checked', 1)).json, { age: 9, stale: 'rationed' })
 })

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { get as request } from 'node:http'
 import t, { type Test } from 'tap'
-import { executionContact, flow, uuid } from '../../sandbox/parts.ts'
+import { executionContact, flow, type Part, uuid } from '../../sandbox/parts.ts'
 import { type Arrangement, type Reply, startService, until } from '../harness/service.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
@@ -221,4 +222,39 @@ t.test('a caller who leaves gives its place back', async (t) => {
   while ((await watchers()) > 0) await settled()
   await pass(1)
   await t.rejects(replied)
+})
+
+t.test('a caller who leaves during the first read takes no place', async (t) => {
+  const { hold, etagOf, pass, sandbox, service, origin, clock } = await start(t, { env: { CALLER_MAX_STREAMS: '1' } })
+  const headers = { 'if-none-match': await etagOf(), prefer: 'wait=30' }
+  await clock.advance(3600_000)
+  const { promise, resolve } = Promise.withResolvers<Part>()
+  sandbox.documents.set(id, () => promise)
+  const leaving = request(origin + path, { headers, agent: false }).on('error', () => {})
+  await until(() => sandbox.requests.length === 2)
+  leaving.destroy()
+  const connections = () =>
+    new Promise<number>((done) => service.callers.server.getConnections((_, each) => done(each)))
+  while ((await connections()) > 1) await settled()
+  resolve(executionContact(id, { status_last_change_on: '2026-11-22T10:04:50Z' }))
+  await pass(1)
+  const { replied, isHeld } = await hold(headers)
+  t.ok(isHeld())
+  await clock.advance(30_000)
+  t.equal((await replied).headers.get('preference-applied'), 'wait=30')
+})
+
+t.test('a run that does not exist is a 404 at once, with a promise that it would have been held', async (t) => {
+  const { get, sandbox } = await start(t)
+  sandbox.documents.delete(id)
+  const { status, headers } = await get(path, { 'if-none-match': '"x"', prefer: 'wait=30' })
+  t.strictSame([status, headers.get('preference-applied')], [404, 'wait=30'])
+})
+
+t.test('a held request is answered when the service shuts down', async (t) => {
+  const { hold, etagOf, service } = await start(t)
+  const { replied } = await hold({ 'if-none-match': await etagOf(), prefer: 'wait=30' })
+  const closed = service.close()
+  t.equal((await replied).status, 304)
+  await closed
 })
