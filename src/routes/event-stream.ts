@@ -44,9 +44,9 @@ export class EventStream extends Readable {
     this.#flush()
   }
 
-  /** Drops all events that wait. */
+  /** Drops all events that wait, except the last text of a stream that has ended already. */
   discard(): void {
-    this.#waiting.clear()
+    for (const kind of this.#waiting.keys()) if (kind !== 'last') this.#waiting.delete(kind)
   }
 
   /** Ends the stream with this text, after the events that wait. */

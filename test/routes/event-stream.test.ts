@@ -70,6 +70,23 @@ t.test('the last text comes after what waits, unless that is dropped', async (t)
   }
 })
 
+t.test('the last text is kept when what waits is dropped after it', async (t) => {
+  const { stream, offer, take } = start()
+  offer('state', '1')
+  offer('state', '2')
+  stream.finish('end')
+  stream.discard()
+  t.equal(await take(), '1end')
+})
+
+t.test('however much is offered, a reader that takes nothing makes the stream hold one event', (t) => {
+  const { stream, offer } = start()
+  const text = 'x'.repeat(1_000_000)
+  for (let times = 0; times < 5; times += 1) for (const kind of ['state', 'checked', 'problem']) offer(kind, text)
+  t.equal(stream.readableLength, text.length)
+  t.end()
+})
+
 t.test('a reader is stalled from the last event that it was sent while it takes nothing', async (t) => {
   const { clock, stream, offer, take } = start()
   await clock.advance(60_000)
