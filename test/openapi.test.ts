@@ -68,6 +68,7 @@ t.test('each status has a schema, and each schema a name', async (t) => {
     'ExecutionContactTimeline',
     'ExecutionContactTranscript',
     'Flow',
+    'ItemProblem',
     'Message',
     'Problem',
     'ProblemCode',
@@ -75,11 +76,21 @@ t.test('each status has a schema, and each schema a name', async (t) => {
     'Step',
     'StepStatus',
   ])
-  t.strictSame(Object.keys(document.paths), [path, `${path}/events`, '/problems', '/problems/{code}'])
+  t.strictSame(Object.keys(document.paths), [
+    path,
+    '/execution-contacts',
+    `${path}/events`,
+    '/problems',
+    '/problems/{code}',
+  ])
   const elsewhere = ['route_not_found', 'method_not_allowed', 'request_timeout', 'foreign_request']
   for (const [{ responses }, statuses, codesOfOthers] of [
-    [operation, '200 304 400 401 403 404 406 412 414 429 431 500 502 503 504', ['too_many_streams']],
-    [events, '200 204 400 401 403 404 406 414 429 431 500 502 503 504', ['precondition_failed', 'not_cached']],
+    [operation, '200 304 400 401 403 404 406 412 414 429 431 500 502 503 504', ['too_many_streams', 'too_many_ids']],
+    [
+      events,
+      '200 204 400 401 403 404 406 414 429 431 500 502 503 504',
+      ['precondition_failed', 'not_cached', 'too_many_ids'],
+    ],
   ] as const) {
     t.strictSame(Object.keys(responses), statuses.split(' '))
     const described = Object.entries<{ description: string; content?: Record<string, { schema?: unknown }> }>(responses)

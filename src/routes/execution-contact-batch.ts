@@ -91,8 +91,7 @@ const worthCompressingBytes = 4096
 async function representationOf(body: Buffer, { view, profile, coding }: Variant): Promise<Representation> {
   const plain = { body, view, profile, coding: 'identity', etag: etagOf(body), terminal: false } as const
   if (coding === 'identity' || body.length < worthCompressingBytes) return plain
-  const compressed = await compress(body, coding, 1)
-  return compressed.length < body.length ? recode(plain, coding, compressed) : plain
+  return recode(plain, coding, await compress(body, coding, 1))
 }
 
 /** Such a response is never the same as another one, so it has no entity tag. */

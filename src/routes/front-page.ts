@@ -7,16 +7,17 @@ const icon =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="#0a8"/></svg>'
 
 /**
- * `GET /`, as a page for people and as JSON for programs: links to what the OpenAPI document of the app describes and a link can
- * get. `GET /favicon.ico` is the icon of all pages.
+ * `GET /`, as a page for people and as JSON for programs: links to what the OpenAPI document of the app describes and a link
+ * without parameters can get. `GET /favicon.ico` is the icon of all pages.
  * @param title that of the page
  * @param further the paths that the document does not describe, relative to `/`, with what is there
  */
 export function frontPageRoutes(app: FastifyInstance, title: string, further: Readonly<Record<string, string>>): void {
   const links = () => {
-    const described = app.describedRoutes.flatMap(({ method, url, schema }) =>
-      method !== 'GET' || url.includes(':') ? [] : [[url.slice(1), schema?.summary]],
-    )
+    const described = app.describedRoutes.flatMap(({ method, url, schema }) => {
+      const { required = [] } = (schema?.querystring ?? {}) as { readonly required?: readonly string[] }
+      return method !== 'GET' || url.includes(':') || required.length > 0 ? [] : [[url.slice(1), schema?.summary]]
+    })
     return { ...further, ...Object.fromEntries(described) }
   }
   const page = createPageHandler(title, () => listOf(links()))

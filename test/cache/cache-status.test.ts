@@ -2,8 +2,10 @@ import t from 'tap'
 import {
   ageSeconds,
   cacheWord,
+  combinedUse,
   failsIfMatch,
   formatCacheStatus,
+  formatHandling,
   matchesIfNoneMatch,
 } from '../../src/cache/cache-status.ts'
 import type { Handling } from '../../src/cache/read-through.ts'
@@ -62,4 +64,36 @@ t.test('If-None-Match is compared weakly, If-Match strongly, in each of their fo
     )
   checkRows(t, lists, check, 'all headers are compared')
   t.strictSame([matchesIfNoneMatch(undefined, '"abc"'), failsIfMatch(undefined, '"abc"')], [false, false])
+})
+
+t.test('for several keys, what the cache did at worst counts', async (t) => {
+  t.equal(combinedUse([]), null)
+  const use = (handling: Partial<Handling>, ageMs = 0, waitedMs = 0) => ({ ...hit, ...handling, ageMs, waitedMs })
+  const rows: readonly (readonly [Handling[], status: string])[] = [
+    [[hit, hit], 'hit'],
+    [[hit, { ...hit, fwd: 'request' }], 'fwd=request'],
+    [[{ ...hit, fwd: 'request' }, stale, hit], 'fwd=stale'],
+    [[stale, miss], 'fwd=uri-miss'],
+    [[miss, stale], 'fwd=uri-miss'],
+    [[hit, { ...miss, stored: true }], 'fwd=uri-miss; stored'],
+    [
+      [
+        { ...miss, collapsed: true },
+        { ...miss, stored: true },
+      ],
+      'fwd=uri-miss; collapsed',
+    ],
+    [[hit, { ...hit, detail: 'rationed' }, { ...hit, detail: 'origin-slow' }], 'hit; detail=rationed'],
+    [[{ ...hit, reloadDenied: true }, hit], 'hit; detail=reload-denied'],
+  ]
+  checkRows(
+    t,
+    rows,
+    ([handlings, status]) => {
+      const combined = combinedUse(handlings.map((each) => use(each)))
+      return combined && difference(formatHandling('name', combined), `name; ${status}`)
+    },
+    'Cache-Status',
+  )
+  t.match(combinedUse([use(hit, 1000, 7), use(miss, 3000, 2)]), { ageMs: 3000, waitedMs: 7 })
 })

@@ -87,6 +87,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
       maxCallersFileBytes: 1024 * 1024,
       guesses: { max: 60, windowMs: 60_000 },
       strangers: { max: 300, windowMs: 1000 },
+      maxBatch: 25,
       maxCounted: 5000,
       maxCachedTokens: 10_000,
       notFoundStepMs: 1000,

@@ -88,7 +88,7 @@ t.test('a stored contact is returned without a promise, in the wanted view', asy
     retryAfter: 4,
     cache: hitReport,
   })
-  t.strictSame(asked, [[anonymous, id, noDirectives, 'anyone']])
+  t.strictSame(asked, [[anonymous, id, query]])
 })
 
 t.test('a promise is returned for a contact that must be loaded or compressed', async (t) => {

@@ -133,7 +133,7 @@ t.test('an unknown path is a problem', async (t) => {
     '/problems/nothing',
     '/problems/__proto__',
   ]
-  for (const missing of ['/nothing', '/execution-contacts', ...pages]) {
+  for (const missing of ['/nothing', '/execution-contact', ...pages]) {
     const reply = await get(missing)
     t.equal(reply.status, 404, missing)
     t.match(reply.json(), { code: 'route_not_found', status: 404, instance: missing })

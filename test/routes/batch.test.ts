@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { faultIds } from '../../sandbox/faults.ts'
 import { executionContact, flow, uuid } from '../../sandbox/parts.ts'
+import { noCallInFlight } from '../harness/calls.ts'
 import { type Arrangement, startService, until } from '../harness/service.ts'
 import { difference } from '../harness/table.ts'
 import { createTimers, settled } from '../harness/timers.ts'
@@ -225,7 +226,7 @@ t.test('the record of disclosure has a line for each item that was shown', async
 
 t.test('25 cold contacts are all answered within the deadline of one call, at 5 calls a second', async (t) => {
   const clock = createTimers(Date.parse('2026-11-22T10:05:00Z'))
-  const { get, sandbox } = await start(t, { clock, env: { HILOS_MAX_RPS: '5' } })
+  const { get, sandbox, service } = await start(t, { clock, env: { HILOS_MAX_RPS: '5' } })
   const startedAt = clock.now()
   let isOver = false
   const replied = get(pathOf(runs)).finally(() => {
@@ -234,7 +235,7 @@ t.test('25 cold contacts are all answered within the deadline of one call, at 5 
   await until(() => sandbox.requests.length === 5)
   while (!isOver) {
     await clock.advance(50)
-    for (let turn = 0; turn < 5; turn += 1) await settled()
+    await noCallInFlight(service)
   }
   const { status, json } = await replied
   t.equal(status, 200)
@@ -257,4 +258,20 @@ t.test('what Hilos does not answer in time is an item, and the others are shown'
     for (let turn = 0; turn < 5; turn += 1) await settled()
   }
   t.match((await replied).json().items, [{ status: 200 }, { status: 504, problem: { code: 'upstream_timeout' } }])
+})
+
+t.test('a fault of ours is an item, and an error in the log', async (t) => {
+  const { get, store, logLines } = await start(t)
+  await get(pathOf([one, two]))
+  const entry = store.peek(one)
+  if (!entry?.value) throw new Error('it is not stored')
+  store.set(one, {
+    ...entry,
+    value: { ...entry.value, content: { ...entry.value.content, serialized: Buffer.alloc(0) } },
+  })
+  const { status, json } = await get(pathOf([one, two], '&profile=agent'), { 'x-request-id': 'fault' })
+  t.equal(status, 200)
+  t.match(json().items, [{ status: 500, problem: { code: 'internal_error' } }, { status: 200 }])
+  const [error] = logLines().filter(({ msg }) => msg === 'an item of a batch failed')
+  t.match(error, { level: 50, requestId: 'fault', err: { code: 'internal_error', cause: { type: 'SyntaxError' } } })
 })

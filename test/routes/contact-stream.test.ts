@@ -95,6 +95,7 @@ function start(given: Given = {}) {
       profile: 'full',
       coding: 'identity',
       directives: noDirectives,
+      urgency: 2,
     },
     reading: {
       ...{ representation, entry: entryOf('first'), pseudonym: 'p', retryAfter: 1 },

@@ -3,7 +3,7 @@ import { get as request } from 'node:http'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { executionContact, flow, type Part, stepExecution, uuid } from '../../sandbox/parts.ts'
-import type { Service } from '../../src/app.ts'
+import { noCallInFlight } from '../harness/calls.ts'
 import { openEvents } from '../harness/event-source.ts'
 import { createIssuer } from '../harness/issuer.ts'
 import { type Arrangement, startService, until } from '../harness/service.ts'
@@ -18,11 +18,6 @@ const callers = [
   { name: 'agent', profile: 'agent' },
   { name: 'limited', profile: 'full', flows: [ours] },
 ] as const
-
-async function noCallInFlight({ operators }: Service): Promise<void> {
-  const inFlight = async () => (await operators?.inject('/readyz'))?.json().parts.hilos.callsInFlight
-  while ((await inFlight()) > 0) await settled()
-}
 
 /** The real service and the sandbox, with a run that is asked about every three seconds, and a clock with its timers. */
 async function start(t: Test, arrangement: Arrangement = {}) {

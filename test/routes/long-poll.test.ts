@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { get as request } from 'node:http'
 import t, { type Test } from 'tap'
 import { executionContact, flow, type Part, uuid } from '../../sandbox/parts.ts'
+import { noCallInFlight } from '../harness/calls.ts'
 import { type Arrangement, type Reply, startService, until } from '../harness/service.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
@@ -34,10 +35,9 @@ async function start(t: Test, arrangement: Arrangement = {}) {
   }
   /** Moves the clock, and lets each call end before the next second. */
   const pass = async (seconds: number) => {
-    const inFlight = async () => (await operators?.inject('/readyz'))?.json().parts.hilos.callsInFlight
     for (let passed = 0; passed < seconds; passed += 1) {
       await clock.advance(1000)
-      while ((await inFlight()) > 0) await settled()
+      await noCallInFlight(service.service)
     }
   }
   const etagOf = async (headers: Record<string, string> = {}, target = path) =>
