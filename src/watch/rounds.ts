@@ -38,8 +38,8 @@ function comesBefore(one: Turn, other: Turn, now: number): boolean {
  */
 export function dueTime(wishedAt: number, othersDueAt: readonly number[], turnMs: number, now: number): number {
   let freeAt = wishedAt
-  const near = othersDueAt.filter((dueAt) => dueAt > now - turnMs && dueAt < wishedAt + turnMs)
-  for (const dueAt of near.sort((one, other) => other - one)) {
+  const ahead = othersDueAt.filter((dueAt) => dueAt > now - turnMs)
+  for (const dueAt of ahead.sort((one, other) => other - one)) {
     if (dueAt <= freeAt - turnMs) break
     if (dueAt < freeAt + turnMs) freeAt = dueAt - turnMs
   }

@@ -255,8 +255,10 @@ t.test('after the end no key is asked about, and news are heard still', async (t
   const { clock, watch, watches, loadsAsText } = arrange()
   const heard: string[] = []
   watch('k', 3000, 0, (news) => heard.push(textOf(news)))
+  watch('quiet', 60_000)
   await clock.advance(3000)
   watches.close()
+  t.strictSame(clock.armed(), [100], 'only the load that has begun goes on')
   watch('other', 3000, 3000)
   await clock.advance(60_000)
   t.strictSame([loadsAsText(), heard, clock.armed()], [['k 3'], ['3000'], []])
