@@ -15,6 +15,7 @@ import { fixedRate } from './sections/fixed-rate.ts'
 import { growth } from './sections/growth.ts'
 import { hits } from './sections/hits.ts'
 import { manyKeys } from './sections/keys.ts'
+import { live } from './sections/live.ts'
 import { log } from './sections/log.ts'
 import { memory } from './sections/memory.ts'
 import { misses } from './sections/misses.ts'
@@ -50,10 +51,11 @@ const sections: readonly Section[] = [
   memory,
   startUp,
   profile,
+  live,
   soak,
 ]
 /** The sections that run only if they are named, because they take long. */
-const byNameOnly: readonly Section[] = [soak]
+const byNameOnly: readonly Section[] = [live, soak]
 
 const { say, progress } = progressOnStdout
 const scratch = mkdtempSync(join(tmpdir(), 'hilos-bff-bench-'))

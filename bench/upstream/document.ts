@@ -16,6 +16,7 @@ export function benchId(number: number): string {
 
 /** The sizes of other documents than the usual one, in bytes. */
 export const sizes = [5000, 55_000, 256_000, 1_000_000, 5_000_000] as const
+const largestBytes = sizes[4]
 
 const sizedFamily = 0xc000
 
@@ -27,9 +28,46 @@ export function sizedId(sizeIndex: number, number: number): string {
 /** The id of a run that never ends. */
 export const runningId = uuid(0xbf, 1)
 
-/** Returns the run that never ends, as it is when it has just changed. */
-export function runningDocument(): string {
-  return JSON.stringify(executionContact(runningId, { status_last_change_on: new Date().toISOString() }))
+/** When runs that go on were last active: `quietSeconds` ago, in steps, so that they change rarely. */
+const paces = {
+  /** Changes with each answer, and is asked about every 3 s. */
+  moving: { quietSeconds: 0, stepSeconds: 0.001 },
+  /** Is asked about every 20 to 26 s. */
+  quiet: { quietSeconds: 200, stepSeconds: 60 },
+  /** Is asked about every minute. */
+  longQuiet: { quietSeconds: 600, stepSeconds: 3600 },
+} as const
+
+export type Pace = keyof typeof paces
+
+const pacedFamily = 0xd000
+const paceNames = Object.keys(paces) as readonly Pace[]
+
+/** Returns the id of a run of a pace by its number. */
+export function pacedId(pace: Pace, number: number): string {
+  return uuid(pacedFamily + paceNames.indexOf(pace), number)
+}
+
+/** The id of a run that moves, and has as many messages as fit into 5 MB. */
+export const largeMovingId = uuid(0xe0, 1)
+
+/**
+ * Returns a run that goes on, as it is now; null for an id that is of no such run.
+ * @param changedAt when the bench changed it, in milliseconds since 1970 UTC
+ */
+export function movingDocument(id: string, changedAt?: number): string | null {
+  const family = Number.parseInt(id.slice(0, 8), 16)
+  const isMoving = id === runningId || id === largeMovingId
+  const pace = isMoving ? 'moving' : paceNames[family - pacedFamily]
+  if (pace === undefined) return null
+  const stepMs = paces[pace].stepSeconds * 1000
+  const quietSince = Math.floor((Date.now() - paces[pace].quietSeconds * 1000) / stepMs) * stepMs
+  return JSON.stringify(
+    executionContact(id, {
+      status_last_change_on: new Date(changedAt ?? quietSince).toISOString(),
+      ...(id === largeMovingId && { execution_steps: stepsWithin(largestBytes) }),
+    }),
+  )
 }
 
 /** The JSON text before and after the id of a document. */
@@ -49,14 +87,24 @@ export async function splitDocument(): Promise<SplitDocument> {
 export function splitSizedDocument(id: string): SplitDocument | null {
   const bytes = sizes[Number.parseInt(id.slice(0, 8), 16) - sizedFamily]
   if (bytes === undefined) return null
-  const documentOf = (steps: readonly Part[]) =>
-    executionContact(id, { status: 'COMPLETED', status_last_change_on: endedOn, execution_steps: steps })
-  const room = bytes - JSON.stringify(documentOf([])).length
+  return splitAt(
+    id,
+    executionContact(id, {
+      status: 'COMPLETED',
+      status_last_change_on: endedOn,
+      execution_steps: stepsWithin(bytes),
+    }),
+  )
+}
+
+/** Returns as many steps as fit into a document of this size. */
+function stepsWithin(bytes: number): Part[] {
+  const room = bytes - JSON.stringify(executionContact(uuid(0, 0), { status: 'COMPLETED', execution_steps: [] })).length
   const stepBytes = JSON.stringify(conversationStep(messagesPerStep, 1)).length
   const full = Array.from({ length: Math.floor(room / stepBytes) }, (_, index) =>
     conversationStep(messagesPerStep, index + 1),
   )
-  return splitAt(id, documentOf(full.length > 0 ? full : [conversationStep(1, 1)]))
+  return full.length > 0 ? full : [conversationStep(1, 1)]
 }
 
 const endedOn = '2025-11-22T11:00:00Z'

@@ -1,14 +1,15 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { argv } from 'node:process'
-import { runningDocument, runningId, type SplitDocument, splitDocument, splitSizedDocument } from './document.ts'
+import { movingDocument, type SplitDocument, splitDocument, splitSizedDocument } from './document.ts'
 import { createFaults } from './faults.ts'
 import { createSplicedGzip } from './spliced-gzip.ts'
+import type { Arrival } from './upstream.ts'
 
 // This process is the fake Hilos of the bench. It has a document for every id, which is completed except for one. Arguments: port, token.
 const [, , port, token] = argv
 const usual = await splitDocument()
 const contactPath = /^\/channel\/whatsapp\/flow-execution-contact\/([0-9a-f-]{36})\/?$/
-const controlPath = /^\/bench\/(delay|faults)\/(\d+)$/
+const controlPath = /^\/bench\/(delay|faults|record|change)\/([0-9a-f-]+)$/
 const sendFault = createFaults()
 const baseHeaders = { 'content-type': 'application/json', vary: 'Accept, Accept-Encoding', server: 'bench' }
 
@@ -17,12 +18,17 @@ let concurrentCalls = 0
 let maxConcurrentCalls = 0
 let delayMs = 0
 let faultsPercent = 0
+/** The calls since they were to be recorded; null when they are not. */
+let arrivals: Arrival[] | null = null
+/** When a run was last changed by the bench, by id. */
+const changes = new Map<string, number>()
 
 createServer((request, response) => {
   const url = request.url ?? ''
   const id = contactPath.exec(url)?.[1]
   if (id === undefined) return control(url, response)
   calls += 1
+  arrivals?.push({ id, at: Date.now() })
   concurrentCalls += 1
   maxConcurrentCalls = Math.max(maxConcurrentCalls, concurrentCalls)
   response.once('close', () => {
@@ -30,7 +36,7 @@ createServer((request, response) => {
   })
   if (request.headers.authorization !== `Token ${token}`) return response.writeHead(401).end()
   if (Math.random() * 100 < faultsPercent) return sendFault(response)
-  const gzip = id !== runningId && (request.headers['accept-encoding']?.includes('gzip') ?? false)
+  const gzip = request.headers['accept-encoding']?.includes('gzip') ?? false
   if (delayMs === 0) answer(id, gzip, response)
   else setTimeout(answer, delayMs, id, gzip, response)
 }).listen(Number(port), '127.0.0.1')
@@ -49,10 +55,10 @@ function documentWith(id: string): ReturnType<typeof compressible> {
   return document
 }
 
-function answer(id: string, gzip: boolean, response: ServerResponse): void {
-  const { before, after, gzipOf } = documentWith(id)
-  const beginning = `${before}${id}`
-  const body = gzip ? gzipOf(beginning) : Buffer.from(id === runningId ? runningDocument() : beginning + after)
+function answer(id: string, isGzipAccepted: boolean, response: ServerResponse): void {
+  const moving = movingDocument(id, changes.get(id))
+  const gzip = isGzipAccepted && moving === null
+  const body = moving === null ? endedBody(id, gzip) : Buffer.from(moving)
   response.writeHead(200, {
     ...baseHeaders,
     ...(gzip && { 'content-encoding': 'gzip' }),
@@ -61,19 +67,27 @@ function answer(id: string, gzip: boolean, response: ServerResponse): void {
   response.end(body)
 }
 
+function endedBody(id: string, gzip: boolean): Buffer {
+  const { before, after, gzipOf } = documentWith(id)
+  const beginning = `${before}${id}`
+  return gzip ? gzipOf(beginning) : Buffer.from(beginning + after)
+}
+
 /**
- * `/bench/calls` returns the counts. `/bench/delay/{ms}` sets the delay of documents and resets the maximum.
- * `/bench/faults/{percent}` sets the share of calls that get a fault.
+ * `/bench/calls` returns the counts, and `/bench/arrivals` each recorded call. `/bench/delay/{ms}` sets the delay of documents and resets the maximum.
+ * `/bench/faults/{percent}` sets the share of calls that get a fault. `/bench/record/1` begins to record calls, and
+ * `/bench/record/0` ends that. `/bench/change/{id}` changes a run that goes on.
  */
 function control(url: string, response: ServerResponse): void {
   const [, setting, value] = controlPath.exec(url) ?? []
   if (setting === 'faults') faultsPercent = Number(value)
+  if (setting === 'record') arrivals = value === '0' ? null : []
+  if (setting === 'change') changes.set(value ?? '', Date.now())
   if (setting === 'delay') {
     delayMs = Number(value)
     maxConcurrentCalls = concurrentCalls
   }
-  const known = setting !== undefined || url === '/bench/calls'
-  response
-    .writeHead(known ? 200 : 404, { 'content-type': 'application/json' })
-    .end(JSON.stringify({ calls, maxConcurrentCalls }))
+  const known = setting !== undefined || url === '/bench/calls' || url === '/bench/arrivals'
+  const counts = { calls, maxConcurrentCalls, ...(url === '/bench/arrivals' && { arrivals }) }
+  response.writeHead(known ? 200 : 404, { 'content-type': 'application/json' }).end(JSON.stringify(counts))
 }

@@ -3,6 +3,13 @@ import type { Cores } from '../cores.ts'
 import { freePort, startProgram } from '../processes.ts'
 import { untilAnswered } from '../until-answered.ts'
 
+/** A call that arrived. */
+export interface Arrival {
+  readonly id: string
+  /** Milliseconds since 1970 UTC. */
+  readonly at: number
+}
+
 /** The fake Hilos of the bench. */
 export interface Upstream {
   readonly port: number
@@ -17,12 +24,17 @@ export interface Upstream {
   readonly delay: (ms: number) => Promise<void>
   /** Sets the percentage of calls that get a fault; 0 at first. */
   readonly faults: (percent: number) => Promise<void>
+  /** Records the calls during some work, and returns them. */
+  readonly arrivalsDuring: (work: () => Promise<void>) => Promise<readonly Arrival[]>
+  /** Changes a run that goes on. */
+  readonly change: (id: string) => Promise<void>
   readonly stop: () => Promise<void>
 }
 
 interface Counts {
   readonly calls: number
   readonly maxConcurrentCalls: number
+  readonly arrivals?: readonly Arrival[]
 }
 
 export async function startUpstream(cores: Cores): Promise<Upstream> {
@@ -48,6 +60,16 @@ export async function startUpstream(cores: Cores): Promise<Upstream> {
     },
     faults: async (percent) => {
       await ask(`/bench/faults/${percent}`)
+    },
+    arrivalsDuring: async (work) => {
+      await ask('/bench/record/1')
+      await work()
+      const { arrivals = [] } = await ask('/bench/arrivals')
+      await ask('/bench/record/0')
+      return arrivals
+    },
+    change: async (id) => {
+      await ask(`/bench/change/${id}`)
     },
     stop: running.stop,
   }
