@@ -2,8 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { executionContact, flow, uuid } from '../../sandbox/parts.ts'
+import { openEvents } from '../harness/event-source.ts'
 import { type Arrangement, startService, until } from '../harness/service.ts'
-import { createTimers } from '../harness/timers.ts'
+import { createTimers, settled } from '../harness/timers.ts'
 
 const [ours, theirs] = [uuid(0xf1, 1), uuid(0xf1, 2)]
 const visible = documentIds.deliveryConfirmation
@@ -52,11 +53,17 @@ t.test('a limited caller sees runs of their flow, and nothing of others', async 
 })
 
 t.test('no sequence of requests distinguishes a hidden run from one that does not exist', async (t) => {
-  const { ask, seen, clock, sandbox } = await start(t)
+  const { ask, seen, clock, sandbox, as, origin } = await start(t)
+  const watching = await openEvents(`${origin}/execution-contacts/${hidden}/events`, as('everything'))
+  t.teardown(watching.leave)
   const callsFor = (id: string) => sandbox.requests.filter(({ url }) => url.endsWith(id)).length
   const etag = (await ask('everything', hidden)).headers.get('etag') ?? ''
-  const requests: readonly (readonly [Record<string, string>, string?])[] = [
+  const requests: readonly (readonly [Record<string, string>, string?, string?])[] = [
     [{}],
+    [{}, 'GET', '/events'],
+    [{ 'last-event-id': etag.slice(1, -1) }, 'GET', '/events'],
+    [{ 'if-none-match': etag, prefer: 'wait=30' }],
+    [{ 'if-none-match': '"x"', prefer: 'wait=30' }],
     [{}, 'HEAD'],
     [{ 'if-none-match': etag }],
     [{ 'if-none-match': '*' }],
@@ -87,9 +94,9 @@ t.test('no sequence of requests distinguishes a hidden run from one that does no
       else sandbox.faults.delete(id)
     }
     if (!fault) await ask('everything', hidden, { 'cache-control': 'no-cache' })
-    for (const [headers, method] of requests) {
-      const ofHidden = await seen(hidden, headers, method)
-      t.equal(ofHidden, await seen(unknown, headers, method), `${stepMs} ${fault} ${JSON.stringify(headers)}`)
+    for (const [headers, method, suffix = ''] of requests) {
+      const ofHidden = await seen(hidden + suffix, headers, method)
+      t.equal(ofHidden, await seen(unknown + suffix, headers, method), `${stepMs} ${fault} ${JSON.stringify(headers)}`)
       t.notMatch(ofHidden, /etag/i)
     }
   }
@@ -152,4 +159,44 @@ t.test('a hidden run takes as long as one that does not exist, even if Hilos tak
     }
     for (const id of order) t.equal((await ask('limited', id)).status, 404, 'a cached absence does not wait')
   }
+})
+
+t.test('a run that moves out of sight ends streams and held requests as one that is erased does', async (t) => {
+  const outcomes: unknown[] = []
+  for (const isErased of [false, true]) {
+    const clock = createTimers(Date.parse('2026-11-22T10:05:00Z'))
+    const { as, get, origin, sandbox, service } = await start(t, { clock, notFoundStepMs: 1000 })
+    const id = uuid(0x0de, 3)
+    const document = (flowId: string) => () =>
+      executionContact(id, { flow: flow({ id: flowId }), status_last_change_on: '2026-11-22T10:04:50Z' })
+    sandbox.documents.set(id, document(ours))
+    const limited = { ...as('limited'), 'x-request-id': 'r' }
+    const etag = (await get(`/execution-contacts/${id}`, limited)).headers.get('etag') ?? ''
+    const source = await openEvents(`${origin}/execution-contacts/${id}/events?view=summary`, limited)
+    await source.nth('state', 1)
+    let held: unknown
+    void get(`/execution-contacts/${id}`, { ...limited, 'if-none-match': etag, prefer: 'wait=20' }).then(
+      ({ status, headers, text }) => {
+        held = [clock.elapsed(), status, [...headers].filter(([name]) => name !== 'date'), text]
+      },
+    )
+    const watchers = async () => (await service.operators?.inject('/metrics'))?.body ?? ''
+    while (!/hilos_bff_watchers\{kind="poll"\} 1/.test(await watchers())) await settled()
+    if (isErased) sandbox.documents.delete(id)
+    else sandbox.documents.set(id, document(theirs))
+    let overAt: number | undefined
+    void source.over().then(() => {
+      overAt = clock.elapsed()
+    })
+    const inFlight = async () => (await service.operators?.inject('/readyz'))?.json().parts.hilos.callsInFlight
+    while (overAt === undefined || held === undefined) {
+      await clock.advance(500)
+      do for (let turns = 0; turns < 20; turns += 1) await settled()
+      while ((await inFlight()) > 0)
+    }
+    t.match(source.text(), 'execution_contact_not_found')
+    t.match(held, [/./, 404])
+    outcomes.push([source.text(), overAt, held])
+  }
+  t.strictSame(outcomes[0], outcomes[1])
 })
