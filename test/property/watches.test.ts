@@ -86,12 +86,12 @@ t.test('when more is watched than may be asked about, all are late in the same p
     const roundMs = proportion * Math.max(...wished)
     await clock.advance(7 * roundMs)
     return wished.every((wish, key) => {
-      // At first the lateness of all swings, because they begin together.
+      // At first the lateness of all swings, because they begin together. The mean is that of two waits or more.
       const later = asked(String(key)).filter((at) => at >= (4 * roundMs) / 1000)
       const { mean, longest } = intervalsOf(later)
       const due = (proportion * wish) / 1000
-      return mean < due + 2 / maxLoadsPerSecond && longest < 1.25 * due + 3 / maxLoadsPerSecond
+      return mean < 1.1 * due + 2 / maxLoadsPerSecond && longest < 1.25 * due + 5 / maxLoadsPerSecond
     })
   })
-  await check(t, property, 40)
+  await check(t, property, 25)
 })
