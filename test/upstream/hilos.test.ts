@@ -144,9 +144,9 @@ t.test('an open breaker refuses a call before it takes a slot', async (t) => {
 
 t.test('a refresh waits behind callers, unless a caller waits for it by then', async (t) => {
   const { call, untilHeld, held, requests } = await arrangeHeld(t, { maxConnections: 1 })
-  let urgency = 0
+  let urgency: 0 | 2 = 0
   const ids = idsOf(4)
-  const refreshes = [undefined, () => 0, () => urgency]
+  const refreshes = [undefined, () => 0 as const, () => urgency]
   const all = ids.map((id, index) => call(id, refreshes[index]))
   urgency = 2
   for (let index = 0; index < all.length; index += 1) {

@@ -136,7 +136,7 @@ export function createClient(t: Test, baseUrl: string, options: ClientOptions = 
     ...overrides,
   })
   t.teardown(hilos.close)
-  const load = (id = contactId, urgency = () => 2) =>
+  const load = (id = contactId, urgency: () => 0 | 1 | 2 = () => 2) =>
     hilos.getExecutionContact(id, { askedBy: new Set([id]), urgency, markAsked: () => {} }, async (body) =>
       readBytes({ bytes: await body.decoded(), id, tokens: body.tokens }, maxElements, (kind, path) =>
         drift.push(`${kind} ${path}`),

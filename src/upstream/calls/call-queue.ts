@@ -9,8 +9,8 @@ const callerShare = 0.5
 export interface CallDemand {
   /** The callers who asked for it; at least one. */
   readonly askedBy: ReadonlySet<string>
-  /** How urgent it is by now. A higher number goes first; 0 is a refresh that no caller waits for. */
-  readonly urgency: () => number
+  /** How urgent it is by now: 0 for a refresh that no caller waits for, 1 for a call of a batch, 2 for any other. */
+  readonly urgency: () => 0 | 1 | 2
 }
 
 /** A call that waits for a slot. */
@@ -31,9 +31,8 @@ export function createCallQueue(maxCalls: number) {
   const maxOfOneCaller = Math.ceil(maxCalls * callerShare)
   /** By expiry, the earliest first. */
   let calls: QueuedCall[] = []
-  const turnsOf = new Map<number, ReturnType<typeof createTurns>>()
-  /** How many calls of each urgency were granted since one that is less urgent. */
-  const grantedOf = new Map<number, number>()
+  const turns = { 0: createTurns(), 1: createTurns(), 2: createTurns() }
+  const [refreshShare, batchShare] = [createShare(), createShare()]
 
   /** Removes and returns the call that is granted next. */
   function takeNext(): QueuedCall | undefined {
@@ -41,34 +40,29 @@ export function createCallQueue(maxCalls: number) {
   }
 
   function nextInTurn(): QueuedCall | undefined {
-    const waiting = [...Map.groupBy(calls, urgencyOf)].sort(([one], [other]) => other - one)
-    for (const [urgency, ofUrgency] of waiting) {
-      const granted = grantedOf.get(urgency) ?? 0
-      const isLeast = ofUrgency === waiting.at(-1)?.[1]
-      grantedOf.set(urgency, granted < grantsInARow || isLeast ? granted + 1 : 0)
-      if (granted < grantsInARow || isLeast) return turnsAt(urgency).next(ofUrgency)
-    }
-    return undefined
-  }
-
-  function turnsAt(urgency: number) {
-    const turns = turnsOf.get(urgency) ?? createTurns()
-    turnsOf.set(urgency, turns)
-    return turns
+    const { 0: refreshes = [], 1: ofBatches = [], 2: single = [] } = Object.groupBy(calls, urgencyOf)
+    if (refreshShare(single.length + ofBatches.length, refreshes.length)) return turns[0].next(refreshes)
+    return batchShare(single.length, ofBatches.length) ? turns[1].next(ofBatches) : turns[2].next(single)
   }
 
   /**
-   * Removes and returns a call when there are too many, or too many of one caller: of the longest queue, the last of its least
-   * urgent calls. A call of several callers belongs to the one with the shortest queue.
+   * Removes and returns a call when there are too many, or too many of one caller: of the least urgent calls, of that caller if it
+   * has too many, the last one of the longest queue. A call of several callers belongs to the one with the shortest queue.
    */
   function takeExcess(): QueuedCall | undefined {
     if (calls.length <= maxOfOneCaller) return undefined
     const lengths = queueLengths(calls)
     const longest = Math.max(...lengths)
     if (calls.length <= maxCalls && longest <= maxOfOneCaller) return undefined
-    const candidates = calls.filter((_call, index) => lengths[index] === longest)
+    const ofOneCaller = longest > maxOfOneCaller
+    const candidates = calls.filter((_call, index) =>
+      ofOneCaller ? lengths[index] === longest : !calls[index]?.isRequeued,
+    )
     const least = Math.min(...candidates.map(urgencyOf))
-    return remove(candidates.findLast((call) => urgencyOf(call) === least))
+    const leastUrgent = candidates.filter((call) => urgencyOf(call) === least)
+    const lengthOf = (call: QueuedCall) => lengths[calls.indexOf(call)] as number
+    const longestOfThem = Math.max(...leastUrgent.map(lengthOf))
+    return remove(leastUrgent.findLast((call) => lengthOf(call) === longestOfThem) ?? calls.at(-1))
   }
 
   function remove(call: QueuedCall | undefined): QueuedCall | undefined {
@@ -104,6 +98,16 @@ function queueLengths(calls: readonly QueuedCall[]): number[] {
     for (const caller of demand.askedBy) lengths.set(caller, (lengths.get(caller) ?? 0) + Number(!isRequeued))
   const lengthOf = (caller: string) => lengths.get(caller) as number
   return calls.map(({ isRequeued, demand }) => (isRequeued ? 0 : Math.min(...Array.from(demand.askedBy, lengthOf))))
+}
+
+/** Returns whether it is the turn of less urgent calls, given how many more and less urgent ones wait: a fifth is left for them. */
+function createShare(): (more: number, less: number) => boolean {
+  let granted = 0
+  return (more, less) => {
+    const isTheirs = less > 0 && (more === 0 || granted >= grantsInARow)
+    granted = isTheirs ? 0 : granted + 1
+    return isTheirs
+  }
 }
 
 /** Lets callers take turns. A caller who has had a turn, or who begins to wait, comes after all others who wait. */

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { type Clock, sleep } from '../../../src/common/clock.ts'
+import type { CallDemand } from '../../../src/upstream/calls/call-queue.ts'
 import { createRateLimiter, type RateLimiterOptions, type Slot } from '../../../src/upstream/calls/rate-limiter.ts'
 import { UpstreamFailure } from '../../../src/upstream/failures.ts'
 import { checkRowsInTurn, difference } from '../../harness/table.ts'
@@ -11,8 +12,8 @@ interface Event {
   readonly at: number
 }
 
-const waiting = () => 2
-const refreshing = () => 0
+const waiting: CallDemand['urgency'] = () => 2
+const refreshing: CallDemand['urgency'] = () => 0
 
 const noLimits = {
   maxCallsPerSecond: 0,
@@ -249,7 +250,7 @@ t.test('a call needs both a token and a connection', async (t) => {
 
 t.test('calls that a caller waits for by now go before refreshes, and each kind in its order', async (t) => {
   const { ask, advance, started } = arrange({ maxCallsPerSecond: 1 })
-  let urgency = 0
+  let urgency: 0 | 2 = 0
   await ask('first')
   await ask('refresh-1', refreshing)
   await ask('refresh-2', () => urgency)
@@ -299,7 +300,7 @@ t.test('the queue is limited by its length and by the calls that can start in ti
 
 t.test('a full queue refuses its last refresh, or else the newcomer', async (t) => {
   const { ask, refused, advance, started } = arrange({ maxCallsPerSecond: 1, maxQueuedCalls: 5 })
-  let urgency = 0
+  let urgency: 0 | 2 = 0
   await ask('first')
   await ask('refresh-1', refreshing)
   await ask('refresh-2', () => urgency)
