@@ -28,7 +28,7 @@ export interface VisibleContacts {
     request?: CacheRequest,
   ) => ContactAnswer | null | Promise<ContactAnswer | null>
   /** Loads a contact that is watched, as `ReadThrough.refresh` does. */
-  readonly refresh: (id: string) => Promise<unknown>
+  readonly refresh: (id: string) => Promise<boolean>
   /** Removes all that is stored of one contact, for all callers. A load in flight answers its callers and is not stored. */
   readonly delete: (id: string) => void
   /** Does the same for all contacts. */
@@ -49,7 +49,7 @@ export interface VisibleContactsOptions extends Omit<ReadThroughOptions<StoredCo
   readonly limited: NegativeCache
   /** How long a run of another flow stays absent for a limited caller; the age is that of the answer on arrival. */
   readonly absenceLifetime: (ageMs: number) => Lifetime
-  /** A not-found answer to a limited caller is sent a multiple of this, in milliseconds, after the request. */
+  /** A not-found answer to a limited caller is sent a multiple of this, in milliseconds, after Hilos was asked. */
   readonly notFoundStepMs: number
   readonly clock: Pick<Clock, 'now' | 'elapsed' | 'schedule'>
 }
@@ -80,6 +80,8 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     },
   })
   const textOf = createFlowTexts()
+  /** When Hilos was asked for each absence of a limited caller. */
+  const askedFor = new WeakMap<Entry<StoredContact>, number>()
 
   function get(caller: Caller, id: string, request = anyRequest): ReturnType<VisibleContacts['get']> {
     if (caller.flows === null) return getStored(id, request)
@@ -99,19 +101,18 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
   function getVisible(caller: Caller, id: string, request: CacheRequest): ReturnType<VisibleContacts['get']> {
     const answer = getStored(id, request)
     if (!(answer instanceof Promise)) return answer
-    // The run may have moved to another flow in the meantime.
+    // The run may have moved to another flow in the meantime, or may have been erased, which must look the same.
     return answer.then((loaded) =>
-      loaded.entry.value === null || maySee(caller.flows, loaded.entry.value.flowId)
+      loaded.entry.value !== null && maySee(caller.flows, loaded.entry.value.flowId)
         ? loaded
-        : get(caller, id, request),
+        : getHidden(caller.flows as ReadonlySet<string>, id, request),
     )
   }
 
   function getHidden(flows: ReadonlySet<string>, id: string, request: CacheRequest) {
-    const askedAt = clock.elapsed()
     const key = keyOf(id, textOf(flows))
     const answer = limited.get(key, (demand) => loadFor(flows, id, key.length, demand), request)
-    return answer instanceof Promise ? answer.then((loaded) => padNotFound(loaded, askedAt)) : answer
+    return answer instanceof Promise ? answer.then(padNotFound) : answer
   }
 
   async function loadFor(
@@ -120,20 +121,28 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     keyBytes: number,
     demand: Demand,
   ): Promise<Entry<StoredContact>> {
-    const entry = await load(id, demand, undefined)
+    let askedAt = clock.elapsed()
+    const markAsked = () => {
+      askedAt = clock.elapsed()
+      demand.markAsked()
+    }
+    const entry = await load(id, { ...demand, markAsked }, undefined)
     // The absence of a hidden contact takes as much memory as a real one.
     const absence = { value: null, bytes: keyBytes, generatedAt: entry.generatedAt }
     if (entry.value === null) {
       values.delete(id)
       onNews(id, { entry })
-      return { ...entry, ...absence }
-    }
-    if (maySee(flows, entry.value.flowId)) return entry
-    return { ...absence, ...absenceLifetime(ageMs(entry, clock.now())) }
+    } else if (maySee(flows, entry.value.flowId)) return entry
+    const lifetime = entry.value === null ? entry : absenceLifetime(ageMs(entry, clock.now()))
+    const loaded = { ...lifetime, ...absence }
+    askedFor.set(loaded, askedAt)
+    return loaded
   }
 
-  async function padNotFound(answer: ContactAnswer, askedAt: number): Promise<ContactAnswer> {
-    if (answer.entry.value === null) await sleep(clock, notFoundStepMs - ((clock.elapsed() - askedAt) % notFoundStepMs))
+  /** The time from the request of Hilos on is padded, because it can tell the two cases apart. That before it cannot. */
+  async function padNotFound(answer: ContactAnswer): Promise<ContactAnswer> {
+    const askedAt = askedFor.get(answer.entry)
+    if (askedAt !== undefined) await sleep(clock, notFoundStepMs - ((clock.elapsed() - askedAt) % notFoundStepMs))
     return answer
   }
 
