@@ -30,8 +30,8 @@ export type SlowOrigin = { readonly outcome: 'slow'; readonly detail: 'origin-sl
 export interface InFlightLoad<V> {
   /** It never rejects, because no caller may be waiting for a background refresh. */
   readonly result: Promise<LoadResult<V>>
-  /** A caller waits for the result from now on. */
-  readonly markAwaited: (askedBy: string, urgency: Urgency) => void
+  /** A caller wants it as well, and waits for the result unless the urgency is 0, as by default. */
+  readonly join: (askedBy: string, urgency?: Urgency) => void
   /** Resolves when the load counts as slow. The time is counted from its start, so a caller who joins late waits less. */
   readonly slow: () => Promise<SlowOrigin>
 }
@@ -82,7 +82,7 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, slowMs, clock }: In
     const inFlight: InFlightLoad<V> = {
       // Not before the load is registered, because it may fail, or ask whether it is awaited, immediately.
       result: Promise.resolve().then(run),
-      markAwaited: (caller, by) => {
+      join: (caller, by = 0) => {
         if (by > urgency) urgency = by
         askedBy.add(caller)
       },

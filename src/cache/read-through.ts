@@ -48,10 +48,10 @@ export interface ReadThrough<V> {
    */
   readonly get: (key: string, load: Load<V>, request?: CacheRequest) => CacheAnswer<V> | null | Promise<CacheAnswer<V>>
   /**
-   * Loads the key, however fresh its entry is, or joins the load in flight. It resolves when that has ended, and never rejects:
-   * no caller waits for it.
+   * Loads the key, however fresh its entry is, or joins the load in flight. It resolves when that has ended, to whether the
+   * origin was asked or would not have it, and never rejects: no caller waits for it.
    */
-  readonly refresh: (key: string, load: Load<V>, askedBy: string) => Promise<unknown>
+  readonly refresh: (key: string, load: Load<V>, askedBy: string) => Promise<boolean>
   /** Removes all that is stored of a key. A load in flight still answers its callers, but its result is not stored. */
   readonly delete: (key: string) => void
   /** Does the same for each key that matches. */
@@ -116,7 +116,7 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
     const current = loads.current(key)
     const collapsed = current !== undefined
     const inFlight = current ?? loads.start(key, load, askedBy)
-    inFlight.markAwaited(askedBy, urgency)
+    inFlight.join(askedBy, urgency)
 
     if (staleFallback) {
       const first = await Promise.race([inFlight.result, inFlight.slow()])
@@ -158,7 +158,12 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
 
   return {
     get,
-    refresh: (key, load, askedBy) => (loads.current(key) ?? loads.start(key, load, askedBy)).result,
+    refresh: async (key, load, askedBy) => {
+      const inFlight = loads.current(key) ?? loads.start(key, load, askedBy)
+      inFlight.join(askedBy)
+      const result = await inFlight.result
+      return result.outcome === 'loaded' || detailOf(result.error) !== 'rationed'
+    },
     delete: deleteOne,
     deleteEach,
     clear: () => {

@@ -154,7 +154,7 @@ function configOf(
     watch: {
       /** Loads a second for all watched contacts together; 0 for no limit. */
       maxLoadsPerSecond: settings.HILOS_MAX_RPS * watchLimits.share,
-      /** These loads at once. At two, they take few of the places in the queue of calls. */
+      /** These loads at once. So few take no place in the queue of calls that others need. */
       maxUnderWay: loadsUnderWay(settings.HILOS_MAX_RPS * watchLimits.share),
       ...watchLimits,
     },
@@ -196,10 +196,10 @@ function configOf(
   }
 }
 
-/** Enough for the rate when Hilos takes a second, and no more than half of the connections. */
+/** Enough for the rate when Hilos takes two seconds, and no more than half of the connections. */
 function loadsUnderWay(perSecond: number): number {
   const most = hilosLimits.maxConnections / 2
-  return perSecond === 0 ? most : Math.min(Math.max(Math.floor(perSecond), 2), most)
+  return perSecond === 0 ? most : Math.min(Math.max(Math.ceil(2 * perSecond), 2), most)
 }
 
 /** Without a limit, Linux reports eight exbibytes or more, which is not a safe integer in JavaScript. */

@@ -7,8 +7,11 @@ export interface WatchesOptions<V> {
   readonly wishedMs: (entry: Entry<V>) => number
   /** A key whose last load failed is asked about again after this at the latest, in milliseconds. */
   readonly retryMs: number
-  /** Joins or begins a load of the key that no caller awaits. It never rejects. What it brings is told by `tell`. */
-  readonly refresh: (key: string) => Promise<unknown>
+  /**
+   * Joins or begins a load of the key that no caller awaits. It never rejects. What it brings is told by `tell`. It resolves to
+   * false if the origin was not asked for lack of calls: then the key is as late as before.
+   */
+  readonly refresh: (key: string) => Promise<boolean>
   /** The most loads a second for all watched keys together; 0 for no limit. */
   readonly maxLoadsPerSecond: number
   /** The most of these loads at once. */
@@ -37,7 +40,12 @@ interface WatchedKey<V> extends Turn {
   wishedMs: number
   askedAt: number
   dueAt: number
+  /** Whether its last load failed. */
+  hasFailed: boolean
 }
+
+/** A load that took long to fail keeps a place from others: it is repeated after this many times as long. */
+const failureFactor = 4
 
 /**
  * The keys that are watched. However many watch one, it is asked about once. All keys together stay within a budget: they take
@@ -54,7 +62,14 @@ export function createWatches<V>(options: WatchesOptions<V>): Watches<V> {
   let isClosed = false
 
   function begin(key: string, entry: Entry<V>): WatchedKey<V> {
-    const whose = { key, listeners: new Set<never>(), wishedMs: wishedMs(entry), askedAt: 0, dueAt: 0 }
+    const whose = {
+      key,
+      listeners: new Set<never>(),
+      wishedMs: wishedMs(entry),
+      askedAt: 0,
+      dueAt: 0,
+      hasFailed: false,
+    }
     // However old the entry is, the key is due at once and no later than that. Otherwise, after an outage of the origin, many
     // that begin to be watched would go before all others.
     const ageMs = Math.min(Math.max(0, clock.now() - entry.generatedAt), whose.wishedMs)
@@ -88,12 +103,19 @@ export function createWatches<V>(options: WatchesOptions<V>): Watches<V> {
 
   async function ask(key: string): Promise<void> {
     underWay.add(key)
-    await refresh(key)
+    const begunAt = clock.elapsed()
+    const isAsked = await refresh(key)
     underWay.delete(key)
     const whose = watched.get(key)
-    // It may have brought no news, because it was refused or the key was deleted.
-    if (whose) markAsked(whose, clock.elapsed())
+    if (whose) endTurn(whose, isAsked, clock.elapsed() - begunAt)
     takeTurns()
+  }
+
+  function endTurn(whose: WatchedKey<V>, isAsked: boolean, tookMs: number): void {
+    const now = clock.elapsed()
+    if (whose.hasFailed && isAsked) whose.wishedMs = Math.max(whose.wishedMs, failureFactor * tookMs)
+    if (isAsked) markAsked(whose, now)
+    else whose.dueAt = now + whose.wishedMs
   }
 
   return {
@@ -111,8 +133,15 @@ export function createWatches<V>(options: WatchesOptions<V>): Watches<V> {
     tell: (key, news) => {
       const whose = watched.get(key)
       if (whose === undefined) return
-      whose.wishedMs = 'entry' in news ? wishedMs(news.entry) : Math.min(whose.wishedMs, retryMs)
-      markAsked(whose, clock.elapsed())
+      whose.hasFailed = 'error' in news
+      if ('entry' in news) {
+        whose.wishedMs = wishedMs(news.entry)
+        markAsked(whose, clock.elapsed())
+      } else {
+        // The failure of another request's load takes no turn from this one.
+        whose.wishedMs = Math.min(whose.wishedMs, retryMs)
+        whose.dueAt = Math.min(whose.dueAt, clock.elapsed() + retryMs)
+      }
       takeTurns()
       for (const listener of [...whose.listeners]) {
         if (!whose.listeners.has(listener)) continue

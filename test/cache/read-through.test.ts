@@ -1,5 +1,6 @@
 import t from 'tap'
 import { overheadBytes } from '../../src/cache/lru-store.ts'
+import { anyRequest } from '../../src/cache/read-through.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
 import { checkRowsInTurn, difference } from '../harness/table.ts'
 import { settled } from '../harness/timers.ts'
@@ -231,7 +232,7 @@ t.test('a refresh loads also what is fresh, joins a load in flight, and never re
   t.equal(loads.length, 2, 'one load for both')
   t.equal(loads[1]?.urgency(), 0)
   loads[1]?.finish(new Unavailable())
-  await Promise.all([first, second])
+  t.strictSame(await Promise.all([first, second]), [true, true])
   t.strictSame(news, ['k v, stored', 'k Unavailable, stored'], 'each load is told once, after its value is stored')
 })
 
@@ -243,4 +244,35 @@ t.test('the news of a load whose key was deleted is not told', async (t) => {
   loads[0]?.finish({})
   await refreshed
   t.strictSame(news, [])
+})
+
+t.test('a refresh says when the origin was not asked for lack of calls', async (t) => {
+  const { cache, loads, loadOf } = arrange()
+  for (const [outcome, isAsked] of [
+    [{}, true],
+    [new Unavailable(), true],
+    [new Refused(), true],
+    [new Rationed(), false],
+  ] as const) {
+    const refreshed = cache.refresh('k', loadOf('k'), 'w')
+    await settled()
+    loads.at(-1)?.finish(outcome)
+    t.equal(await refreshed, isAsked)
+  }
+})
+
+t.test('a refresh that joins the load of another is wanted by both', async (t) => {
+  const askedBy: string[][] = []
+  const { cache, loadOf, loads } = arrange()
+  const load: ReturnType<typeof loadOf> = (demand) => {
+    askedBy.push([...demand.askedBy])
+    return loadOf('k')(demand)
+  }
+  const first = cache.get('k', load, { ...anyRequest, askedBy: 'a' })
+  const refreshed = cache.refresh('k', load, 'w')
+  await settled()
+  t.strictSame(askedBy, [['a', 'w']])
+  t.equal(loads[0]?.urgency(), 2)
+  loads[0]?.finish({})
+  await Promise.all([first, refreshed])
 })

@@ -106,7 +106,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
       maxRecentFailures: 1000,
       sweepMs: 10_000,
     },
-    watch: { maxLoadsPerSecond: 2.5, maxUnderWay: 2, share: 0.5, retryMs: 5000 },
+    watch: { maxLoadsPerSecond: 2.5, maxUnderWay: 5, share: 0.5, retryMs: 5000 },
     streams: {
       maxOfCaller: 100,
       max: 1000,
@@ -166,8 +166,8 @@ t.test('the limits of watching follow those of the calls to Hilos', (t) => {
   checkRows(
     t,
     [
-      ['5', 2.5, 2],
-      ['10', 5, 5],
+      ['5', 2.5, 5],
+      ['10', 5, 8],
       ['0.2', 0.1, 2],
       ['1000', 500, 8],
       ['0', 0, 8],

@@ -164,7 +164,7 @@ t.test('no history tells a limited caller whether a run of another flow exists, 
     { hiddenExists: false, othersAct: true },
     { hiddenExists: true, othersAct: false },
   ]
-  const sample = [example, ...fc.sample(histories, 14)]
+  const sample = [example, ...fc.sample(histories, { numRuns: 14, seed: 16 })]
   const received: string[][] = []
   for (const world of worlds)
     await t.test(JSON.stringify(world), async (t) => {

@@ -3,10 +3,10 @@ import { createWatches, type WatchesOptions } from '../../src/watch/watches.ts'
 import { createTimers, type TestTimers } from '../harness/timers.ts'
 
 /** The value of an entry is its wished interval in milliseconds. */
-export type Outcome = number | null | Error | 'refused' | 'hangs'
+export type Outcome = number | null | Error | 'refused' | 'rationed' | 'hangs'
 
 export interface RigOptions extends Partial<WatchesOptions<number>> {
-  /** What a load brings, or that it is refused without news, or never ends. By default an answer that wishes for 3 s. */
+  /** What a load brings, or that it is refused without news or for lack of calls, or never ends. By default an answer that wishes for 3 s. */
   readonly outcomeOf?: (key: string) => Outcome
   /** How long a load takes. */
   readonly loadMs?: (key: string) => number
@@ -46,12 +46,13 @@ export function arrange(options: RigOptions = {}) {
       loads.push({ key, at: seconds() })
       timesOf.set(key, [...(timesOf.get(key) ?? []), seconds()])
       const outcome = outcomeOf(key)
-      if (outcome === 'refused') return Promise.resolve()
-      const { promise, resolve } = Promise.withResolvers<void>()
+      if (outcome === 'refused') return Promise.resolve(true)
+      if (outcome === 'rationed') return Promise.resolve(false)
+      const { promise, resolve } = Promise.withResolvers<boolean>()
       if (outcome === 'hangs') return promise
       clock.schedule(() => {
         watches.tell(key, outcome instanceof Error ? { error: outcome } : { entry: entryOf(outcome) })
-        resolve()
+        resolve(true)
       }, loadMs(key))
       return promise
     },
