@@ -1,6 +1,6 @@
 import { AccessFailure } from '../access/access-failure.ts'
 import { combinedUse, formatHandling } from '../cache/cache-status.ts'
-import type { Clock } from '../common/clock.ts'
+import { type Clock, sleep } from '../common/clock.ts'
 import { Failure } from '../failures/failure.ts'
 import type { Representation } from '../presentation/views/view.ts'
 import { isRation } from '../upstream/failures.ts'
@@ -21,9 +21,10 @@ export type ContactItem = { readonly id: string; readonly retryAfter: number | n
 /**
  * Reads several contacts, each as a request for it alone is read, all at the same time. The items are in the order of the ids.
  * It takes no longer than one call to Hilos may: what has no answer by then fails, and its load goes on.
+ * @param isGone whether the caller has disconnected
  * @throws AccessFailure, because the rights of the caller concern all
  */
-export type ReadContacts = (query: ContactsQuery) => Promise<readonly ContactItem[]>
+export type ReadContacts = (query: ContactsQuery, isGone: () => boolean) => Promise<readonly ContactItem[]>
 
 export interface ReadContactsOptions {
   readonly read: ReadContact
@@ -47,18 +48,19 @@ export function createReadContacts({ read, timeoutMs, clock }: ReadContactsOptio
     }
   }
 
-  return async (query) => {
+  return async (query, isGone) => {
     const items = new Map<string, ContactItem>()
-    /** Those for which the queue of calls had no place. */
-    const rationed: string[] = []
+    let isOver = false
 
+    /** The queue of calls has places for half of a batch. The others are read again until there is a place for them. */
     async function readOne(id: string): Promise<void> {
-      const item = await itemOf(id, query)
-      items.set(id, item)
-      if ('failure' in item && isRation(item.failure)) return void rationed.push(id)
-      // Its place in the queue is free.
-      const next = rationed.shift()
-      if (next !== undefined) await readOne(next)
+      for (;;) {
+        const item = await itemOf(id, query)
+        items.set(id, item)
+        if (!('failure' in item && isRation(item.failure))) return
+        await sleep(clock, againMs)
+        if (isOver || isGone()) return
+      }
     }
 
     const { promise: deadline, resolve } = Promise.withResolvers<void>()
@@ -66,6 +68,7 @@ export function createReadContacts({ read, timeoutMs, clock }: ReadContactsOptio
     try {
       await Promise.race([deadline, Promise.all(Array.from(new Set(query.ids), readOne))])
     } finally {
+      isOver = true
       cancel()
     }
     const late = () => new Failure('upstream_timeout', { facts: { reason: 'in a batch', timeoutMs } })
@@ -73,8 +76,17 @@ export function createReadContacts({ read, timeoutMs, clock }: ReadContactsOptio
   }
 }
 
-/** What the cache did for all of them, at worst; null when it must stay hidden for each. */
+/** Less than the queue of calls takes to come to the end of a caller's places. */
+const againMs = 250
+
+/** Whether an item says what there is, and not that it could not be found out. */
+export function isAnswer(item: ContactItem): boolean {
+  return !('failure' in item) || item.failure.code === 'execution_contact_not_found'
+}
+
+/** What the cache did for all of them, at worst; null when it must stay hidden for each, or has failed for one. */
 export function combinedReport(items: readonly ContactItem[]): CacheReport | null {
+  if (!items.every(isAnswer)) return null
   const reports = items.flatMap(({ cache }) => cache ?? [])
   const use = combinedUse(reports.map((report) => report.use))
   return use && { status: formatHandling(cacheName, use), age: Math.max(...reports.map(({ age }) => age)), use }

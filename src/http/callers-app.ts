@@ -76,9 +76,9 @@ export async function createCallersApp(options: CallersAppOptions) {
   const holdRequest = createHoldRequest({
     ...reading,
     ...config.streams,
-    onHold: (request, ms) => {
+    onHold: ({ request, raw }, ms) => {
       request.isWatch = true
-      connections.allowSilence(request.raw, ms)
+      connections.allowSilence(raw, ms)
     },
   })
   executionContactRoutes(callers, { ...reading, holdRequest })
@@ -86,6 +86,7 @@ export async function createCallersApp(options: CallersAppOptions) {
   contactBatchRoute(callers, {
     ...reading,
     readContacts: contacts.readSeveral,
+    onItemFailed: metrics.itemFailed,
     // Each id counts as a request, so one with more could never be answered.
     maxIds: Math.min(maxBatch, maxRequestsPerSecond || maxBatch),
   })

@@ -52,9 +52,6 @@ export interface Connection {
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void
 
-/** The part of a request by which its connection is found. */
-type OnConnection = Pick<IncomingMessage, 'socket'>
-
 export type Connections = Readonly<ReturnType<typeof createConnections>>
 
 /** As Node.js does by default, so that a client that uses all of the time in `Keep-Alive` loses no request. */
@@ -67,6 +64,8 @@ export function createConnections(limits: ConnectionLimits, options: Connections
   const connections = new Map<Socket, Connection>()
   /** Responses that do not count as requests in flight. */
   const streams = new WeakSet<ServerResponse>()
+  /** For how much longer than usual a connection may be silent because of these responses, in milliseconds. */
+  const held = new WeakMap<ServerResponse, number>()
 
   function accept(socket: Socket): void {
     if (connections.size >= limits.maxConnections && !closeIdle()) {
@@ -155,9 +154,11 @@ export function createConnections(limits: ConnectionLimits, options: Connections
     else socket.resume()
   }
 
-  function limitSilence({ socket, responses: [first] }: Connection): void {
+  function limitSilence({ socket, responses }: Connection): void {
     // Node.js finds out in the second of two such periods that a client reads nothing of what waits to be sent.
-    socket.setTimeout(first?.writableEnded ? limits.silentSocketMs / 2 : limits.silentSocketMs)
+    const usualMs = responses[0]?.writableEnded ? limits.silentSocketMs / 2 : limits.silentSocketMs
+    const heldMs = responses.map((each) => (each.writableEnded ? 0 : (held.get(each) ?? 0)))
+    socket.setTimeout(usualMs + Math.max(0, ...heldMs))
   }
 
   function beginIdle(connection: Connection): void {
@@ -193,10 +194,14 @@ export function createConnections(limits: ConnectionLimits, options: Connections
       streams.add(response)
       lifecycle.requestEnded()
     },
-    /** The response to this request is held: the connection may be silent for so much longer, in milliseconds. */
-    allowSilence: ({ socket }: OnConnection, ms: number): void => void socket.setTimeout(limits.silentSocketMs + ms),
+    /** This response is held: until it is sent, its connection may be silent for so much longer, in milliseconds. */
+    allowSilence: (response: ServerResponse, ms: number): void => {
+      held.set(response, ms)
+      const connection = connections.get(response.socket as Socket)
+      if (connection) limitSilence(connection)
+    },
     /** A good credential was shown on the connection of this request. */
-    trust: ({ socket }: OnConnection): void => {
+    trust: ({ socket }: IncomingMessage): void => {
       const connection = connections.get(socket)
       if (connection === undefined || connection.isTrusted) return
       connection.isTrusted = true

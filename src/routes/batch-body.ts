@@ -1,24 +1,43 @@
+import { Readable } from 'node:stream'
 import type { ContactItem } from '../contacts/read-contacts.ts'
 import { failureKinds } from '../failures/failure-kinds.ts'
 import { problemOf } from '../failures/problem.ts'
+import { etagOf } from '../presentation/views/view.ts'
 
-/** The body of a batch. The data of each item are the bytes of its view, unchanged. */
-export function itemsAsJson(items: readonly ContactItem[]): Buffer {
-  const parts = items.flatMap((item, index) => [text(index === 0 ? '{"items":[' : ','), ...itemAsJson(item)])
-  return Buffer.concat([...parts, text(']}')])
+/** The body of a batch in parts. The data of each item are the bytes of its view, which all responses share. */
+export function bodyParts(items: readonly ContactItem[]): Buffer[] {
+  const parts = items.flatMap((item, index) => [text(index === 0 ? '{"items":[' : ','), ...itemParts(item)])
+  return [...parts, text(']}')]
 }
 
-function itemAsJson(item: ContactItem): Buffer[] {
-  if ('failure' in item) {
-    const { id, failure } = item
-    return [text(JSON.stringify({ id, status: failureKinds[failure.code].status, problem: problemOf(failure) }))]
-  }
-  const { id, representation } = item
-  return [
-    text(`{"id":"${id}","status":200,"etag":${JSON.stringify(representation.etag)},"data":`),
-    representation.body,
-    text('}'),
-  ]
+function itemParts(item: ContactItem): Buffer[] {
+  if ('failure' in item) return [text(JSON.stringify(headOf(item)))]
+  return [text(`${JSON.stringify(headOf(item)).slice(0, -1)},"data":`), item.representation.body, text('}')]
+}
+
+/** An item without its data, of which the entity tag stands for the bytes. */
+function headOf(item: ContactItem): object {
+  const { id } = item
+  return 'failure' in item
+    ? { id, status: failureKinds[item.failure.code].status, problem: problemOf(item.failure) }
+    : { id, status: 200, etag: item.representation.etag }
+}
+
+/** The strong entity tag of the body, which is known before the body is made. */
+export function batchEtag(items: readonly ContactItem[]): string {
+  return etagOf(text(JSON.stringify(items.map(headOf))))
 }
 
 const text = (given: string) => Buffer.from(given)
+
+/** A larger body is sent in parts and not compressed. Joined, it would take memory for each reader. */
+export const largestJoinedBytes = 256 * 1024
+
+/** Joins the parts of a body unless it is large. */
+export function joined(parts: readonly Buffer[]): Buffer | Readable {
+  return lengthOf(parts) > largestJoinedBytes ? Readable.from(parts, { objectMode: false }) : Buffer.concat(parts)
+}
+
+export function lengthOf(parts: readonly Buffer[]): number {
+  return parts.reduce((bytes, { length }) => bytes + length, 0)
+}

@@ -2,37 +2,41 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type CacheUse, failsIfMatch, matchesIfNoneMatch } from '../cache/cache-status.ts'
 import { Failure } from '../failures/failure.ts'
 import { mediaType } from '../plugins/negotiation.ts'
+import type { ContentCoding } from '../presentation/views/content-coding.ts'
 import type { Representation } from '../presentation/views/view.ts'
 
 /** A caller may keep an ended run for this long after the response. */
 const keepSeconds = 60
 
 /**
- * Sets the status and the headers of the response with a representation, or of a 304 if the caller has it already. Returns the
- * content.
+ * Sets the status and the headers that a response and its 304 have in common. Returns whether it is a 304, because the caller has
+ * the representation already.
  * @param retryAfter null for none
  * @throws Failure `precondition_failed`
  */
 export function prepare(
-  { body, coding, etag, terminal }: Representation,
+  { etag, terminal }: Pick<Representation, 'etag' | 'terminal'>,
   age: number,
   retryAfter: number | null,
   request: FastifyRequest,
   reply: FastifyReply,
-): Buffer | undefined {
+): boolean {
   if (failsIfMatch(request.headers['if-match'], etag)) throw new Failure('precondition_failed')
   reply.header('etag', etag).header('age', age)
   // Callers revalidate a running contact each time, which costs a 304. The age is added to `max-age`, because caches count
   // it from the answer of Hilos (RFC 9111 section 4.2.3).
   reply.header('cache-control', terminal ? `private, max-age=${age + keepSeconds}` : 'private, no-cache')
   if (!terminal && retryAfter !== null) reply.header('retry-after', retryAfter)
-  const status = matchesIfNoneMatch(request.headers['if-none-match'], etag) ? 304 : 200
-  reply.code(status)
-  if (status === 304 && request.method === 'GET') return undefined
+  const isKnown = matchesIfNoneMatch(request.headers['if-none-match'], etag)
+  reply.code(isKnown ? 304 : 200)
+  return isKnown
+}
+
+/** Sets the headers of a content, which the response to HEAD has, too. */
+export function describeContent(coding: ContentCoding, bytes: number, reply: FastifyReply): void {
   if (coding !== 'identity') reply.header('content-encoding', coding)
-  reply.header('content-type', mediaType).header('content-length', body.length)
   // For HEAD, Fastify sets the length of what it is given: 0 would be wrong even in a 304 (RFC 9110 section 8.6).
-  return body
+  reply.header('content-type', mediaType).header('content-length', bytes)
 }
 
 /** Says what the cache did, in the response and for the log. */

@@ -20,7 +20,7 @@ import { failureOf, pathOf } from '../plugins/problems.ts'
 import type { RecordDisclosure } from '../plugins/request-log.ts'
 import type { Place, Watcher } from '../plugins/streams.ts'
 import { type Representation, tagOf } from '../presentation/views/view.ts'
-import { EventStream, eventText, retryText } from './event-stream.ts'
+import { EventStream, eventStart, eventText, retryText } from './event-stream.ts'
 
 export interface ContactStreamOptions {
   readonly authenticate: Authenticate
@@ -90,7 +90,7 @@ export function streamContact(options: ContactStreamOptions, watchRequest: Watch
     return least + clock.random() * (most - least)
   }
 
-  function offer(kind: string, write: () => string): void {
+  function offer(kind: string, write: () => string | readonly Buffer[]): void {
     spokeAt = clock.elapsed()
     body.offer(kind, write)
   }
@@ -108,7 +108,7 @@ export function streamContact(options: ContactStreamOptions, watchRequest: Watch
     const current = await represent(await authenticateAgain(), news.entry)
     // While a large contact was rendered, a newer one may have come.
     if (turn !== newsHeard) return
-    if (isLogFull()) throw new Failure('overloaded', { facts: { reason: 'log' } })
+    if (tagOf(current) !== shown && isLogFull()) throw new Failure('overloaded', { facts: { reason: 'log' } })
     contact = watchedContactOf(news.entry)
     stale = null
     hasProblem = false
@@ -134,7 +134,7 @@ export function streamContact(options: ContactStreamOptions, watchRequest: Watch
       states += 1
       onState()
       recordDisclosure(request, reply, { kind: caller.kind, profile, view, contact: pseudonym, stream: true })
-      return eventText('state', current.body.toString(), tag)
+      return [Buffer.from(eventStart('state', tag)), current.body, Buffer.from('\n\n')]
     })
     endIfSettled()
   }
@@ -185,8 +185,9 @@ export function streamContact(options: ContactStreamOptions, watchRequest: Watch
     tick: () => {
       const now = clock.elapsed()
       if (body.stalledMs() >= limits.stalledMs) cut('stalled')
-      else if (now >= closesAt) end('lifetime')
-      else if (now - spokeAt >= limits.heartbeatMs) beat().catch(fail)
+      if (now >= closesAt) end('lifetime')
+      // Also after the end: a state may wait for a slow reader.
+      if (now - spokeAt >= limits.heartbeatMs) beat().catch(fail)
     },
     drain: (graceMs) => {
       end('shutdown')

@@ -8,7 +8,7 @@ import { ItemProblemSchema, problemResponses } from '../failures/problem.ts'
 import { exampleContact } from '../presentation/contact/example.ts'
 import { SummarySchema, TimelineSchema, TranscriptSchema } from '../presentation/contact/execution-contact.ts'
 import type { View } from '../presentation/views/view.ts'
-import { itemsAsJson } from './batch-body.ts'
+import { bodyParts } from './batch-body.ts'
 import {
   exampleRepresentation,
   executionContactSchema,
@@ -107,7 +107,7 @@ export const contactBatchSchema = {
           examples: {
             items: {
               summary: 'Data, no such contact, a failure of Hilos, and no call to Hilos left',
-              value: JSON.parse(itemsAsJson(exampleItems()).toString()),
+              value: JSON.parse(Buffer.concat(bodyParts(exampleItems())).toString()),
             },
           },
         },

@@ -1,15 +1,16 @@
+import type { Readable } from 'node:stream'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { failsIfMatch } from '../cache/cache-status.ts'
 import { isExecutionContactId } from '../common/schema.ts'
-import { type ContactItem, combinedReport, type ReadContacts } from '../contacts/read-contacts.ts'
+import { type ContactItem, combinedReport, isAnswer, type ReadContacts } from '../contacts/read-contacts.ts'
 import { Failure } from '../failures/failure.ts'
-import { mediaType } from '../plugins/negotiation.ts'
+import { type FailureCode, failureKinds } from '../failures/failure-kinds.ts'
 import type { RecordDisclosure } from '../plugins/request-log.ts'
-import { compress } from '../presentation/views/content-coding.ts'
-import { etagOf, type Representation, recode, type Variant } from '../presentation/views/view.ts'
-import { itemsAsJson } from './batch-body.ts'
-import { prepare, reportCache } from './contact-reply.ts'
+import { type ContentCoding, compress } from '../presentation/views/content-coding.ts'
+import { codedEtag } from '../presentation/views/view.ts'
+import { batchEtag, bodyParts, joined, largestJoinedBytes, lengthOf } from './batch-body.ts'
+import { describeContent, prepare, reportCache } from './contact-reply.ts'
 import { contactQueryOf, type Guards, requireJson, setVary } from './contact-request.ts'
 import { contactBatchSchema } from './execution-contact-batch.schema.ts'
 
@@ -19,11 +20,13 @@ export interface ContactBatchOptions {
   readonly recordDisclosure: RecordDisclosure
   /** The most ids of one request. */
   readonly maxIds: number
+  /** Called for each item with a problem. */
+  readonly onItemFailed: (code: FailureCode) => void
 }
 
 /** `GET /execution-contacts?ids=`: several contacts, each with its data or its problem. */
 export function contactBatchRoute(app: FastifyInstance, options: ContactBatchOptions): void {
-  const { guards, readContacts, recordDisclosure, maxIds } = options
+  const { guards, readContacts, recordDisclosure, maxIds, onItemFailed } = options
   const requestsOf = ({ query }: FastifyRequest) => {
     const { length } = idsIn((query as { readonly ids?: unknown }).ids)
     // One with too many is refused for that.
@@ -39,23 +42,61 @@ export function contactBatchRoute(app: FastifyInstance, options: ContactBatchOpt
     async (request, reply) => {
       const ids = checked(idsIn(request.query.ids), maxIds)
       const query = contactQueryOf(request, '', request.query)
-      const items = await readContacts({ ...query, ids })
-      logFaults(items, request)
+      const items = await readContacts({ ...query, ids }, () => reply.raw.destroyed)
+      reportFailures(items, request)
       const cache = combinedReport(items)
       if (cache !== null) reportCache(cache, request, reply)
-      const body = itemsAsJson(items)
-      const content = items.every(isAnswer)
-        ? prepare(await representationOf(body, query), cache?.age ?? 0, soonest(items), request, reply)
-        : prepareFailures(body, request, reply)
+      const content = await contentOf(items, cache?.age ?? 0, query.coding, request, reply)
+      const { view, profile, caller } = query
       for (const item of items)
-        if ('pseudonym' in item) {
-          const { view, profile, caller } = query
+        if ('pseudonym' in item)
           recordDisclosure(request, reply, { kind: caller.kind, profile, view, contact: item.pseudonym })
-        }
       return reply.send(content)
     },
   )
+
+  /** Each item counts as the request for it would, and is a line of the log if it says that something is wrong. */
+  function reportFailures(items: readonly ContactItem[], request: FastifyRequest): void {
+    for (const item of items) {
+      if (!('failure' in item)) continue
+      const { code } = item.failure
+      onItemFailed(code)
+      if (code === 'internal_error') request.log.error({ err: item.failure }, 'item of a batch failed')
+      else if (failureKinds[code].status > 500 && code !== 'not_cached')
+        request.log.warn({ err: item.failure }, 'item of a batch failed')
+    }
+  }
 }
+
+/**
+ * Sets the status and the headers, and returns the content of the response, or nothing for a 304. One with a failure is never the
+ * same as another response, so it has no entity tag.
+ */
+async function contentOf(
+  items: readonly ContactItem[],
+  age: number,
+  accepted: ContentCoding,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Buffer | Readable | undefined> {
+  const parts = bodyParts(items)
+  const bytes = lengthOf(parts)
+  const coding = bytes >= worthCompressingBytes && bytes <= largestJoinedBytes ? accepted : 'identity'
+  if (items.every(isAnswer)) {
+    const etag = codedEtag(batchEtag(items), coding)
+    const isKnown = prepare({ etag, terminal: false }, age, soonest(items), request, reply)
+    if (isKnown && request.method === 'GET') return undefined
+  } else {
+    if (failsIfMatch(request.headers['if-match'], '')) throw new Failure('precondition_failed')
+    reply.header('cache-control', 'no-store')
+  }
+  const content = coding === 'identity' ? joined(parts) : await compress(Buffer.concat(parts), coding, 1)
+  describeContent(coding, content instanceof Buffer ? content.length : bytes, reply)
+  return content
+}
+
+/** A body is compressed for one response, so less is worth it than for a view that is cached. */
+const worthCompressingBytes = 4096
 
 /** The ids in the query, which may be anything. */
 function idsIn(query: unknown): readonly string[] {
@@ -72,33 +113,6 @@ function checked(ids: readonly string[], maxIds: number): string[] {
       detail: `The id at position ${invalidAt + 1} of ids is not a UUID in the form of RFC 9562.`,
     })
   return ids.map((id) => id.toLowerCase())
-}
-
-function logFaults(items: readonly ContactItem[], request: FastifyRequest): void {
-  for (const item of items)
-    if ('failure' in item && item.failure.code === 'internal_error')
-      request.log.error({ err: item.failure }, 'an item of a batch failed')
-}
-
-/** Whether it says what there is, and not that it could not be found out. */
-function isAnswer(item: ContactItem): boolean {
-  return !('failure' in item) || item.failure.code === 'execution_contact_not_found'
-}
-
-/** A body is compressed for one response, so less is worth it than for a view that is cached. */
-const worthCompressingBytes = 4096
-
-async function representationOf(body: Buffer, { view, profile, coding }: Variant): Promise<Representation> {
-  const plain = { body, view, profile, coding: 'identity', etag: etagOf(body), terminal: false } as const
-  if (coding === 'identity' || body.length < worthCompressingBytes) return plain
-  return recode(plain, coding, await compress(body, coding, 1))
-}
-
-/** Such a response is never the same as another one, so it has no entity tag. */
-function prepareFailures(body: Buffer, { headers }: FastifyRequest, reply: FastifyReply): Buffer {
-  if (failsIfMatch(headers['if-match'], '')) throw new Failure('precondition_failed')
-  reply.header('cache-control', 'no-store').header('content-type', mediaType).header('content-length', body.length)
-  return body
 }
 
 /** In how many seconds there can be anything newer; null when all runs have ended. */

@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { noDirectives } from '../cache/request-directives.ts'
-import type { ReadContact } from '../contacts/read-contact.ts'
+import type { ContactQuery, ContactReading, ReadContact } from '../contacts/read-contact.ts'
 import { watchedContactOf } from '../contacts/watched-contact.ts'
 import { Failure } from '../failures/failure.ts'
 import { acceptsEvents, eventMediaType } from '../plugins/negotiation.ts'
@@ -32,11 +32,11 @@ export function contactEventsRoute(app: FastifyInstance, options: ContactEventsO
     },
     async (request, reply) => {
       const usual = contactQueryOf(request, request.params.id, request.query)
-      // Browsers add `Cache-Control: no-cache` to each request for a stream.
-      const query = { ...usual, coding: 'identity', directives: noDirectives } as const
+      // Browsers add `Cache-Control: no-cache` to each request for a stream, so it is not read.
+      const query = { ...usual, coding: 'identity' } as const
       const place = streams.take(query.askedBy)
       try {
-        const reading = await readContact(query)
+        const reading = await firstReading(query)
         if (reading.representation === null) {
           reply.header('retry-after', reading.retryAfter)
           throw new Failure('execution_contact_not_found')
@@ -58,6 +58,19 @@ export function contactEventsRoute(app: FastifyInstance, options: ContactEventsO
       }
     },
   )
+
+  /**
+   * A contact that is stored, and not too old, is shown without a load in the name of its caller: from now on it is watched, and
+   * is loaded when it is its turn.
+   */
+  async function firstReading(query: ContactQuery): Promise<ContactReading> {
+    try {
+      return await readContact({ ...query, directives: { ...noDirectives, onlyIfCached: true } })
+    } catch (failure) {
+      if ((failure as Failure).code !== 'not_cached') throw failure
+      return await readContact({ ...query, directives: noDirectives })
+    }
+  }
 }
 
 function requireEvents(request: FastifyRequest, _reply: FastifyReply, done: (failure?: Failure) => void): void {

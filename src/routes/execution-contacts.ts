@@ -4,7 +4,7 @@ import type { ContactQuery, ContactReading, ReadContact } from '../contacts/read
 import { Failure } from '../failures/failure.ts'
 import type { RecordDisclosure } from '../plugins/request-log.ts'
 import type { Representation } from '../presentation/views/view.ts'
-import { prepare, reportCache } from './contact-reply.ts'
+import { describeContent, prepare, reportCache } from './contact-reply.ts'
 import { contactQueryOf, type Guards, requireJson, setVary } from './contact-request.ts'
 import { executionContactSchema } from './execution-contacts.schema.ts'
 import type { HoldRequest } from './held-request.ts'
@@ -57,9 +57,11 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
     }
     const { pseudonym: contact } = reading
     const recordAndSend = (each: Representation) => {
-      const content = prepare(each, cache.age, retryAfter, request, reply)
+      const isKnown = prepare(each, cache.age, retryAfter, request, reply)
+      const hasContent = !isKnown || request.method === 'HEAD'
+      if (hasContent) describeContent(each.coding, each.body.length, reply)
       recordDisclosure(request, reply, { kind: caller.kind, profile, view, contact })
-      return reply.send(content)
+      return reply.send(hasContent ? each.body : undefined)
     }
     return representation instanceof Promise ? representation.then(recordAndSend) : recordAndSend(representation)
   }

@@ -19,8 +19,8 @@ export interface HeldRequestOptions {
   readonly streams: Pick<Streams, 'takeIfFree'>
   /** The longest time for which a request is held, in milliseconds. */
   readonly longestWaitMs: number
-  /** Called with each request that is held, and for how long at most, in milliseconds. */
-  readonly onHold: (request: FastifyRequest, ms: number) => void
+  /** Called with each response that is held, and for how long at most, in milliseconds. */
+  readonly onHold: (reply: FastifyReply, ms: number) => void
   readonly clock: Pick<Clock, 'now' | 'schedule'>
 }
 
@@ -50,7 +50,7 @@ export function createHoldRequest(options: HeldRequestOptions): HoldRequest {
       const { etag } = await reading.representation
       const ms = Math.min(seconds * 1000, watchedContactOf(reading.entry).settledAt - clock.now())
       if (ms <= 0 || reply.raw.destroyed || !matchesIfNoneMatch(known, etag)) return
-      onHold(request, ms)
+      onHold(reply, ms)
       await change(reading.entry, ms)
       request.caller = await authenticate(authorization)
     }

@@ -106,6 +106,8 @@ export function createMetrics() {
     requestOver,
     /** A malformed request was rejected. */
     malformedRequest: (code: FailureCode) => problems.inc({ code }),
+    /** An item of a response that has several is a problem. */
+    itemFailed: (code: FailureCode) => problems.inc({ code }),
     /** A connection was not accepted, because there are too many. */
     connectionDropped: () => drops.inc(),
     /** A stream has sent a state. */

@@ -55,7 +55,7 @@ function arrange(value: StoredContact | null | 'nothing' | Failure, isStored: bo
           return answer()
         })
       },
-      refresh: async () => {},
+      refresh: async () => true,
       delete: () => {},
       clear: () => {},
     },

@@ -20,6 +20,7 @@ function arrange(places = 100) {
   const asked: ContactQuery[] = []
   const open = new Map<string, (failure?: Error) => void>()
   let refused = 0
+  let isGone = false
   const read = (each: ContactQuery): Promise<ContactReading> => {
     if (open.size >= places) {
       refused += 1
@@ -37,7 +38,7 @@ function arrange(places = 100) {
   const readContacts = createReadContacts({ read, timeoutMs: 8000, clock })
   /** The ids and codes of the items. */
   const begin = async (ids: string) => {
-    const codes = readContacts({ ...query, ids: ids.split(' ') }).then((items) =>
+    const codes = readContacts({ ...query, ids: ids.split(' ') }, () => isGone).then((items) =>
       items.map((item) => `${item.id} ${'failure' in item ? item.failure.code : 'shown'}`),
     )
     await settled()
@@ -47,12 +48,15 @@ function arrange(places = 100) {
     open.get(id)?.(failure)
     await settled()
   }
-  return { clock, asked, begin, end, readContacts, refused: () => refused }
+  const leave = () => {
+    isGone = true
+  }
+  return { clock, asked, begin, end, leave, readContacts, refused: () => refused }
 }
 
 t.test('all are read at the same time, each once, as part of a batch and without a coding', async (t) => {
   const { readContacts, asked, end, clock } = arrange()
-  const items = readContacts({ ...query, ids: ['a', 'b', 'a'] })
+  const items = readContacts({ ...query, ids: ['a', 'b', 'a'] }, () => false)
   await settled()
   t.match(asked, [
     { id: 'a', coding: 'identity', urgency: 1, askedBy: 'a' },
@@ -70,18 +74,24 @@ t.test('all are read at the same time, each once, as part of a batch and without
   t.strictSame(clock.armed(), [], 'no timer is left')
 })
 
-t.test('those without a place are read when others have ended, each with one try for each end', async (t) => {
-  const { begin, end, asked, refused } = arrange(2)
+t.test('those without a place are read again until there is one', async (t) => {
+  const { begin, end, asked, clock } = arrange(2)
   let isOver = false
   const codes = (async () => await await begin('a b c d e'))().finally(() => {
     isOver = true
   })
+  const names = () => asked.map(({ id }) => id).join('')
   await settled()
-  t.equal(asked.map(({ id }) => id).join(''), 'ab')
+  t.equal(names(), 'ab')
   await end('b')
-  t.equal(asked.map(({ id }) => id).join(''), 'abc')
+  await clock.advance(249)
+  t.equal(names(), 'ab')
+  await clock.advance(1)
+  t.equal(names(), 'abc')
   await end('a', new Failure('upstream_error'))
   await end('c')
+  await clock.advance(250)
+  t.equal(names(), 'abcde')
   await end('d')
   t.notOk(isOver)
   await end('e')
@@ -89,18 +99,31 @@ t.test('those without a place are read when others have ended, each with one try
     'a upstream_error',
     ...['b', 'c', 'd', 'e'].map((id) => `${id} execution_contact_not_found`),
   ])
-  t.equal(refused(), 3)
 })
 
-t.test('when there is no place at all, that is the answer', async (t) => {
-  const { begin, refused } = arrange(0)
-  t.strictSame(await begin('a b'), ['a overloaded', 'b overloaded'])
+t.test('when there is no place until the deadline, that is the answer', async (t) => {
+  const { begin, refused, clock } = arrange(0)
+  const codes = (async () => await await begin('a b'))()
+  await clock.advance(8000)
+  t.strictSame(await codes, ['a overloaded', 'b overloaded'])
+  const tries = refused()
+  await clock.advance(8000)
+  t.equal(refused(), tries, 'and none is read again')
+})
+
+t.test('none is read again for a caller who has left', async (t) => {
+  const { begin, refused, clock, leave } = arrange(0)
+  const codes = (async () => await await begin('a b'))()
+  await settled()
+  leave()
+  await clock.advance(250)
+  t.strictSame(await codes, ['a overloaded', 'b overloaded'])
   t.equal(refused(), 2)
 })
 
 t.test('what has no answer at the deadline fails, and keeps the failure that it had', async (t) => {
   const { readContacts, end, clock } = arrange(2)
-  const items = readContacts({ ...query, ids: ['a', 'b', 'c', 'd'] })
+  const items = readContacts({ ...query, ids: ['a', 'b', 'c', 'd'] }, () => false)
   await settled()
   await end('a')
   await clock.advance(7999)
@@ -121,7 +144,7 @@ t.test('what has no answer at the deadline fails, and keeps the failure that it 
 
 t.test('what the caller may not do concerns all', async (t) => {
   const { readContacts, end, clock } = arrange()
-  const items = readContacts({ ...query, ids: ['a', 'b'] })
+  const items = readContacts({ ...query, ids: ['a', 'b'] }, () => false)
   const rejected = t.rejects(items, { code: 'forbidden' })
   await settled()
   await end('b', forbiddenProfile('full'))

@@ -358,10 +358,18 @@ t.test('a stream counts as no request in flight, whenever it ends', async (t) =>
 
 t.test('a request that is held may be silent for longer, until it is answered', async (t) => {
   const { open, begun, connections } = await start(t)
-  const { accepted } = await open(get('/held'))
+  const { socket, accepted } = await open(get('/held'))
   await until(() => begun.length === 1)
-  connections.allowSilence({ socket: accepted }, 30_000)
+  const { response } = begun[0] as { response: ServerResponse }
+  connections.allowSilence(response, 30_000)
   t.equal(accepted.timeout, patient.silentSocketMs + 30_000)
-  begun[0]?.response.end('held')
-  t.equal(accepted.timeout, patient.silentSocketMs / 2)
+  socket.write(get('/behind'))
+  await until(() => begun.length === 2)
+  t.equal(accepted.timeout, patient.silentSocketMs + 30_000, 'a request behind it does not shorten that')
+  response.end('held')
+  await once(response, 'close')
+  t.equal(accepted.timeout, patient.silentSocketMs)
+  socket.destroy()
+  await until(() => accepted.destroyed)
+  connections.allowSilence(response, 30_000)
 })

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { faultIds } from '../../sandbox/faults.ts'
-import { executionContact, flow, uuid } from '../../sandbox/parts.ts'
+import { executionContact, flow, stepExecution, uuid } from '../../sandbox/parts.ts'
 import { noCallInFlight } from '../harness/calls.ts'
 import { type Arrangement, startService, until } from '../harness/service.ts'
 import { difference } from '../harness/table.ts'
@@ -61,7 +61,7 @@ t.test('what Hilos does is an item', async (t) => {
   })
   t.match(broken, { status: 502, problem: { code: 'upstream_error', retryable: true, retryAfterSeconds: 2 } })
   t.match(refused, { status: 502, problem: { code: 'upstream_unauthorized', retryable: false } })
-  t.equal(reply.headers.get('etag'), null)
+  for (const name of ['etag', 'cache-status', 'server-timing', 'age']) t.equal(reply.headers.get(name), null, name)
   t.equal(reply.headers.get('cache-control'), 'no-store')
   const conditional = await get(pathOf([faultIds.broken]), { 'if-none-match': '*' })
   t.equal(conditional.status, 200, 'what has no tag is never unchanged')
@@ -272,6 +272,38 @@ t.test('a fault of ours is an item, and an error in the log', async (t) => {
   const { status, json } = await get(pathOf([one, two], '&profile=agent'), { 'x-request-id': 'fault' })
   t.equal(status, 200)
   t.match(json().items, [{ status: 500, problem: { code: 'internal_error' } }, { status: 200 }])
-  const [error] = logLines().filter(({ msg }) => msg === 'an item of a batch failed')
+  const [error] = logLines().filter(({ msg }) => msg === 'item of a batch failed')
   t.match(error, { level: 50, requestId: 'fault', err: { code: 'internal_error', cause: { type: 'SyntaxError' } } })
+})
+
+t.test('a failed item is a line of the log and counts as a problem', async (t) => {
+  const { get, service, logLines } = await start(t)
+  await get(pathOf([one, missing, faultIds.broken, faultIds.reset]), { 'x-request-id': 'r' })
+  await get(pathOf([two]), { 'cache-control': 'only-if-cached' })
+  const lines = logLines().filter(({ msg }) => msg === 'item of a batch failed')
+  t.match(lines, [
+    { level: 40, requestId: 'r', err: { code: 'upstream_error' } },
+    { level: 40, requestId: 'r', err: { code: 'upstream_unavailable' } },
+  ])
+  t.equal(lines.length, 2)
+  const { body = '' } = (await service.operators?.inject('/metrics')) ?? {}
+  for (const code of ['execution_contact_not_found', 'upstream_error', 'upstream_unavailable', 'not_cached'])
+    t.match(body, `hilos_bff_problems_total{code="${code}"} 1\n`)
+})
+
+t.test('a large batch is sent in parts that all readers share, and a 304 needs none of it', async (t) => {
+  const { get, sandbox } = await start(t)
+  const steps = Array.from({ length: 100 }, (_, index) => stepExecution(index, { name: 'x'.repeat(4000) }))
+  sandbox.documents.set(one, () => executionContact(one, { execution_steps: steps }))
+  const path = pathOf([one, one], '&view=timeline')
+  const plain = await get(`/execution-contacts/${one}`)
+  const { text, headers } = await get(path, { 'accept-encoding': 'br' })
+  t.ok(text.length > 2 * plain.text.length)
+  t.equal(text.split(`"data":${plain.text}}`).length, 3)
+  t.equal(headers.get('content-length'), String(Buffer.byteLength(text)))
+  t.equal(headers.get('content-encoding'), null)
+  const head = await get(path, {}, 'HEAD')
+  t.match([head.headers.get('content-length'), head.text], [headers.get('content-length'), ''])
+  const known = await get(path, { 'if-none-match': headers.get('etag') ?? '' })
+  t.match([known.status, known.text], [304, ''])
 })

@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream'
 import t from 'tap'
 import { EventStream, eventText, retryText } from '../../src/routes/event-stream.ts'
 import { createTimers, settled } from '../harness/timers.ts'
@@ -79,12 +80,43 @@ t.test('the last text is kept when what waits is dropped after it', async (t) =>
   t.equal(await take(), '1end')
 })
 
-t.test('however much is offered, a reader that takes nothing makes the stream hold one event', (t) => {
+t.test('however much is offered, a reader that takes nothing makes the stream hold one piece of one event', (t) => {
   const { stream, offer } = start()
   const text = 'x'.repeat(1_000_000)
   for (let times = 0; times < 5; times += 1) for (const kind of ['state', 'checked', 'problem']) offer(kind, text)
-  t.equal(stream.readableLength, text.length)
+  t.equal(stream.readableLength, 16_384)
   t.end()
+})
+
+t.test('a reader who takes some of a large event is not stalled, and shares its bytes with all others', async (t) => {
+  const { clock, stream } = start()
+  const shared = Buffer.alloc(100_000, 'x')
+  const taken: Buffer[] = []
+  let takeNext = () => {}
+  stream.pipe(
+    new Writable({
+      highWaterMark: 1,
+      write: (piece, _encoding, done) => {
+        taken.push(piece)
+        takeNext = done
+      },
+    }),
+  )
+  stream.offer('state', () => [Buffer.from('data: '), shared, Buffer.from('\n\n')])
+  for (let piece = 1; piece <= 9; piece += 1) {
+    await settled()
+    t.equal(taken.length, piece)
+    await clock.advance(10_000)
+    t.ok(stream.stalledMs() <= 10_000)
+    takeNext()
+  }
+  await settled()
+  t.equal(stream.stalledMs(), 0)
+  t.ok(
+    taken.slice(1, -1).every(({ buffer }) => buffer === shared.buffer),
+    'no piece is a copy',
+  )
+  t.equal(Buffer.concat(taken).toString(), `data: ${shared}\n\n`)
 })
 
 t.test('a reader is stalled from the last event that it was sent while it takes nothing', async (t) => {

@@ -346,8 +346,8 @@ t.test('a slow reader goes on with the newest state when it reads again', async 
   const newest = `revision ${revision()}`
   const received = () => source.events.flatMap(({ event, json }) => (event === 'state' ? [json.reason] : []))
   await until(() => received().at(-1) === newest || source.isOver())
-  // What the connection and the stream held already comes first: the state that found it full, and one more.
-  const expected = Array.from({ length: waitingFrom + 2 }, (_, index) => `revision ${index}`)
+  // What was begun comes first: the state that found the connection full.
+  const expected = Array.from({ length: waitingFrom + 1 }, (_, index) => `revision ${index}`)
   t.strictSame(received(), [...expected, newest])
 })
 
@@ -519,4 +519,18 @@ t.test('while a watched run waits long for its turn, its age is rationed', async
   await source.nth('state', 1)
   await pass(9)
   t.strictSame((await source.nth('checked', 1)).json, { age: 9, stale: 'rationed' })
+})
+
+t.test('a stream that is opened anew makes no call in the name of its caller', async (t) => {
+  const { open, clock, calls, pass } = await start(t)
+  const first = await open()
+  const { id: tag = '' } = await first.nth('state', 1)
+  first.leave()
+  await clock.advance(20_000)
+  const before = calls()
+  const again = await open('', { 'last-event-id': tag })
+  t.strictSame((await again.nth('checked', 1)).json.age, 20)
+  await pass(1)
+  t.equal(calls(), before + 1, 'it is its turn at once')
+  t.ok((await again.nth('checked', 2)).json.age < 2)
 })

@@ -116,7 +116,12 @@ function isTerminal(serialized: Buffer): boolean {
   return serialized[serialized.indexOf(terminalField) + terminalField.length] === 't'.charCodeAt(0)
 }
 
+/** The entity tag of a representation in a content coding, given its tag without one. */
+export function codedEtag(etag: string, coding: ContentCoding): string {
+  return coding === 'identity' ? etag : `${etag.slice(0, -1)}-${coding}"`
+}
+
 /** The same in another content coding: another representation, with an ETag of its own (RFC 9110 section 8.8.3.3). */
 export function recode(plain: Representation, coding: Compression, body: Buffer): Representation {
-  return { ...plain, coding, body, etag: `${plain.etag.slice(0, -1)}-${coding}"` }
+  return { ...plain, coding, body, etag: codedEtag(plain.etag, coding) }
 }
