@@ -36,8 +36,12 @@ export interface PaceCalls {
 export interface Budget extends BudgetOptions {
   /** How long it took to open all streams. */
   readonly openingSeconds: number
-  /** The largest number of calls in any second, from the first stream on. */
-  readonly mostInASecond: number
+  /**
+   * The largest number of calls in any `windowMs`, from the first stream on. That is a second without the time by which the fake
+   * Hilos may have noticed a call late.
+   */
+  readonly mostAtOnce: number
+  readonly windowMs: number
   readonly paces: readonly PaceCalls[]
   /** By how much all runs should be late, in proportion. */
   readonly proportion: number
@@ -58,7 +62,7 @@ export async function measureBudget(bench: Bench, options: BudgetOptions): Promi
   const latenesses: number[] = []
   const cold: Budget['cold'][number][] = []
   try {
-    const arrivals = await bench.upstream.arrivalsDuring(async () => {
+    const { arrivals, lateMs } = await bench.upstream.recordDuring(async () => {
       bench.progress(`opening ${watchedRuns} streams at ${callsPerSecond} calls a second`)
       const began = Date.now()
       const { origin } = service
@@ -76,12 +80,14 @@ export async function measureBudget(bench: Bench, options: BudgetOptions): Promi
       measuredSeconds = (Date.now() - openedAt) / 1000
       for (const reader of readers) reader.close()
     })
+    const windowMs = Math.max(0, 1000 - Math.ceil(lateMs))
     const since = arrivals.filter(({ at }) => at >= openedAt)
     return {
       callsPerSecond,
       seconds: measuredSeconds,
       openingSeconds,
-      mostInASecond: mostWithin(1000, arrivals),
+      mostAtOnce: mostWithin(windowMs, arrivals),
+      windowMs,
       paces: watched.map((each) => callsOf(each, since)),
       proportion: Math.max(1, wishedPerSecond / (callsPerSecond / 2)),
       lateness: Math.max(...latenesses),

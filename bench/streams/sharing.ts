@@ -46,7 +46,7 @@ export async function measureSharing(bench: Bench): Promise<Sharing> {
     const [sharedId, singleId] = [pacedId('moving', 1), pacedId('moving', 2)]
     const readers = [await open(singleId, 0)]
     for (let index = 0; index < watchers; index += 1) readers.push(await open(sharedId, index))
-    const arrivals = await bench.upstream.arrivalsDuring(() => sleep(watchSeconds * 1000))
+    const { arrivals } = await bench.upstream.recordDuring(() => sleep(watchSeconds * 1000))
     for (const reader of readers) reader.close()
     const callsFor = (wanted: string) => arrivals.filter(({ id }) => id === wanted).length
     return { shared: callsFor(sharedId), single: callsFor(singleId) }

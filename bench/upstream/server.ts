@@ -1,4 +1,5 @@
 import { createServer, type ServerResponse } from 'node:http'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { argv } from 'node:process'
 import { movingDocument, type SplitDocument, splitDocument, splitSizedDocument } from './document.ts'
 import { createFaults } from './faults.ts'
@@ -20,6 +21,8 @@ let delayMs = 0
 let faultsPercent = 0
 /** The calls since they were to be recorded; null when they are not. */
 let arrivals: Arrival[] | null = null
+/** How late this process was, at most, while calls were recorded. */
+const delays = monitorEventLoopDelay({ resolution: 5 })
 /** When a run was last changed by the bench, by id. */
 const changes = new Map<string, number>()
 
@@ -81,13 +84,20 @@ function endedBody(id: string, gzip: boolean): Buffer {
 function control(url: string, response: ServerResponse): void {
   const [, setting, value] = controlPath.exec(url) ?? []
   if (setting === 'faults') faultsPercent = Number(value)
-  if (setting === 'record') arrivals = value === '0' ? null : []
+  if (setting === 'record') record(value === '1')
   if (setting === 'change') changes.set(value ?? '', Date.now())
   if (setting === 'delay') {
     delayMs = Number(value)
     maxConcurrentCalls = concurrentCalls
   }
   const known = setting !== undefined || url === '/bench/calls' || url === '/bench/arrivals'
-  const counts = { calls, maxConcurrentCalls, ...(url === '/bench/arrivals' && { arrivals }) }
+  const counts = { calls, maxConcurrentCalls, ...(url === '/bench/arrivals' && { arrivals, lateMs: delays.max / 1e6 }) }
   response.writeHead(known ? 200 : 404, { 'content-type': 'application/json' }).end(JSON.stringify(counts))
+}
+
+function record(isOn: boolean): void {
+  arrivals = isOn ? [] : null
+  delays.reset()
+  if (isOn) delays.enable()
+  else delays.disable()
 }

@@ -10,6 +10,13 @@ export interface Arrival {
   readonly at: number
 }
 
+/** The calls that arrived during some work. */
+export interface Recording {
+  readonly arrivals: readonly Arrival[]
+  /** By how much the time of an arrival may be late, in milliseconds: the longest delay of the event loop. */
+  readonly lateMs: number
+}
+
 /** The fake Hilos of the bench. */
 export interface Upstream {
   readonly port: number
@@ -24,8 +31,8 @@ export interface Upstream {
   readonly delay: (ms: number) => Promise<void>
   /** Sets the percentage of calls that get a fault; 0 at first. */
   readonly faults: (percent: number) => Promise<void>
-  /** Records the calls during some work, and returns them. */
-  readonly arrivalsDuring: (work: () => Promise<void>) => Promise<readonly Arrival[]>
+  /** Records the calls during some work. */
+  readonly recordDuring: (work: () => Promise<void>) => Promise<Recording>
   /** Changes a run that goes on. */
   readonly change: (id: string) => Promise<void>
   readonly stop: () => Promise<void>
@@ -34,7 +41,6 @@ export interface Upstream {
 interface Counts {
   readonly calls: number
   readonly maxConcurrentCalls: number
-  readonly arrivals?: readonly Arrival[]
 }
 
 export async function startUpstream(cores: Cores): Promise<Upstream> {
@@ -61,12 +67,12 @@ export async function startUpstream(cores: Cores): Promise<Upstream> {
     faults: async (percent) => {
       await ask(`/bench/faults/${percent}`)
     },
-    arrivalsDuring: async (work) => {
+    recordDuring: async (work) => {
       await ask('/bench/record/1')
       await work()
-      const { arrivals = [] } = await ask('/bench/arrivals')
+      const { arrivals, lateMs } = (await ask('/bench/arrivals')) as Counts & Recording
       await ask('/bench/record/0')
-      return arrivals
+      return { arrivals, lateMs }
     },
     change: async (id) => {
       await ask(`/bench/change/${id}`)
