@@ -65,9 +65,13 @@ t.test('a stream begins with the body of the plain GET, byte for byte, and its E
 })
 
 t.test('a stream has the documented headers, and none of a plain answer', async (t) => {
-  const { open } = await start(t)
-  const { status, headers } = await open('', { 'accept-encoding': 'br, gzip', 'cache-control': 'no-cache' })
+  const { open, get } = await start(t)
+  const source = await open('?view=transcript', { 'accept-encoding': 'br, gzip', 'cache-control': 'only-if-cached' })
+  const plain = await get(`${path}?view=transcript`)
+  const { status, headers } = source
   t.equal(status, 200)
+  t.ok(plain.text.length > 1024, 'worth compressing')
+  t.equal((await source.nth('state', 1)).data, plain.text)
   t.match(Object.fromEntries(headers), {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store, no-transform',
@@ -145,6 +149,13 @@ t.test('Last-Event-ID', async (t) => {
   t.equal(nothingMore.status, 204)
   await nothingMore.over()
   t.equal(nothingMore.text(), '')
+})
+
+t.test('a reader that needs not come back takes no place', async (t) => {
+  const { open, get, change } = await start(t, { env: { CALLER_MAX_STREAMS: '1' } })
+  change({ status: 'COMPLETED', status_last_change_on: '2026-11-22T09:00:00Z' })
+  const tag = (await get(path)).headers.get('etag')?.slice(1, -1) ?? ''
+  for (let times = 0; times < 3; times += 1) t.equal((await open('', { 'last-event-id': tag })).status, 204)
 })
 
 t.test('failures before the first byte are problems, the same as for the plain GET', async (t) => {
@@ -284,7 +295,7 @@ t.test('a stream is closed after its lifetime, and its reader may come back', as
 })
 
 t.test('the log has the start, each state and the end of a stream, and the duration histogram nothing', async (t) => {
-  const { open, logLines, as, pass, change } = await start(t, { callers })
+  const { open, logLines, as, pass, change, service } = await start(t, { callers })
   const source = await open('?view=summary', { ...as('agent'), 'x-request-id': 'r1' })
   await source.nth('state', 1)
   change({ status: 'PAUSED' })
@@ -300,6 +311,8 @@ t.test('the log has the start, each state and the end of a stream, and the durat
     { msg: 'stream ended', caller: 'agent', states: 2, reason: 'left' },
   ])
   t.equal(lines().length, 4)
+  const { body } = (await service.operators?.inject('/metrics')) ?? {}
+  t.match(body, '{route="/execution-contacts/:id/events",cache="uri-miss",status="200",profile="agent"} 1')
 })
 
 /** So many steps that a state has almost two megabytes, and is rendered in the thread. */
@@ -424,11 +437,13 @@ t.test('with a full log no state is sent, and the stream is closed without an en
 })
 
 t.test('of two changes in quick order of a large contact the newer one is sent last', async (t) => {
+  // Enough for the thread.
+  const someSteps = largeSteps.slice(0, 50)
   const { open, change, get, pass } = await start(t)
-  change({ execution_steps: largeSteps })
+  change({ execution_steps: someSteps })
   const sources = await Promise.all(['full', 'agent', 'viewer'].map((profile) => open(`?profile=${profile}`)))
-  for (const source of sources) t.equal((await source.nth('state', 1)).json.steps.length, largeSteps.length)
-  change({ execution_steps: largeSteps, status: 'PAUSED' })
+  for (const source of sources) t.equal((await source.nth('state', 1)).json.steps.length, someSteps.length)
+  change({ execution_steps: someSteps, status: 'PAUSED' })
   await get(path, { 'cache-control': 'no-cache' })
   change({ status: 'READY' })
   await pass(16)
