@@ -380,6 +380,7 @@ t.test('at a shutdown a stream ends, and is cut off if its reader does not take 
   const { take, drain, timers, happened, reason } = start()
   await take()
   drain(500)
+  t.strictSame(happened.slice(-1), ['stop'], 'before its reader takes the end')
   t.strictSame(await take(), ['retry 3000'])
   t.equal(reason(), 'shutdown')
   await timers.advance(499)

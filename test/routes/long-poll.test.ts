@@ -49,7 +49,7 @@ async function start(t: Test, arrangement: Arrangement = {}) {
 }
 
 t.test('a held request is answered with the change when there is one', async (t) => {
-  const { hold, pass, change, etagOf, sandbox, watchers } = await start(t)
+  const { hold, pass, change, etagOf, sandbox, watchers, clock } = await start(t)
   const { replied, isHeld } = await hold({ 'if-none-match': await etagOf(), prefer: 'wait=30' })
   await pass(7)
   t.ok(isHeld())
@@ -62,7 +62,12 @@ t.test('a held request is answered with the change when there is one', async (t)
   t.equal(headers.get('vary'), 'Accept, Accept-Encoding, Authorization, Prefer')
   t.equal(headers.get('age'), '0')
   t.equal(await watchers(), 0)
-  t.equal(sandbox.requests.length, 4)
+  t.ok(
+    clock.armed().every((ms) => ms < 15_000),
+    'the rest of the 30 s is not waited for',
+  )
+  await pass(20)
+  t.equal(sandbox.requests.length, 4, 'and the run is not watched any more')
 })
 
 t.test('without a change it is answered with 304 when the time is over', async (t) => {
