@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { ReadThrough } from '../../src/cache/read-through.ts'
+import { anyRequest, type ReadThrough } from '../../src/cache/read-through.ts'
 import { settled } from '../harness/timers.ts'
 import { arrange, arrangeStored, noCache, slowMs, Unavailable } from './rig.ts'
 
@@ -25,6 +25,22 @@ t.test('requests share one refresh, which is awaited once one of them waits for 
   loads[1]?.finish(updated)
   t.equal(await answer, 'new stale collapsed')
   t.equal(await ask('k'), 'new hit')
+})
+
+t.test('a load is as urgent as the most urgent request that waits for it', async (t) => {
+  const { cache, loadOf, loads } = arrange()
+  const answers: unknown[] = []
+  for (const [urgency, expected] of [
+    [1, 1],
+    [2, 2],
+    [1, 2],
+  ] as const) {
+    answers.push(cache.get('k', loadOf('k'), { ...anyRequest, urgency }))
+    await settled()
+    t.equal(loads[0]?.urgency(), expected)
+  }
+  loads[0]?.finish({})
+  await Promise.all(answers)
 })
 
 t.test('a stale entry replaces an answer that is slow', async (t) => {
