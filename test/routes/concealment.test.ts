@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { executionContact, flow, uuid } from '../../sandbox/parts.ts'
+import { noCallInFlight } from '../harness/calls.ts'
 import { openEvents } from '../harness/event-source.ts'
 import { type Arrangement, startService, until } from '../harness/service.ts'
 import { createTimers, settled } from '../harness/timers.ts'
@@ -199,4 +200,99 @@ t.test('a run that moves out of sight ends streams and held requests as one that
     outcomes.push([source.text(), overAt, held])
   }
   t.strictSame(outcomes[0], outcomes[1])
+})
+
+/** What the limited caller receives for a batch in two worlds: in one of them the run of another flow exists. */
+const batches: readonly (readonly [ids: readonly string[], headers?: Record<string, string>, method?: string])[] = [
+  [[hidden]],
+  [[hidden, visible, unknown]],
+  [[visible, hidden, visible, hidden], {}, 'HEAD'],
+  [[visible, hidden], { 'if-none-match': '*' }],
+  [[unknown, hidden], { 'cache-control': 'only-if-cached' }],
+  [[hidden, visible], { 'cache-control': 'no-cache' }],
+  [[hidden], { 'cache-control': 'max-age=5', 'if-match': '"x"' }],
+  [[visible, hidden], { 'accept-encoding': 'br' }],
+]
+
+t.test('no sequence of batches distinguishes a hidden run from one that does not exist', async (t) => {
+  const worlds: string[][] = []
+  for (const exists of [true, false]) {
+    const { ask, get, as, seen, clock, sandbox, service } = await start(t)
+    if (!exists) sandbox.documents.delete(hidden)
+    const shown: string[] = []
+    for (const [stepMs, fault] of [
+      [0, null],
+      [2000, null],
+      [9000, null],
+      [11_000, 'broken'],
+      [3000, null],
+      [50_000, null],
+      [1000, 'unauthorized'],
+      [3000, null],
+    ] as const) {
+      clock.advance(stepMs)
+      if (fault) sandbox.faults.set(hidden, fault)
+      else sandbox.faults.delete(hidden)
+      // Others see it, and it is stored, or they learn that there is none.
+      await ask('everything', hidden, { 'cache-control': 'no-cache' })
+      for (const [ids, headers, method] of batches) {
+        const path = `/execution-contacts?ids=${ids.join()}`
+        const reply = await get(path, { ...as('limited'), 'x-request-id': 'r', ...headers }, method)
+        const received = [...reply.headers].filter(([name]) => name !== 'date' && name !== 'server-timing')
+        // A duration is that of the machine; the rest of the field is compared.
+        const timing = reply.headers.get('server-timing')?.replace(/dur=.*/, '')
+        shown.push(`${stepMs} ${path} ${reply.status} ${JSON.stringify(received)} ${timing} ${reply.text}`)
+        // A refresh of the visible run ends before the next request.
+        await noCallInFlight(service)
+      }
+      shown.push(await seen(hidden))
+    }
+    worlds.push(shown)
+  }
+  const [withRun = [], without = []] = worlds
+  t.equal(withRun.length, without.length)
+  const differing = withRun.findIndex((line, index) => line !== without[index])
+  t.equal(withRun[differing], without[differing])
+})
+
+t.test('the absences of a batch leave together, however long Hilos takes for each', async (t) => {
+  const absences = Array.from({ length: 3 }, (_, index) => uuid(0x0de, 10 + index))
+  for (const ids of [
+    [hidden, ...absences],
+    [...absences, hidden],
+  ]) {
+    const clock = createTimers(Date.parse('2026-11-22T10:05:00Z'))
+    const { get, as, sandbox } = await start(t, { clock, notFoundStepMs: 1000 })
+    sandbox.documents.set(hidden, async () => {
+      await clock.advance(300)
+      return hiddenContact()
+    })
+    const askedAt = clock.elapsed()
+    const waiting = get(`/execution-contacts?ids=${ids.join()}`, as('limited'))
+    const armed = () => clock.armed().filter((ms) => ms <= 1000)
+    await until(() => armed().length === ids.length)
+    t.strictSame(new Set(armed().map((ms) => clock.elapsed() - askedAt + ms)), new Set([1000]))
+    await clock.advance(Math.max(...armed()))
+    const statuses = (await waiting).json().items.map(({ status }: { status: number }) => status)
+    t.strictSame(statuses, [404, 404, 404, 404])
+  }
+})
+
+t.test('25 absences of one batch are all told within the deadline, at 5 calls a second', async (t) => {
+  const clock = createTimers(Date.parse('2026-11-22T10:05:00Z'))
+  const { get, as, service } = await start(t, { clock, notFoundStepMs: 1000, env: { HILOS_MAX_RPS: '5' } })
+  const ids = Array.from({ length: 25 }, (_, index) => uuid(0x0de, 100 + index))
+  const startedAt = clock.now()
+  let isOver = false
+  const replied = get(`/execution-contacts?ids=${ids.join()}`, as('limited')).finally(() => {
+    isOver = true
+  })
+  await until(() => clock.armed().length > 5)
+  while (!isOver) {
+    await clock.advance(50)
+    await noCallInFlight(service)
+  }
+  const statuses = (await replied).json().items.map(({ status }: { status: number }) => status)
+  t.strictSame(new Set(statuses), new Set([404]))
+  t.ok(clock.now() - startedAt < 8000, `${clock.now() - startedAt} ms`)
 })
