@@ -46,7 +46,7 @@ export function contactBatchRoute(app: FastifyInstance, options: ContactBatchOpt
       reportFailures(items, request)
       const cache = combinedReport(items)
       if (cache !== null) reportCache(cache, request, reply)
-      const content = await contentOf(items, cache?.age ?? 0, query.coding, request, reply)
+      const content = await contentOf(items, query.coding, request, reply)
       const { view, profile, caller } = query
       for (const item of items)
         if ('pseudonym' in item)
@@ -74,7 +74,6 @@ export function contactBatchRoute(app: FastifyInstance, options: ContactBatchOpt
  */
 async function contentOf(
   items: readonly ContactItem[],
-  age: number,
   accepted: ContentCoding,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -82,13 +81,16 @@ async function contentOf(
   const parts = bodyParts(items)
   const bytes = lengthOf(parts)
   const coding = bytes >= worthCompressingBytes && bytes <= largestJoinedBytes ? accepted : 'identity'
+  const age = Math.max(0, ...items.map(({ cache }) => cache?.age ?? 0))
+  const retryAfter = soonest(items)
   if (items.every(isAnswer)) {
     const etag = codedEtag(batchEtag(items), coding)
-    const isKnown = prepare({ etag, terminal: false }, age, soonest(items), request, reply)
+    const isKnown = prepare({ etag, terminal: false }, age, retryAfter, request, reply)
     if (isKnown && request.method === 'GET') return undefined
   } else {
     if (failsIfMatch(request.headers['if-match'], '')) throw new Failure('precondition_failed')
-    reply.header('cache-control', 'no-store')
+    reply.header('cache-control', 'no-store').header('age', age)
+    if (retryAfter !== null) reply.header('retry-after', retryAfter)
   }
   const content = coding === 'identity' ? joined(parts) : await compress(Buffer.concat(parts), coding, 1)
   describeContent(coding, content instanceof Buffer ? content.length : bytes, reply)
