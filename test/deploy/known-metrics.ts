@@ -15,7 +15,7 @@ const cacheWords = ['hit', 'uri-miss', 'stale', 'request', 'none']
 export const labelValues: Readonly<Record<string, Readonly<Record<string, Values>>>> = {
   hilos_bff_build_info: { version: null, commit: null, node: null },
   hilos_bff_requests_total: {
-    route: ['/execution-contacts/:id'],
+    route: ['/execution-contacts', '/execution-contacts/:id'],
     status: null,
     profile: [...profiles, 'none'],
     cache: cacheWords,
