@@ -118,12 +118,7 @@ t.test('callers with different rights never get the variant or the tag of anothe
     const variants = await Promise.all(
       revisions[which].map((document) => expectedOf(document, view, profile ?? caller.profile, coding)),
     )
-    const plain = await Promise.all(
-      revisions[which].map((document) => expectedOf(document, view, profile ?? caller.profile, 'identity')),
-    )
-    // A 304 may also be about the representation without a content coding.
-    const known = statusCode === 304 ? [...variants, ...plain] : variants
-    const variant = known.find(({ etag }) => etag === headers.etag)
+    const variant = variants.find(({ etag }) => etag === headers.etag)
     if (variant === undefined) return false
     tags.push(variant.etag)
     if (statusCode === 304) {
@@ -183,6 +178,10 @@ t.test('callers with different rights never get the variant or the tag of anothe
     return true
   })
   const outcome = await fc.check(property, { numRuns: 25, endOnFailure: true })
+  // However chance has it, one response is without a body.
+  const again = { caller: callers[0], which: 0, view: 'summary', profile: undefined, coding: 'identity' } as const
+  t.ok(await isRight({ ...again, tag: undefined }))
+  t.ok(await isRight({ ...again, tag: tags.length - 1 }))
   t.notOk(outcome.failed, fc.defaultReportMessage(outcome) ?? '25 runs')
   t.ok(shown > 50 && unchanged > 0, `${shown} responses with a body, ${unchanged} without`)
   t.ok(
