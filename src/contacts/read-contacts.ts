@@ -85,11 +85,10 @@ export function isAnswer(item: ContactItem): boolean {
 }
 
 /** What the cache did for all of them, at worst; null when it must stay hidden for each, or has failed for one. */
-export function combinedReport(items: readonly ContactItem[]): CacheReport | null {
+export function combinedReport(items: readonly ContactItem[]): Pick<CacheReport, 'status' | 'use'> | null {
   if (!items.every(isAnswer)) return null
-  const reports = items.flatMap(({ cache }) => cache ?? [])
-  const use = combinedUse(reports.map((report) => report.use))
-  return use && { status: formatHandling(cacheName, use), age: Math.max(...reports.map(({ age }) => age)), use }
+  const use = combinedUse(items.flatMap(({ cache }) => cache?.use ?? []))
+  return use && { status: formatHandling(cacheName, use), use }
 }
 
 function failed(id: string, failure: Failure): ContactItem {

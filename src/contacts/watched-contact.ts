@@ -1,10 +1,11 @@
 import { forbiddenProfile } from '../access/access-failure.ts'
 import { maySee } from '../access/caller.ts'
 import { isWider } from '../access/profile.ts'
-import type { Entry, News } from '../cache/entry.ts'
+import type { Entry } from '../cache/entry.ts'
 import { Failure } from '../failures/failure.ts'
 import type { RenderedViews } from '../presentation/views/rendered-views.ts'
 import type { Representation } from '../presentation/views/view.ts'
+import type { Watches } from '../watch/watches.ts'
 import { settledAt } from './lifetime.ts'
 import type { ContactQuery } from './read-contact.ts'
 import type { StoredContact } from './stored-contact.ts'
@@ -26,12 +27,8 @@ export function isOverdue({ generatedAt, freshMs }: WatchedContact, now: number)
   return freshMs > 0 && now - generatedAt >= 2 * freshMs
 }
 
-/** Hears of each load of the contact from now on, by whatever request it was begun. Returns what ends that. */
-export type WatchContact = (
-  id: string,
-  entry: Entry<StoredContact>,
-  hear: (news: News<StoredContact>) => void,
-) => () => void
+/** Hears of each load of a contact, which is given by its id. */
+export type WatchContact = Watches<StoredContact>['watch']
 
 /**
  * Checks again whether a caller may see what it watches: its rights and the flow of the run can change.

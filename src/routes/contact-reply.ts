@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type CacheUse, failsIfMatch, matchesIfNoneMatch } from '../cache/cache-status.ts'
+import type { CacheReport } from '../contacts/read-contact.ts'
 import { Failure } from '../failures/failure.ts'
 import { mediaType } from '../plugins/negotiation.ts'
 import type { ContentCoding } from '../presentation/views/content-coding.ts'
@@ -9,8 +10,8 @@ import type { Representation } from '../presentation/views/view.ts'
 const keepSeconds = 60
 
 /**
- * Sets the status and the headers that a response and its 304 have in common. Returns whether it is a 304, because the caller has
- * the representation already.
+ * Sets the status and the headers that a response and its 304 have in common. Returns whether the content is to be described and
+ * sent: not in a 304, because the caller has it already. Fastify leaves it out of each response to HEAD.
  * @param retryAfter null for none
  * @throws Failure `precondition_failed`
  */
@@ -29,7 +30,7 @@ export function prepare(
   if (!terminal && retryAfter !== null) reply.header('retry-after', retryAfter)
   const isKnown = matchesIfNoneMatch(request.headers['if-none-match'], etag)
   reply.code(isKnown ? 304 : 200)
-  return isKnown
+  return !isKnown || request.method === 'HEAD'
 }
 
 /** Sets the headers of a content, which the response to HEAD has, too. */
@@ -41,7 +42,7 @@ export function describeContent(coding: ContentCoding, bytes: number, reply: Fas
 
 /** Says what the cache did, in the response and for the log. */
 export function reportCache(
-  { status, use }: { readonly status: string; readonly use: CacheUse },
+  { status, use }: Pick<CacheReport, 'status' | 'use'>,
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {

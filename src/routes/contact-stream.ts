@@ -34,12 +34,7 @@ export interface ContactStreamOptions {
   /** Called at the end of a stream, with its duration in milliseconds. */
   readonly onEnd: (durationMs: number) => void
   /** The limits of a stream, in milliseconds. */
-  readonly limits: {
-    readonly heartbeatMs: number
-    readonly stalledMs: number
-    readonly shortestLifetimeMs: number
-    readonly longestLifetimeMs: number
-  }
+  readonly limits: Readonly<Record<'heartbeatMs' | 'stalledMs' | 'shortestLifetimeMs' | 'longestLifetimeMs', number>>
   readonly clock: Clock
 }
 
@@ -67,6 +62,7 @@ export function streamContact(options: ContactStreamOptions, watchRequest: Watch
   const { authenticate, represent, watch, recordDisclosure, isLogFull, onState, onEnd, limits, clock } = options
   const { query, reading, representation, place, request, reply } = watchRequest
   const { id, view, profile } = query
+  // A closure that uses `reading` would keep its document in memory as long as the stream is open.
   const { pseudonym } = reading
   const { authorization } = request.headers
   const body = new EventStream(clock.elapsed)
@@ -81,7 +77,7 @@ export function streamContact(options: ContactStreamOptions, watchRequest: Watch
   let stale = reading.cache.use.detail
   let hasProblem = false
   /** When something was last sent, or waits to be. */
-  let spokeAt = openedAt
+  let lastEventAt = openedAt
   let states = 0
   let newsHeard = 0
   let reason: string | null = null
@@ -91,7 +87,7 @@ export function streamContact(options: ContactStreamOptions, watchRequest: Watch
   }
 
   function offer(kind: string, write: () => string | readonly Buffer[]): void {
-    spokeAt = clock.elapsed()
+    lastEventAt = clock.elapsed()
     body.offer(kind, write)
   }
 
@@ -174,8 +170,8 @@ export function streamContact(options: ContactStreamOptions, watchRequest: Watch
     reply.raw.destroy()
   }
 
-  async function beat(): Promise<void> {
-    spokeAt = clock.elapsed()
+  async function sendHeartbeat(): Promise<void> {
+    lastEventAt = clock.elapsed()
     checkRights(await authenticateAgain(), contact)
     showAge()
   }
@@ -187,7 +183,7 @@ export function streamContact(options: ContactStreamOptions, watchRequest: Watch
       if (body.stalledMs() >= limits.stalledMs) cut('stalled')
       if (now >= closesAt) end('lifetime')
       // Also after the end: a state may wait for a slow reader.
-      if (now - spokeAt >= limits.heartbeatMs) beat().catch(fail)
+      if (now - lastEventAt >= limits.heartbeatMs) sendHeartbeat().catch(fail)
     },
     drain: (graceMs) => {
       end('shutdown')

@@ -85,8 +85,8 @@ async function contentOf(
   const retryAfter = soonest(items)
   if (items.every(isAnswer)) {
     const etag = codedEtag(batchEtag(items), coding)
-    const isKnown = prepare({ etag, terminal: false }, age, retryAfter, request, reply)
-    if (isKnown && request.method === 'GET') return undefined
+    const hasContent = prepare({ etag, terminal: false }, age, retryAfter, request, reply)
+    if (!hasContent) return undefined
   } else {
     if (failsIfMatch(request.headers['if-match'], '')) throw new Failure('precondition_failed')
     reply.header('cache-control', 'no-store').header('age', age)

@@ -57,8 +57,7 @@ export function executionContactRoutes(app: FastifyInstance, options: ExecutionC
     }
     const { pseudonym: contact } = reading
     const recordAndSend = (each: Representation) => {
-      const isKnown = prepare(each, cache.age, retryAfter, request, reply)
-      const hasContent = !isKnown || request.method === 'HEAD'
+      const hasContent = prepare(each, cache.age, retryAfter, request, reply)
       if (hasContent) describeContent(each.coding, each.body.length, reply)
       recordDisclosure(request, reply, { kind: caller.kind, profile, view, contact })
       return reply.send(hasContent ? each.body : undefined)

@@ -26,7 +26,7 @@ export interface HeldRequestOptions {
 
 /**
  * Holds a request that prefers to wait for a change (`Prefer: wait`, RFC 7240 section 4.3). It resolves when the request should
- * be answered, as any other is, and rejects with a failure of the first read, or of the caller’s credential, which is checked
+ * be answered, as any other is, and rejects with a failure of the first read, or of the caller's credential, which is checked
  * again. It returns null for a request that is not held: without `If-None-Match` there is nothing to wait for, and one that
  * demands something of the cache wants its answer now.
  */
