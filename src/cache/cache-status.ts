@@ -1,3 +1,4 @@
+import { membersOf } from '../common/list-field.ts'
 import { ageMs, type Entry, remainingMs } from './entry.ts'
 import type { CacheAnswer, Handling } from './read-through.ts'
 
@@ -84,7 +85,5 @@ export function failsIfMatch(header: string | undefined, etag: string): boolean 
 
 /** Whether a list of entity tags contains one of these, or is the star that stands for all. */
 function matches(header: string, tags: readonly string[]): boolean {
-  // A comma between quotes belongs to a tag.
-  const listed = header.match(/(?:[^,"]|"[^"]*")+/g) ?? []
-  return header.trim() === '*' || listed.some((each) => tags.includes(each.trim()))
+  return header.trim() === '*' || membersOf(header).some((tag) => tags.includes(tag))
 }

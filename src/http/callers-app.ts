@@ -47,7 +47,7 @@ export async function createCallersApp(options: CallersAppOptions) {
   const { app: callers, connections } = createServer(config.limits, logger, {
     ...{ lifecycle, onDrop, corsOrigins: config.corsOrigins },
     onRequestOver: metrics.requestOver,
-    onMalformed: metrics.malformedRequest,
+    onMalformed: metrics.problemSent,
   })
   const recordDisclosure = logRequests(callers, config.disclosureLogLevel, metrics.requestOver)
   answerWithProblems(callers)
@@ -86,7 +86,7 @@ export async function createCallersApp(options: CallersAppOptions) {
   contactBatchRoute(callers, {
     ...reading,
     readContacts: contacts.readSeveral,
-    onItemFailed: metrics.itemFailed,
+    onItemFailed: metrics.problemSent,
     // Each id counts as a request, so one with more could never be answered.
     maxIds: Math.min(maxBatch, maxRequestsPerSecond || maxBatch),
   })

@@ -1,7 +1,6 @@
 import type { Profile } from '../access/profile.ts'
 import { executionContactId, refTo } from '../common/schema.ts'
 import { Type } from '../common/type.ts'
-import type { ContactItem } from '../contacts/read-contacts.ts'
 import { Failure } from '../failures/failure.ts'
 import type { FailureCode } from '../failures/failure-kinds.ts'
 import { ItemProblemSchema, problemResponses } from '../failures/problem.ts'
@@ -52,21 +51,12 @@ const ItemSchema = Type.Unsafe<never>({
   ],
 })
 
-const exampleItems = (): ContactItem[] => {
-  const failedItem = (id: string, code: FailureCode): ContactItem => {
-    const failure = new Failure(code)
-    return { id, failure, cache: null, retryAfter: failure.retryAfterSeconds }
-  }
-  const use = { fwd: null, stored: false, collapsed: false, detail: null, reloadDenied: false, ageMs: 0, waitedMs: 0 }
-  const cache = { status: '', age: 0, use }
-  const shown = { representation: exampleRepresentation('summary', 'agent'), pseudonym: '', cache, retryAfter: 3 }
-  return [
-    { id: exampleContact.id, ...shown },
-    failedItem('00000000-0000-4000-8000-00000000dead', 'execution_contact_not_found'),
-    failedItem('00000000-0000-4000-8000-0000000051ee', 'upstream_timeout'),
-    failedItem('00000000-0000-4000-8000-000000000003', 'overloaded'),
-  ]
-}
+const example = bodyParts([
+  { id: exampleContact.id, representation: exampleRepresentation('summary', 'agent') },
+  { id: '00000000-0000-4000-8000-00000000dead', failure: new Failure('execution_contact_not_found') },
+  { id: '00000000-0000-4000-8000-0000000051ee', failure: new Failure('upstream_timeout') },
+  { id: '00000000-0000-4000-8000-000000000003', failure: new Failure('overloaded') },
+])
 
 const { 'Preference-Applied': _preference, ...headers } = freshnessHeaders
 const { prefer: _prefer, ...requestHeaders } = executionContactSchema.headers.properties
@@ -107,7 +97,7 @@ export const contactBatchSchema = {
           examples: {
             items: {
               summary: 'Data, no such contact, a failure of Hilos, and no call to Hilos left',
-              value: JSON.parse(Buffer.concat(bodyParts(exampleItems())).toString()),
+              value: JSON.parse(Buffer.concat(example).toString()),
             },
           },
         },

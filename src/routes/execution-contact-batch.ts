@@ -80,7 +80,7 @@ async function contentOf(
 ): Promise<Buffer | Readable | undefined> {
   const parts = bodyParts(items)
   const bytes = lengthOf(parts)
-  const coding = bytes >= worthCompressingBytes && bytes <= largestJoinedBytes ? accepted : 'identity'
+  const coding = bytes >= worthCompressingOnceBytes && bytes <= largestJoinedBytes ? accepted : 'identity'
   const age = Math.max(0, ...items.map(({ cache }) => cache?.age ?? 0))
   const retryAfter = soonest(items)
   if (items.every(isAnswer)) {
@@ -98,7 +98,7 @@ async function contentOf(
 }
 
 /** A body is compressed for one response, so less is worth it than for a view that is cached. */
-const worthCompressingBytes = 4096
+const worthCompressingOnceBytes = 4096
 
 /** The ids in the query, which may be anything. */
 function idsIn(query: unknown): readonly string[] {

@@ -1,3 +1,5 @@
+import { membersOf } from '../common/list-field.ts'
+
 /** Longer numbers mean the longest wait as well. */
 const wait = /^wait\s*=\s*"?(\d+)"?\s*(?:;.*)?$/i
 
@@ -7,8 +9,6 @@ const wait = /^wait\s*=\s*"?(\d+)"?\s*(?:;.*)?$/i
  * @param header the value of `Prefer`
  */
 export function waitSecondsOf(header: string, longestSeconds: number): number {
-  // A comma between quotes belongs to a value.
-  const preferences = header.match(/(?:[^,"]|"[^"]*")+/g) ?? []
-  const [seconds = '0'] = preferences.flatMap((each) => wait.exec(each.trim())?.[1] ?? [])
+  const [seconds = '0'] = membersOf(header).flatMap((preference) => wait.exec(preference)?.[1] ?? [])
   return Math.min(Number(seconds), longestSeconds)
 }

@@ -104,10 +104,8 @@ export function createMetrics() {
 
   return {
     requestOver,
-    /** A malformed request was rejected. */
-    malformedRequest: (code: FailureCode) => problems.inc({ code }),
-    /** An item of a response that has several is a problem. */
-    itemFailed: (code: FailureCode) => problems.inc({ code }),
+    /** A malformed request, or an item of a response that has several, was answered with a problem. */
+    problemSent: (code: FailureCode) => problems.inc({ code }),
     /** A connection was not accepted, because there are too many. */
     connectionDropped: () => drops.inc(),
     /** A stream has sent a state. */

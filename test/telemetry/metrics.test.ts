@@ -31,7 +31,7 @@ const hit: RequestRecord = {
 
 t.test('each event changes its counter and no other', async (t) => {
   const events: readonly (readonly [(metrics: Metrics) => void, string])[] = [
-    [({ malformedRequest }) => malformedRequest('headers_too_large'), 'problems_total{code="headers_too_large"}'],
+    [({ problemSent }) => problemSent('headers_too_large'), 'problems_total{code="headers_too_large"}'],
     [({ connectionDropped }) => connectionDropped(), 'connections_dropped_total'],
     [({ requestShed }) => requestShed('memory'), 'requests_shed_total{reason="memory"}'],
     [({ stateSent }) => stateSent(), 'states_sent_total'],
