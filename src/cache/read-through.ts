@@ -4,7 +4,7 @@ import { type Entry, freshOnly, type News, usabilityOf } from './entry.ts'
 import { createInFlightLoads, type Load, type Urgency } from './in-flight-loads.ts'
 import type { RecentFailures } from './recent-failures.ts'
 import type { GrantReload } from './reloads.ts'
-import { noDirectives, type RequestDirectives } from './request-directives.ts'
+import type { RequestDirectives } from './request-directives.ts'
 import type { Store } from './store.ts'
 
 /** What the cache did for one request, in the terms of RFC 9211. */
@@ -37,16 +37,13 @@ export interface CacheRequest {
   readonly urgency: Urgency
 }
 
-/** A request for one key that leaves everything to the cache. */
-export const anyRequest: CacheRequest = { directives: noDirectives, askedBy: '', urgency: 2 }
-
 export interface ReadThrough<V> {
   /**
    * Returns the entry of the key, stored or loaded. It returns a promise only when the request has to wait, and null when
    * no stored entry is usable and the directives forbid a load. It throws, or rejects with, the error of the load, which
    * may be the error of a moment ago.
    */
-  readonly get: (key: string, load: Load<V>, request?: CacheRequest) => CacheAnswer<V> | null | Promise<CacheAnswer<V>>
+  readonly get: (key: string, load: Load<V>, request: CacheRequest) => CacheAnswer<V> | null | Promise<CacheAnswer<V>>
   /**
    * Loads the key, however fresh its entry is, or joins the load in flight. It resolves when that has ended, to whether the
    * origin was asked or would not have it, and never rejects: no caller waits for it.
@@ -85,7 +82,7 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
   const { values, absences, failures, detailOf, grantReload, onNews, clock } = options
   const loads = createInFlightLoads<V>({ ...options, onLoaded: store, onFailed: rememberFailure })
 
-  function get(key: string, load: Load<V>, request: CacheRequest = anyRequest) {
+  function get(key: string, load: Load<V>, request: CacheRequest) {
     const { directives, askedBy } = request
     const entry = values.get(key) ?? absences.get(key)
     const failure = failures.get(key)

@@ -2,7 +2,6 @@ import { type Caller, maySee } from '../access/caller.ts'
 import { ageMs, type Entry, type Lifetime } from '../cache/entry.ts'
 import type { Demand, Load } from '../cache/in-flight-loads.ts'
 import {
-  anyRequest,
   type CacheAnswer,
   type CacheRequest,
   createReadThrough,
@@ -25,7 +24,7 @@ export interface VisibleContacts {
   readonly get: (
     caller: Caller,
     id: string,
-    request?: CacheRequest,
+    request: CacheRequest,
   ) => ContactAnswer | null | Promise<ContactAnswer | null>
   /** Loads a contact that is watched, as `ReadThrough.refresh` does. */
   readonly refresh: (id: string) => Promise<boolean>
@@ -83,7 +82,7 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
   /** When Hilos was asked for each absence of a limited caller. */
   const askedFor = new WeakMap<Entry<StoredContact>, number>()
 
-  function get(caller: Caller, id: string, request = anyRequest): ReturnType<VisibleContacts['get']> {
+  function get(caller: Caller, id: string, request: CacheRequest): ReturnType<VisibleContacts['get']> {
     if (caller.flows === null) return getStored(id, request)
     const stored = values.peek(id)?.value
     const isVisible = stored ? maySee(caller.flows, stored.flowId) : false

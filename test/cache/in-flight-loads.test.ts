@@ -1,7 +1,7 @@
 import t from 'tap'
-import { anyRequest, type ReadThrough } from '../../src/cache/read-through.ts'
+import type { ReadThrough } from '../../src/cache/read-through.ts'
 import { settled } from '../harness/timers.ts'
-import { arrange, arrangeStored, noCache, slowMs, Unavailable } from './rig.ts'
+import { anyRequest, arrange, arrangeStored, noCache, slowMs, Unavailable } from './rig.ts'
 
 const updated = { value: 'new' }
 

@@ -1,10 +1,19 @@
 import t from 'tap'
 import { overheadBytes } from '../../src/cache/lru-store.ts'
-import { anyRequest } from '../../src/cache/read-through.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
 import { checkRowsInTurn, difference } from '../harness/table.ts'
 import { settled } from '../harness/timers.ts'
-import { arrange, arrangeStored, noCache, type Outcome, onlyIfCached, Rationed, Refused, Unavailable } from './rig.ts'
+import {
+  anyRequest,
+  arrange,
+  arrangeStored,
+  noCache,
+  type Outcome,
+  onlyIfCached,
+  Rationed,
+  Refused,
+  Unavailable,
+} from './rig.ts'
 
 /** With these an entry is useless as soon as it is stale. */
 const noWindows = { staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
@@ -155,7 +164,7 @@ t.test('a refusal leaves an entry fresh until its freshness ends', async (t) => 
 
 t.test('a stored entry is returned without a promise', async (t) => {
   const { cache, loadOf } = await arrangeStored(0)
-  t.notOk(cache.get('k', loadOf('k')) instanceof Promise)
+  t.notOk(cache.get('k', loadOf('k'), anyRequest) instanceof Promise)
 })
 
 t.test('each value and absence is stored for its own lifetime', async (t) => {

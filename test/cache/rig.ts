@@ -1,13 +1,15 @@
 import type { Entry } from '../../src/cache/entry.ts'
 import type { Load, Urgency } from '../../src/cache/in-flight-loads.ts'
 import { createLruStore } from '../../src/cache/lru-store.ts'
-import { anyRequest, type CacheAnswer, createReadThrough } from '../../src/cache/read-through.ts'
+import { type CacheAnswer, type CacheRequest, createReadThrough } from '../../src/cache/read-through.ts'
 import { createRecentFailures } from '../../src/cache/recent-failures.ts'
 import type { GrantReload } from '../../src/cache/reloads.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
 export const slowMs = 400
+/** A request that leaves everything to the cache. */
+export const anyRequest: CacheRequest = { directives: noDirectives, askedBy: '', urgency: 2 }
 export const noCache: RequestDirectives = { ...noDirectives, maxAgeMs: 0 }
 export const onlyIfCached: RequestDirectives = { ...noDirectives, onlyIfCached: true }
 

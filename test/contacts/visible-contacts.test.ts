@@ -10,7 +10,7 @@ import { createReloadLimit } from '../../src/cache/reloads.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
 import type { StoredContact } from '../../src/contacts/stored-contact.ts'
 import { createVisibleContacts } from '../../src/contacts/visible-contacts.ts'
-import { noCache, onlyIfCached, Refused, Unavailable } from '../cache/rig.ts'
+import { anyRequest, noCache, onlyIfCached, Refused, Unavailable } from '../cache/rig.ts'
 import { createClock } from '../harness/clock.ts'
 import { noIdentity } from '../presentation/pipeline.ts'
 import { storedContact } from './stored.ts'
@@ -104,7 +104,7 @@ function arrange(
   /** All that a caller can see of an answer, except how long it took. */
   async function ask(caller: Caller, id: string, directives: RequestDirectives = noDirectives): Promise<string> {
     try {
-      const answer = await visible.get(caller, id, { directives, askedBy: caller.name, urgency: 2 })
+      const answer = await visible.get(caller, id, { ...anyRequest, directives, askedBy: caller.name })
       if (answer === null) return 'nothing'
       const { value } = answer.entry
       return `${value ? value.flowId : 'absent'}${formatCacheStatus('', answer, clock.now())}`
@@ -120,7 +120,7 @@ t.test('a caller of every flow and a caller of the flow of a run get the same an
     const { ask, hilos, visible, waits } = arrange({ k: 'a' })
     t.equal(await ask(caller, 'k'), 'a; fwd=uri-miss; ttl=5; stored')
     t.equal(await ask(caller, 'k'), 'a; hit; ttl=5')
-    t.notOk(visible.get(caller, 'k') instanceof Promise, 'a stored contact is returned without a promise')
+    t.notOk(visible.get(caller, 'k', anyRequest) instanceof Promise, 'a stored contact is returned without a promise')
     t.equal(await ask(caller, 'none'), 'absent; fwd=uri-miss; ttl=10; stored')
     t.equal(await ask(caller, 'none'), 'absent; hit; ttl=10')
     t.equal(hilos.asked.length, 2)
