@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { executionContact, flow, uuid } from '../../sandbox/parts.ts'
+import { noCallInFlight } from '../harness/calls.ts'
 import { startService } from '../harness/service.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
@@ -68,9 +69,7 @@ async function startWorld(t: Test, { hiddenExists, othersAct }: World) {
 
   /** Waits until nothing happens any more before the clock moves. Callers have no sockets here, so only calls take time. */
   async function quiet(): Promise<void> {
-    const inFlight = async () => (await service.operators?.inject('/readyz'))?.json().parts.hilos.callsInFlight
-    do for (let turns = 0; turns < 5; turns += 1) await settled()
-    while ((await inFlight()) > 0)
+    await noCallInFlight(service, 5)
     for (let turns = 0; turns < 5; turns += 1) await settled()
   }
 

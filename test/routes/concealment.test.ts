@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
 import { executionContact, flow, uuid } from '../../sandbox/parts.ts'
-import { noCallInFlight } from '../harness/calls.ts'
+import { heldRequests, noCallInFlight } from '../harness/calls.ts'
 import { openEvents } from '../harness/event-source.ts'
 import { type Arrangement, startService, until } from '../harness/service.ts'
 import { createTimers, settled } from '../harness/timers.ts'
@@ -181,19 +181,16 @@ t.test('a run that moves out of sight ends streams and held requests as one that
         held = [clock.elapsed(), status, [...headers].filter(([name]) => name !== 'date'), text]
       },
     )
-    const watchers = async () => (await service.operators?.inject('/metrics'))?.body ?? ''
-    while (!/hilos_bff_watchers\{kind="poll"\} 1/.test(await watchers())) await settled()
+    while ((await heldRequests(service)) === 0) await settled()
     if (isErased) sandbox.documents.delete(id)
     else sandbox.documents.set(id, document(theirs))
     let overAt: number | undefined
     void source.over().then(() => {
       overAt = clock.elapsed()
     })
-    const inFlight = async () => (await service.operators?.inject('/readyz'))?.json().parts.hilos.callsInFlight
     while (overAt === undefined || held === undefined) {
       await clock.advance(500)
-      do for (let turns = 0; turns < 20; turns += 1) await settled()
-      while ((await inFlight()) > 0)
+      await noCallInFlight(service, 20)
     }
     t.match(source.text(), 'execution_contact_not_found')
     t.match(held, [/./, 404])

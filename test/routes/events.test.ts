@@ -3,53 +3,35 @@ import { get as request } from 'node:http'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { executionContact, flow, type Part, stepExecution, uuid } from '../../sandbox/parts.ts'
-import { noCallInFlight } from '../harness/calls.ts'
 import { openEvents } from '../harness/event-source.ts'
 import { createIssuer } from '../harness/issuer.ts'
-import { type Arrangement, startService, until } from '../harness/service.ts'
-import { createTimers, settled } from '../harness/timers.ts'
+import { type Arrangement, until } from '../harness/service.ts'
+import { settled } from '../harness/timers.ts'
+import { id, ours, path, startMs, startWithMovingRun, theirs } from './moving-run.ts'
 
-const startMs = Date.parse('2026-11-22T10:05:00Z')
-const id = uuid(0xe7e, 1)
-const path = `/execution-contacts/${id}`
-const [ours, theirs] = [uuid(0xf1, 1), uuid(0xf1, 2)]
 const callers = [
   { name: 'everything', profile: 'full' },
   { name: 'agent', profile: 'agent' },
   { name: 'limited', profile: 'full', flows: [ours] },
 ] as const
 
-/** The real service and the sandbox, with a run that is asked about every three seconds, and a clock with its timers. */
+/** The service with the moving run, its stream, and the calls and log lines that it causes. */
 async function start(t: Test, arrangement: Arrangement = {}) {
-  const clock = createTimers(startMs)
-  const service = await startService(t, { clock, ...arrangement })
-  const { sandbox, origin } = service
-  let changes: object = {}
-  sandbox.documents.set(id, () => executionContact(id, { status_last_change_on: '2026-11-22T10:04:50Z', ...changes }))
+  const running = await startWithMovingRun(t, arrangement)
+  const { sandbox, origin, logLines } = running
   const open = async (query = '', headers: Record<string, string> = {}) => {
     const source = await openEvents(`${origin}${path}/events${query}`, headers)
     t.teardown(source.leave)
     return source
   }
-  /** Changes the document. */
-  const change = (next: object) => {
-    changes = next
-  }
   const calls = () => sandbox.requests.length
   /** Waits until the log says that a stream has ended, and returns why. */
   const endReason = async () => {
-    const ended = () => service.logLines().findLast(({ msg }) => msg === 'stream ended')
+    const ended = () => logLines().findLast(({ msg }) => msg === 'stream ended')
     await until(() => ended() !== undefined)
     return ended()?.reason
   }
-  /** Moves the clock, and lets each call end before the next second. */
-  const pass = async (seconds: number) => {
-    for (let passed = 0; passed < seconds; passed += 1) {
-      await clock.advance(1000)
-      await noCallInFlight(service.service)
-    }
-  }
-  return { ...service, clock, open, change, calls, endReason, pass }
+  return { ...running, open, calls, endReason }
 }
 
 t.test('a stream begins with the body of the plain GET, byte for byte, and its ETag as the id', async (t) => {

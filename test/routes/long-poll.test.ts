@@ -1,51 +1,30 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { get as request } from 'node:http'
 import t, { type Test } from 'tap'
-import { executionContact, flow, type Part, uuid } from '../../sandbox/parts.ts'
-import { noCallInFlight } from '../harness/calls.ts'
-import { type Arrangement, type Reply, startService, until } from '../harness/service.ts'
-import { createTimers, settled } from '../harness/timers.ts'
+import { flow, type Part } from '../../sandbox/parts.ts'
+import { heldRequests } from '../harness/calls.ts'
+import { type Arrangement, type Reply, until } from '../harness/service.ts'
+import { settled } from '../harness/timers.ts'
+import { id, movingRun, ours, path, startWithMovingRun, theirs } from './moving-run.ts'
 
-const id = uuid(0x1019, 1)
-const path = `/execution-contacts/${id}`
-const [ours, theirs] = [uuid(0xf1, 1), uuid(0xf1, 2)]
-
+/** The service with the moving run, and requests for it that are held. */
 async function start(t: Test, arrangement: Arrangement = {}) {
-  const clock = createTimers(Date.parse('2026-11-22T10:05:00Z'))
-  const service = await startService(t, { clock, ...arrangement })
-  let changes: object = {}
-  service.sandbox.documents.set(id, () =>
-    executionContact(id, { status_last_change_on: '2026-11-22T10:04:50Z', ...changes }),
-  )
-  const { operators } = service.service
-  const watchers = async () => {
-    const { body = '' } = (await operators?.inject('/metrics')) ?? {}
-    return Number(/hilos_bff_watchers\{kind="poll"\} (\d+)/.exec(body)?.[1])
-  }
+  const running = await startWithMovingRun(t, arrangement)
+  const { service, get } = running
+  const watchers = () => heldRequests(service)
   /** Sends a request that is held, and waits until it is. */
-  const hold = async (headers: Record<string, string>, target = path) => {
+  const hold = async (headers: Record<string, string>) => {
     const before = await watchers()
     let reply: Reply | undefined
-    const replied = service.get(target, headers).then((received) => {
+    const replied = get(path, headers).then((received) => {
       reply = received
       return received
     })
     while ((await watchers()) === before && reply === undefined) await settled()
     return { replied, isHeld: () => reply === undefined }
   }
-  /** Moves the clock, and lets each call end before the next second. */
-  const pass = async (seconds: number) => {
-    for (let passed = 0; passed < seconds; passed += 1) {
-      await clock.advance(1000)
-      await noCallInFlight(service.service)
-    }
-  }
-  const etagOf = async (headers: Record<string, string> = {}, target = path) =>
-    (await service.get(target, headers)).headers.get('etag') ?? ''
-  const change = (next: object) => {
-    changes = next
-  }
-  return { ...service, clock, change, hold, pass, etagOf, watchers }
+  const etagOf = async (headers: Record<string, string> = {}) => (await get(path, headers)).headers.get('etag') ?? ''
+  return { ...running, hold, etagOf, watchers }
 }
 
 t.test('a held request is answered with the change when there is one', async (t) => {
@@ -164,8 +143,7 @@ t.test('the rights of the caller count as they are when it is answered', async (
     callersFile,
     JSON.stringify({ callers: [{ ...narrowed, profile: 'agent' }, { ...moved, flows: [theirs] }, stays] }),
   )
-  let inUse = 200
-  while (inUse === 200) inUse = (await (async () => (await etagOf(as('gone'))) !== '')()) ? 200 : 401
+  while ((await etagOf(as('gone'))) !== '') await settled()
   change({ status: 'PAUSED' })
   await pass(4)
   const replies = await Promise.all(held.map(({ replied }) => replied))
@@ -241,7 +219,7 @@ t.test('a caller who leaves during the first read takes no place', async (t) => 
   const connections = () =>
     new Promise<number>((done) => service.callers.server.getConnections((_, each) => done(each)))
   while ((await connections()) > 1) await settled()
-  resolve(executionContact(id, { status_last_change_on: '2026-11-22T10:04:50Z' }))
+  resolve(movingRun())
   await pass(1)
   const { replied, isHeld } = await hold(headers)
   t.ok(isHeld())
