@@ -367,6 +367,7 @@ t.test('a request that is held may be silent for longer, until it is answered', 
   await until(() => begun.length === 2)
   t.equal(accepted.timeout, patient.silentSocketMs + 30_000, 'a request behind it does not shorten that')
   response.end('held')
+  t.equal(accepted.timeout, patient.silentSocketMs / 2, 'from its end on, it is a response like any other')
   await once(response, 'close')
   t.equal(accepted.timeout, patient.silentSocketMs)
   socket.destroy()

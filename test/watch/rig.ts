@@ -6,7 +6,10 @@ import { createTimers, type TestTimers } from '../harness/timers.ts'
 export type Outcome = number | null | Error | 'refused' | 'rationed' | 'hangs'
 
 export interface RigOptions extends Partial<WatchesOptions<number>> {
-  /** What a load brings, or that it is refused without news or for lack of calls, or never ends. By default an answer that wishes for 3 s. */
+  /**
+   * What a load brings, or that it is refused without news, or waits for a call in vain, or never ends. By default an answer that
+   * wishes for 3 s.
+   */
   readonly outcomeOf?: (key: string) => Outcome
   /** How long a load takes. */
   readonly loadMs?: (key: string) => number
@@ -47,12 +50,12 @@ export function arrange(options: RigOptions = {}) {
       timesOf.set(key, [...(timesOf.get(key) ?? []), seconds()])
       const outcome = outcomeOf(key)
       if (outcome === 'refused') return Promise.resolve(true)
-      if (outcome === 'rationed') return Promise.resolve(false)
       const { promise, resolve } = Promise.withResolvers<boolean>()
       if (outcome === 'hangs') return promise
       clock.schedule(() => {
-        watches.tell(key, outcome instanceof Error ? { error: outcome } : { entry: entryOf(outcome) })
-        resolve(true)
+        const error = outcome === 'rationed' ? new Error(outcome) : outcome
+        watches.tell(key, error instanceof Error ? { error } : { entry: entryOf(error) })
+        resolve(outcome !== 'rationed')
       }, loadMs(key))
       return promise
     },

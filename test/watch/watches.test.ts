@@ -335,6 +335,13 @@ t.test('a load for which there is no call leaves its key as late as it was', asy
   t.ok(watches.status().lateness < 2)
 })
 
+t.test('a load that waited long for a call in vain is repeated as soon as one that did not wait', async (t) => {
+  const { clock, watch, asked } = arrange({ outcomeOf: () => 'rationed', loadMs: () => 4000 })
+  watch('k')
+  await clock.advance(20_000)
+  t.strictSame(asked('k'), [3, 10, 17])
+})
+
 t.test('failures of loads that others begin take no turn from a key', async (t) => {
   const { clock, watch, watches, asked } = arrange()
   watch('k')
