@@ -179,7 +179,13 @@ t.test('callers with different rights never get the variant or the tag of anothe
   })
   const outcome = await fc.check(property, { numRuns: 25, endOnFailure: true })
   // However chance has it, one response is without a body.
-  const again = { caller: callers[0] as ArrangedCaller, which: 0, view: 'summary', profile: undefined, coding: 'identity' } as const
+  const again = {
+    caller: callers[0] as ArrangedCaller,
+    which: 0,
+    view: 'summary',
+    profile: undefined,
+    coding: 'identity',
+  } as const
   t.ok(await isRight({ ...again, tag: undefined }))
   t.ok(await isRight({ ...again, tag: tags.length - 1 }))
   t.notOk(outcome.failed, fc.defaultReportMessage(outcome) ?? '25 runs')
