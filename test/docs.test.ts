@@ -241,6 +241,17 @@ t.test('the stream in the documentation is the one that the service sends', asyn
     t.match(sent, event === 'state' ? `id: ${tag}\ndata: {"id":"${json.id}"` : `event: ${event}`)
 })
 
+t.test('the runs in the documentation are the ones that the service sends', async (t) => {
+  const { get } = await startService(t)
+  const [, path = '', sent = ''] =
+    /curl -s -H @credential 'http:\/\/127\.0\.0\.1:3000([^']+)'\n(.*?)```/s.exec(textOf('docs/using-the-api.md')) ?? []
+  const { text } = await get(path)
+  const [start = '', between = '', end = ''] = sent.replaceAll('\n', '').split(/(?:, )?…/)
+  t.ok(text.startsWith(start))
+  t.ok(text.includes(between))
+  t.ok(text.endsWith(end))
+})
+
 t.test('the budget of watching in the documentation is what its formula says', (t) => {
   const rows = [...textOf('docs/live.md').matchAll(/^\| (\d+) \| (\d+) \| (\d+) \|(.*)\|$/gm)]
   const share = 5 * watchLimits.share
