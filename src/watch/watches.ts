@@ -113,9 +113,10 @@ export function createWatches<V>(options: WatchesOptions<V>): Watches<V> {
 
   function endTurn(whose: WatchedKey<V>, isAsked: boolean, tookMs: number): void {
     const now = clock.elapsed()
-    if (whose.hasFailed && isAsked) whose.wishedMs = Math.max(whose.wishedMs, failureFactor * tookMs)
+    const againMs = Math.min(whose.wishedMs, retryMs)
+    if (whose.hasFailed && isAsked) whose.wishedMs = Math.max(againMs, failureFactor * tookMs)
     if (isAsked) markAsked(whose, now)
-    else whose.dueAt = now + whose.wishedMs
+    else whose.dueAt = now + againMs
   }
 
   return {
@@ -138,8 +139,7 @@ export function createWatches<V>(options: WatchesOptions<V>): Watches<V> {
         whose.wishedMs = wishedMs(news.entry)
         markAsked(whose, clock.elapsed())
       } else {
-        // The failure of another request's load takes no turn from this one.
-        whose.wishedMs = Math.min(whose.wishedMs, retryMs)
+        // The failure of another request's load takes no turn from this one, and makes it no later in proportion.
         whose.dueAt = Math.min(whose.dueAt, clock.elapsed() + retryMs)
       }
       takeTurns()

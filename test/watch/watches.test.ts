@@ -351,3 +351,11 @@ t.test('failures of loads that others begin take no turn from a key', async (t) 
   }
   t.ok(asked('k').length >= 9, `${asked('k').length} times`)
 })
+
+t.test('a quiet key for which there was no call is not late in proportion because of that', async (t) => {
+  const { clock, watch, watches } = arrange({ outcomeOf: () => 'rationed' })
+  watch('quiet', 60_000)
+  watches.tell('quiet', { error: refused })
+  await clock.advance(66_000)
+  t.ok(watches.status().lateness < 1.2, `${watches.status().lateness}`)
+})
