@@ -246,6 +246,7 @@ t.test('the runs in the documentation are the ones that the service sends', asyn
   const [, path = '', sent = ''] =
     /curl -s -H @credential 'http:\/\/127\.0\.0\.1:3000([^']+)'\n(.*?)```/s.exec(textOf('docs/using-the-api.md')) ?? []
   const { text } = await get(path)
+  t.ok(path.startsWith('/execution-contacts?ids='))
   const [start = '', between = '', end = ''] = sent.replaceAll('\n', '').split(/(?:, )?…/)
   t.ok(text.startsWith(start))
   t.ok(text.includes(between))
