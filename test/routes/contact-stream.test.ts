@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import pino from 'pino'
 import t from 'tap'
+import { invalidCredential } from '../../src/access/access-failure.ts'
 import { anonymous, type Caller } from '../../src/access/caller.ts'
 import type { Entry, News } from '../../src/cache/entry.ts'
 import { noDirectives } from '../../src/cache/request-directives.ts'
@@ -414,4 +415,37 @@ t.test('a stream ends when its run is settled, with a state or without', async (
   await changed.revise('second', { pace: { status: 'COMPLETED', endedAt: null, lastActivityAt: null, deadlines: [] } })
   t.strictSame(await changed.take(), ['state second', 'retry 3000', 'end settled'])
   t.strictSame(changed.happened.slice(-3), ['stop', 'leave', 'end 0'])
+})
+
+t.test('a full log ends no stream whose state is unchanged', async (t) => {
+  const { take, revise, reason } = start({ isLogFull: () => true, represent: () => representationOf('first') })
+  await take()
+  await revise('second')
+  t.strictSame(await take(), ['checked 0 null'])
+  t.equal(reason(), undefined)
+})
+
+t.test('rights are checked also after the end of the lifetime, while a state waits for a slow reader', async (t) => {
+  let isKnown = true
+  const { take, revise, pass, reason } = start({
+    authenticate: () => {
+      if (!isKnown) throw invalidCredential('unknown key')
+      return anonymous
+    },
+  })
+  for (let times = 0; times < 7; times += 1) {
+    await take()
+    await pass(10)
+  }
+  await take()
+  await revise('second')
+  await revise('third')
+  await pass(6)
+  t.equal(reason(), undefined)
+  isKnown = false
+  await pass(10)
+  const taken = await take()
+  t.equal(taken[0], 'state second')
+  t.notOk(taken.includes('state third'))
+  t.equal(reason(), 'lifetime')
 })

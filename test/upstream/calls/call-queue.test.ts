@@ -185,3 +185,9 @@ t.test('of a caller with too many calls, the least urgent is refused', (t) => {
   t.equal(refused("a1 a2' A3 a4' A5 a6 a7' a8"), "A5 A3 a7' a4'")
   t.end()
 })
+
+t.test('when all places are taken, a call of a batch is refused before the second call of a person', (t) => {
+  const { refused } = arrange(4)
+  t.equal(refused("p1 p2 a1' b1' c1' D1 e1"), "c1' D1 b1'")
+  t.end()
+})
