@@ -83,9 +83,9 @@ export function describeRoutes(app: FastifyInstance): void {
         summary: 'One contact’s run through a WhatsApp flow, as a frontend needs it.',
         description:
           'Status, steps, answers and messages of a Hilos flow execution contact: small, typed, and cached for seconds to an ' +
-          'hour. Poll with a plain `fetch(url)`, with no header but `Authorization`: the browser revalidates by itself, and an ' +
-          'unchanged run costs a 304. `Cache-Control: no-cache` is a wish for a reload, which is granted now and ' +
-          'then. The age of a response is in `Age` and `Cache-Status`, never in the body. Failures are problems ' +
+          'hour. One request can ask for several, and a stream of events follows one. To poll, use a plain `fetch(url)`, with no ' +
+          'header but `Authorization`: the browser revalidates by itself, and an unchanged run costs a 304. ' +
+          '`Cache-Control: no-cache` is a wish for a reload, which is granted now and then. The age of a response is in `Age` and `Cache-Status`, never in the body. Failures are problems ' +
           '(RFC 9457) with a `code` for programs.',
         license: { name: 'MIT', identifier: 'MIT' },
       },

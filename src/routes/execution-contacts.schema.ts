@@ -125,8 +125,9 @@ export const executionContactSchema = {
   description:
     'Each view contains the one before it. Every field is always there; an unknown value is null. HEAD gives the same ' +
     'headers.\n\n' +
-    'To follow a run, poll with a plain `fetch(url)`, each time after the seconds in `Retry-After`. The browser revalidates ' +
-    'by itself, and an unchanged run costs a 304. ' +
+    'To follow a run, open its stream (`/events`), hold a conditional request with `Prefer: wait`, or poll with a plain ' +
+    '`fetch(url)`, each time after the seconds in `Retry-After`. The browser revalidates by itself, and an unchanged run costs ' +
+    'a 304. ' +
     'With `If-None-Match` set by hand it costs Hilos no more, although `fetch` then adds `Cache-Control`.',
   params: Type.Object({
     id: executionContactId,
