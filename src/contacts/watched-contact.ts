@@ -22,9 +22,12 @@ export function watchedContactOf({ value, generatedAt, freshMs }: Entry<StoredCo
   return { flowId, generatedAt, freshMs, settledAt: settledAt(pace) }
 }
 
-/** Whether a new answer is long due: watched contacts wait for their turn, because together they may take only half of the calls. */
-export function isOverdue({ generatedAt, freshMs }: WatchedContact, now: number): boolean {
-  return freshMs > 0 && now - generatedAt >= 2 * freshMs
+/**
+ * Whether a new answer is long due: watched contacts wait for their turn, because together they may take only half of the calls.
+ * @param callMs how long a call to Hilos may take, in milliseconds: it may be under way
+ */
+export function isOverdue({ generatedAt, freshMs }: WatchedContact, now: number, callMs: number): boolean {
+  return freshMs > 0 && now - generatedAt >= 2 * freshMs + callMs
 }
 
 /** Hears of each load of a contact, which is given by its id. */

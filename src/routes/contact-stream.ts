@@ -138,7 +138,7 @@ export function streamContact(options: ContactStreamOptions, watchRequest: Watch
   function showAge(): void {
     offer('checked', () => {
       const now = clock.now()
-      const word = stale ?? (isOverdue(contact, now) ? 'rationed' : null)
+      const word = stale ?? (isOverdue(contact, now, limits.stalledMs) ? 'rationed' : null)
       return eventText('checked', JSON.stringify({ age: ageSeconds(contact, now), stale: word }))
     })
     endIfSettled()
