@@ -24,10 +24,10 @@ export function watchedContactOf({ value, generatedAt, freshMs }: Entry<StoredCo
 
 /**
  * Whether a new answer is long due: watched contacts wait for their turn, because together they may take only half of the calls.
- * @param callMs how long a call to Hilos may take, in milliseconds: it may be under way
+ * @param graceMs how much later it may be, in milliseconds, because a call may be under way
  */
-export function isOverdue({ generatedAt, freshMs }: WatchedContact, now: number, callMs: number): boolean {
-  return freshMs > 0 && now - generatedAt >= 2 * freshMs + callMs
+export function isOverdue({ generatedAt, freshMs }: WatchedContact, now: number, graceMs: number): boolean {
+  return freshMs > 0 && now - generatedAt >= 2 * freshMs + graceMs
 }
 
 /** Hears of each load of a contact, which is given by its id. */

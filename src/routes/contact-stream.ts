@@ -156,6 +156,8 @@ export function streamContact(options: ContactStreamOptions, watchRequest: Watch
     const failure = failureOf(error as FastifyError)
     if (failure.code === 'internal_error') request.log.error({ err: failure }, 'stream failed')
     body.discard()
+    // The rest of a large state is for a caller who may see it.
+    if (body.isWithinEvent()) cut(failure.code)
     end(failure.code, finalCodes.includes(failure.code) ? eventText('end', problemOf(failure)) : '')
   }
 

@@ -48,7 +48,7 @@ export class EventStream extends Readable {
    * @param write makes it at that moment, in parts
    */
   offer(kind: string, write: () => string | readonly Buffer[]): void {
-    if (this.#isLast) return
+    if (this.#isLast || this.destroyed) return
     this.#waiting.delete(kind)
     this.#waiting.set(kind, () => {
       const written = write()
@@ -68,6 +68,11 @@ export class EventStream extends Readable {
     this.offer('last', () => text)
     this.#isLast = true
     this.#flush()
+  }
+
+  /** Whether a part of a large event has been sent, so that no other event can be sent before its rest. */
+  isWithinEvent(): boolean {
+    return this.#pieces.length > 0
   }
 
   /** For how long the reader has taken nothing of what waits, in milliseconds; 0 while nothing waits. */

@@ -58,7 +58,27 @@ const example = bodyParts([
   { id: '00000000-0000-4000-8000-000000000003', failure: new Failure('overloaded') },
 ])
 
-const { 'Preference-Applied': _preference, ...headers } = freshnessHeaders
+const { 'Preference-Applied': _preference, ...headersOfOne } = freshnessHeaders
+const headers = {
+  ...headersOfOne,
+  ETag: {
+    type: 'string',
+    description: 'A strong entity tag. It is missing when an item has a status other than 200 and 404.',
+  },
+  'Cache-Control': { type: 'string', description: '`private, no-cache`; `no-store` without an ETag.' },
+  Age: { ...headersOfOne.Age, description: 'That of the oldest item, in seconds.' },
+  'Cache-Status': {
+    type: 'string',
+    description:
+      'What the cache did at worst (RFC 9211): `hit` only if it was one for each item, and any `detail`. It has no `ttl`, and is ' +
+      'missing without an ETag.',
+  },
+  'Retry-After': {
+    ...headersOfOne['Retry-After'],
+    description:
+      'Seconds after which another request can bring something newer about any of them. Missing once all runs have ended.',
+  },
+}
 const { prefer: _prefer, ...requestHeaders } = executionContactSchema.headers.properties
 
 /** The contract of `GET /execution-contacts?ids=`. */

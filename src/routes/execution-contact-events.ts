@@ -49,9 +49,9 @@ export function contactEventsRoute(app: FastifyInstance, options: ContactEventsO
           place.leave()
           return reply.code(204).send()
         }
+        const body = streamContact(options, { query, reading, representation, place, request, reply })
         onStream(reply)
-        reply.header('content-type', eventMediaType).header('x-accel-buffering', 'no')
-        return reply.send(streamContact(options, { query, reading, representation, place, request, reply }))
+        return reply.header('content-type', eventMediaType).header('x-accel-buffering', 'no').send(body)
       } catch (error) {
         place.leave()
         throw error

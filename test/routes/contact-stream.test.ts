@@ -454,3 +454,21 @@ t.test('rights are checked also after the end of the lifetime, while a state wai
   t.notOk(taken.includes('state third'))
   t.equal(reason(), 'lifetime')
 })
+
+t.test('the rest of a large state is not sent to a caller who lost its rights, nor is an end within it', async (t) => {
+  let isKnown = true
+  const { body, revise, pass, happened, reason } = start({
+    represent: () => representationOf('x'.repeat(100_000)),
+    authenticate: () => {
+      if (!isKnown) throw invalidCredential('unknown key')
+      return anonymous
+    },
+  })
+  body.read()
+  await revise('second')
+  body.read()
+  isKnown = false
+  await pass(9)
+  t.ok(happened.includes('cut'))
+  t.equal(reason(), 'unauthenticated')
+})

@@ -132,3 +132,10 @@ t.test('a reader is stalled from the last event that it was sent while it takes 
   await clock.advance(1000)
   t.equal(stream.stalledMs(), 0)
 })
+
+t.test('nothing is made for a reader who has left', (t) => {
+  const { stream } = start()
+  stream.destroy()
+  stream.offer('state', () => t.fail('it was made') as unknown as string)
+  t.end()
+})
