@@ -1,0 +1,76 @@
+/** A script in Lua, which the server runs as one step. Its name is the label of metrics. */
+export interface Script {
+  readonly name: string
+  readonly lua: string
+  /** How long its reply may take, in milliseconds. */
+  readonly waitMs: number
+}
+
+/** What a script replies: texts and bytes as buffers, integers as numbers, nothing as null, tables as arrays. */
+export type Reply = Buffer | number | null | readonly Reply[]
+
+/** Why the server did not do what it was asked for, in a word of our own: the messages of the library may quote secrets. */
+export type ServerProblem =
+  /** The tier is detached, so the server was not asked. */
+  | 'detached'
+  /** Too many scripts wait for their replies, so the server was not asked. */
+  | 'busy'
+  | 'timeout'
+  | 'closed'
+  | 'refused'
+  /** The server does not accept the user or the password. */
+  | 'auth'
+  /** The user may not run a command. */
+  | 'denied'
+  /** The memory of the server is full. */
+  | 'full'
+  /** The server is no primary, or is still loading. */
+  | 'not-primary'
+  | 'script'
+  | 'other'
+
+/** The server did not do what it was asked for. It holds neither the message nor the arguments. */
+export class SharedServerError extends Error {
+  readonly problem: ServerProblem
+
+  constructor(problem: ServerProblem) {
+    super(`the shared tier: ${problem}`)
+    this.problem = problem
+  }
+}
+
+/** The server of the shared tier, as all parts of this folder see it. */
+export interface SharedServer {
+  /** Whether the server is asked at all. While it is not, nothing waits for it. */
+  readonly isAttached: () => boolean
+  /** The id of the running server. It changes when the server restarts, or another one takes over. */
+  readonly runId: () => string
+  /** How many replicas there are, at least 1; while detached the last known number or `REPLICAS_EXPECTED`, the greater. */
+  readonly replicas: () => number
+  /** The full name of a key. All keys have the same hash tag, so that one script may use several of them in a cluster. */
+  readonly key: (name: string) => string
+  /**
+   * Runs a script.
+   * @throws SharedServerError, at once while detached, and after the time of the script when there is no reply
+   */
+  readonly run: (script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[]) => Promise<Reply>
+  /** Runs something on each attachment, before the tier counts as attached; `run` works in it. A rejection detaches again. */
+  readonly onAttaching: (prepare: () => Promise<void>) => void
+  /** Called when the tier has become attached. */
+  readonly onAttached: (hear: () => void) => void
+  /** Called when the tier has become detached. */
+  readonly onDetached: (hear: () => void) => void
+  /** Called for each event of another replica, or of this one, in the order of the server. */
+  readonly onEvent: (hear: (event: SharedEvent) => void) => void
+}
+
+/** What a replica tells all replicas, itself included. */
+export type SharedEvent =
+  /** A load of the contact ended, with a contact, an absence or a failure. */
+  | { readonly kind: 'landed'; readonly id: string; readonly place: string; readonly revision: string }
+  /** The contact is to be forgotten. */
+  | { readonly kind: 'forgotten'; readonly id: string }
+  /** All contacts are to be forgotten. */
+  | { readonly kind: 'cleared' }
+  /** Hilos wants no calls with this account for a while. */
+  | { readonly kind: 'paused' }
