@@ -76,15 +76,15 @@ const clearSchema = {
 export function cacheRoutes(app: FastifyInstance, { cache, guard }: CacheRoutesOptions): void {
   const guards = { onRequest: guard, preHandler: refuseBody }
   app.get('/cache', { schema: usageSchema }, (_request, reply) => reply.send(cache.usage()))
-  app.delete('/cache', { schema: clearSchema, ...guards }, (request, reply) => {
-    cache.clear()
+  app.delete('/cache', { schema: clearSchema, ...guards }, async (request, reply) => {
+    await cache.clear()
     request.log.warn('an operator has emptied the cache')
     return reply.code(204).send()
   })
   app
     .withTypeProvider<TypeBoxTypeProvider>()
-    .delete('/cache/execution-contacts/:id', { schema: deleteSchema, ...guards }, (request, reply) => {
-      cache.delete(request.params.id.toLowerCase())
+    .delete('/cache/execution-contacts/:id', { schema: deleteSchema, ...guards }, async (request, reply) => {
+      await cache.delete(request.params.id.toLowerCase())
       request.log.info('an operator has removed a contact from the cache')
       return reply.code(204).send()
     })

@@ -10,15 +10,17 @@ const maxFactor = 20
  * Lengthens freshness when refreshing all watched keys would exceed the budget of loads. It keeps a moving average of
  * refreshes a second as they would be with factor 1: an entry that was kept for twice its base lifetime counts as two
  * refreshes. The factor is that average divided by the share of the budget.
- * @param maxLoadsPerSecond the budget; 0 means no budget, and the factor is always 1
+ * @param maxLoadsPerSecond the budget, which may change; 0 means no budget, and the factor is always 1
  */
-export function createAdaptiveTtl(maxLoadsPerSecond: number, clock: Pick<Clock, 'elapsed'>) {
-  const target = maxLoadsPerSecond * refreshShare
+export function createAdaptiveTtl(maxLoadsPerSecond: () => number, clock: Pick<Clock, 'elapsed'>) {
   let refreshesPerSecond = 0
   let recordedAt = clock.elapsed()
 
   const decayed = () => refreshesPerSecond * Math.exp((recordedAt - clock.elapsed()) / averagingMs)
-  const factor = () => (target === 0 ? 1 : Math.min(Math.max(decayed() / target, 1), maxFactor))
+  const factor = () => {
+    const target = maxLoadsPerSecond() * refreshShare
+    return target === 0 ? 1 : Math.min(Math.max(decayed() / target, 1), maxFactor)
+  }
 
   return {
     /**

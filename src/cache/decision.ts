@@ -18,8 +18,8 @@ export type Decision =
   | { readonly reply: 'failure' }
   /** No stored entry is usable, and the request forbids a load. */
   | { readonly reply: 'nothing' }
-  /** Load, and wait for it. With `staleFallback`, the stale entry is served when the origin fails or is slow. */
-  | { readonly reply: 'load'; readonly fwd: ForwardReason; readonly staleFallback: boolean }
+  /** Load, and wait for it. */
+  | { readonly reply: 'load'; readonly fwd: ForwardReason }
 
 /**
  * The freshness machine: it decides, and changes nothing.
@@ -40,10 +40,10 @@ export function decide(
   const acceptsStale = maxAgeMs === Number.POSITIVE_INFINITY
   const isStale = usability === 'stale-while-revalidate' || usability === 'stale-if-error'
   const mayRevalidate = acceptsStale && usability === 'stale-while-revalidate'
-  const staleFallback = acceptsStale && isStale
 
   if (onlyIfCached) return mayRevalidate ? { reply: 'entry', detail: null } : { reply: 'nothing' }
-  if (lastFailure === 'failed') return staleFallback ? { reply: 'entry', detail: 'backing-off' } : { reply: 'failure' }
+  if (lastFailure === 'failed')
+    return acceptsStale && isStale ? { reply: 'entry', detail: 'backing-off' } : { reply: 'failure' }
   if (mayRevalidate) return { reply: 'entry', detail: lastFailure ?? 'revalidating' }
-  return { reply: 'load', fwd: usability === 'fresh' ? 'request' : isStale ? 'stale' : 'uri-miss', staleFallback }
+  return { reply: 'load', fwd: usability === 'fresh' ? 'request' : isStale ? 'stale' : 'uri-miss' }
 }

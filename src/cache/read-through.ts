@@ -1,7 +1,14 @@
 import type { Clock } from '../common/clock.ts'
-import { type Decision, decide, type FailureDetail, type ForwardReason } from './decision.ts'
+import { decide, type FailureDetail, type ForwardReason } from './decision.ts'
 import { type Entry, freshOnly, type News, usabilityOf } from './entry.ts'
-import { createInFlightLoads, type Load, type Urgency } from './in-flight-loads.ts'
+import {
+  createInFlightLoads,
+  type InFlightLoad,
+  type Load,
+  type LoadResult,
+  type SlowOrigin,
+  type Urgency,
+} from './in-flight-loads.ts'
 import type { RecentFailures } from './recent-failures.ts'
 import type { GrantReload } from './reloads.ts'
 import type { RequestDirectives } from './request-directives.ts'
@@ -13,10 +20,10 @@ export interface Handling {
   readonly fwd: ForwardReason | null
   /** Whether the answer of the origin was stored. */
   readonly stored: boolean
-  /** Whether the request joined a load that another request had started. */
+  /** Whether the request joined a load that another request had started, in this process or another one. */
   readonly collapsed: boolean
-  /** Why the answer is a stale entry; null for any other answer. */
-  readonly detail: FailureDetail | 'revalidating' | 'origin-slow' | null
+  /** Why the answer is a stale entry, or that another process had it; null for any other answer. */
+  readonly detail: FailureDetail | 'revalidating' | 'origin-slow' | 'shared' | null
   /** Whether the request wished for a reload, which was not granted; the answer is the fresh entry. */
   readonly reloadDenied: boolean
 }
@@ -43,7 +50,17 @@ export interface ReadThrough<V> {
    * no stored entry is usable and the directives forbid a load. It throws, or rejects with, the error of the load, which
    * may be the error of a moment ago.
    */
-  readonly get: (key: string, load: Load<V>, request: CacheRequest) => CacheAnswer<V> | null | Promise<CacheAnswer<V>>
+  readonly get: (
+    key: string,
+    load: Load<V>,
+    request: CacheRequest,
+  ) => CacheAnswer<V> | null | Promise<CacheAnswer<V> | null>
+  /**
+   * Stores what another process has loaded, unless the key is deleted meanwhile.
+   * @param read gets it; null for nothing newer than what is stored. It never rejects.
+   * @param isAwaited whether requests wait for it, because what is stored is out of date
+   */
+  readonly adopt: (key: string, read: () => Promise<Entry<V> | null>, isAwaited: boolean) => void
   /**
    * Loads the key, however fresh its entry is, or joins the load in flight. It resolves when that has ended, to whether the
    * origin was asked or would not have it, and never rejects: no caller waits for it.
@@ -80,17 +97,21 @@ const hit: Handling = { fwd: null, stored: false, collapsed: false, detail: null
  */
 export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThrough<V> {
   const { values, absences, failures, detailOf, grantReload, onNews, clock } = options
-  const loads = createInFlightLoads<V>({ ...options, onLoaded: store, onFailed: rememberFailure })
+  const loads = createInFlightLoads<V>({ ...options, onLoaded: store, onFailed: rememberFailure, onOffered: store })
+  /** What is being adopted. */
+  const adoptions = new Map<string, { readonly isAwaited: boolean; readonly ended: Promise<void> }>()
 
-  function get(key: string, load: Load<V>, request: CacheRequest) {
+  function get(key: string, load: Load<V>, request: CacheRequest): ReturnType<ReadThrough<V>['get']> {
     const { directives, askedBy } = request
+    const adoption = adoptions.get(key)
+    if (adoption?.isAwaited) return adoption.ended.then(() => get(key, load, request))
     const entry = values.get(key) ?? absences.get(key)
     const failure = failures.get(key)
     const lastFailure = failure && (detailOf(failure.error) === 'rationed' ? 'rationed' : 'failed')
     const decision = decide(entry, directives, lastFailure, clock.now())
     switch (decision.reply) {
       case 'entry':
-        if (decision.detail === 'revalidating') loads.current(key) ?? loads.start(key, load, askedBy)
+        if (decision.detail === 'revalidating') revalidate(key, load, askedBy)
         return { entry: entry as Entry<V>, handling: { ...hit, detail: decision.detail }, error: failure?.error }
       case 'failure':
         throw failure?.error
@@ -98,7 +119,7 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
         return null
       case 'load': {
         const isDue = decision.fwd !== 'request' || loads.current(key) !== undefined
-        if (isDue || grantReload(key, askedBy)) return wait(key, load, request, decision)
+        if (isDue || grantReload(key, askedBy)) return wait(key, load, request, decision.fwd)
         return { entry: entry as Entry<V>, handling: { ...hit, reloadDenied: true } }
       }
     }
@@ -107,25 +128,61 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
   async function wait(
     key: string,
     load: Load<V>,
-    { askedBy, urgency }: CacheRequest,
-    { fwd, staleFallback }: Decision & { reply: 'load' },
+    { directives: { maxAgeMs }, askedBy, urgency }: CacheRequest,
+    fwd: ForwardReason,
   ): Promise<CacheAnswer<V>> {
     const current = loads.current(key)
     const collapsed = current !== undefined
-    const inFlight = current ?? loads.start(key, load, askedBy)
+    const inFlight = current ?? loads.start(key, load, askedBy, maxAgeMs)
     inFlight.join(askedBy, urgency)
 
-    if (staleFallback) {
-      const first = await Promise.race([inFlight.result, inFlight.slow()])
+    if (maxAgeMs === Number.POSITIVE_INFINITY) {
+      const first = await endOrDelay(key, inFlight)
       const error = first.outcome === 'failed' ? first.error : undefined
       const detail = first.outcome === 'slow' ? first.detail : first.outcome === 'failed' ? detailOf(error) : null
       const entry = detail === null ? undefined : values.get(key)
-      if (entry !== undefined && usabilityOf(entry, clock.now()) !== 'expired')
-        return { entry, handling: { ...hit, fwd, collapsed, detail }, error }
+      if (isUsable(entry)) return { entry, handling: { ...hit, fwd, collapsed, detail }, error }
     }
     const result = await inFlight.result
     if (result.outcome === 'failed') throw result.error
-    return { entry: result.entry, handling: { ...hit, fwd, stored: result.stored && !collapsed, collapsed } }
+    const { entry, stored, asked } = result
+    if (asked !== 'not') {
+      const isCollapsed = collapsed || asked === 'elsewhere'
+      return { entry, handling: { ...hit, fwd, stored: stored && !isCollapsed, collapsed: isCollapsed } }
+    }
+    const isFresh = usabilityOf(entry, clock.now()) === 'fresh'
+    if (!isFresh) revalidate(key, load, askedBy)
+    return { entry, handling: { ...hit, detail: isFresh ? 'shared' : 'revalidating' } }
+  }
+
+  /** The end of the load or, while there is an entry that can stand in for its result, that it is slow. */
+  async function endOrDelay(
+    key: string,
+    { result, offered, slow }: InFlightLoad<V>,
+  ): Promise<LoadResult<V> | SlowOrigin> {
+    const end = isUsable(values.get(key)) ? undefined : await Promise.race([result, offered])
+    return end ?? Promise.race([result, slow()])
+  }
+
+  function revalidate(key: string, load: Load<V>, askedBy: string): void {
+    if (loads.current(key) === undefined) loads.start(key, load, askedBy, Number.POSITIVE_INFINITY)
+  }
+
+  function adopt(key: string, read: () => Promise<Entry<V> | null>, isAwaited: boolean): void {
+    const adoption = {
+      isAwaited,
+      ended: read().then((entry) => {
+        // The key may have been deleted, or there is something newer to adopt.
+        if (adoptions.get(key) !== adoption) return
+        adoptions.delete(key)
+        if (entry !== null) store(key, entry)
+      }),
+    }
+    adoptions.set(key, adoption)
+  }
+
+  function isUsable(entry: Entry<V> | undefined): entry is Entry<V> {
+    return entry !== undefined && usabilityOf(entry, clock.now()) !== 'expired'
   }
 
   function store(key: string, entry: Entry<V>): boolean {
@@ -145,18 +202,20 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
   }
 
   function deleteOne(key: string): void {
-    for (const part of [values, absences, failures, loads]) part.delete(key)
+    for (const part of [values, absences, failures, loads, adoptions]) part.delete(key)
   }
 
   function deleteEach(matches: (key: string) => boolean): void {
     const stored = [values, absences].flatMap((each) => Array.from(each.entries(), ([key]) => key))
-    for (const key of [...stored, ...failures.keys(), ...loads.keys()]) if (matches(key)) deleteOne(key)
+    for (const key of [...stored, ...failures.keys(), ...loads.keys(), ...adoptions.keys()])
+      if (matches(key)) deleteOne(key)
   }
 
   return {
     get,
+    adopt,
     refresh: async (key, load, askedBy) => {
-      const inFlight = loads.current(key) ?? loads.start(key, load, askedBy)
+      const inFlight = loads.current(key) ?? loads.start(key, load, askedBy, 0)
       inFlight.join(askedBy)
       const result = await inFlight.result
       return result.outcome === 'loaded' || detailOf(result.error) !== 'rationed'
@@ -164,7 +223,7 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
     delete: deleteOne,
     deleteEach,
     clear: () => {
-      for (const part of [values, absences, failures, loads]) part.clear()
+      for (const part of [values, absences, failures, loads, adoptions]) part.clear()
     },
   }
 }

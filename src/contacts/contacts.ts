@@ -13,6 +13,7 @@ import { lifetimeOf, watchIntervalOf } from './lifetime.ts'
 import { createLoadContact } from './load-contact.ts'
 import { createReadContact } from './read-contact.ts'
 import { createReadContacts } from './read-contacts.ts'
+import { noSecondTier, type SecondTier } from './second-tier.ts'
 import { staleWordOf } from './stale-word.ts'
 import type { StoredContact } from './stored-contact.ts'
 import { createVisibleContacts, type NegativeCache } from './visible-contacts.ts'
@@ -20,8 +21,17 @@ import { createRepresent } from './watched-contact.ts'
 
 export type Contacts = Readonly<ReturnType<typeof createContacts>>
 
-/** The execution contacts: from Hilos through the presentation into the cache, and from there to callers. */
-export function createContacts(config: Config, client: HilosClient, drifted: ReportDrift, clock: Clock) {
+/**
+ * The execution contacts: from Hilos through the presentation into the cache, and from there to callers.
+ * @param secondTier what other replicas know
+ */
+export function createContacts(
+  config: Config,
+  client: HilosClient,
+  drifted: ReportDrift,
+  clock: Clock,
+  secondTier: SecondTier = noSecondTier,
+) {
   const { cache } = config
   const documents = createDocuments({ ...config.contact, timeoutMs: config.hilos.timeoutMs, clock })
   const store = createLruStore<StoredContact>({
@@ -43,6 +53,7 @@ export function createContacts(config: Config, client: HilosClient, drifted: Rep
   const outsideRequests = AsyncLocalStorage.snapshot()
   const watches: Watches<StoredContact> = createWatches<StoredContact>({
     ...config.watch,
+    processes: secondTier.replicas,
     wishedMs: ({ value }) => watchIntervalOf(value?.pace ?? null, clock.now(), cache.lifetimeScale),
     refresh: (id) => outsideRequests(() => visible.refresh(id)),
     clock,
@@ -51,7 +62,15 @@ export function createContacts(config: Config, client: HilosClient, drifted: Rep
     values: store,
     unlimited,
     limited,
-    load: createLoadContact({ config, client, present: documents.present, drifted, clock }),
+    load: createLoadContact({
+      config,
+      client,
+      present: documents.present,
+      drifted,
+      replicas: secondTier.replicas,
+      clock,
+    }),
+    secondTier,
     detailOf: staleWordOf,
     absenceLifetime: (ageMs) =>
       lifetimeOf(null, clock.now(), { ageMs, scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }),
@@ -75,9 +94,19 @@ export function createContacts(config: Config, client: HilosClient, drifted: Rep
     watch: watches.watch,
     /** How many contacts are watched, and how late the latest of them is. */
     watchStatus: watches.status,
-    /** Removes all that is stored of one contact. */
-    delete: visible.delete,
-    clear: visible.clear,
+    /**
+     * Removes all that is stored of one contact: at once here, and by the time it resolves in all replicas.
+     * @throws Failure `shared_tier_unavailable`
+     */
+    delete: async (id: string) => {
+      visible.delete(id)
+      await secondTier.forget(id)
+    },
+    /** Does the same for all contacts. */
+    clear: async () => {
+      visible.clear()
+      await secondTier.forget(null)
+    },
     /** How full each part of the cache is. */
     usage: () => ({
       /** Contacts, shared by all callers. */

@@ -1,11 +1,10 @@
 import { createAdaptiveTtl } from '../cache/adaptive-ttl.ts'
 import type { Entry } from '../cache/entry.ts'
-import type { Demand } from '../cache/in-flight-loads.ts'
 import type { Clock } from '../common/clock.ts'
 import type { Config } from '../config/config.ts'
 import { createRecordPseudonym } from '../presentation/contact/pseudonyms.ts'
 import type { ReportDrift } from '../upstream/document/drift.ts'
-import type { HilosClient } from '../upstream/hilos-client.ts'
+import type { HilosClient, HilosDemand } from '../upstream/hilos-client.ts'
 import type { HilosBody } from '../upstream/transport/exchange.ts'
 import type { Documents } from './documents.ts'
 import { lifetimeOf } from './lifetime.ts'
@@ -20,7 +19,7 @@ import { bytesOf, type StoredContact, toStoredContact } from './stored-contact.t
  */
 export type LoadContact = (
   id: string,
-  demand: Demand,
+  demand: HilosDemand,
   previous: Entry<StoredContact> | undefined,
 ) => Promise<Entry<StoredContact>>
 
@@ -29,12 +28,15 @@ export interface LoadContactOptions {
   readonly client: HilosClient
   readonly present: Documents['present']
   readonly drifted: ReportDrift
+  /** How many replicas share the ration of calls. */
+  readonly replicas: () => number
   readonly clock: Clock
 }
 
-export function createLoadContact({ config, client, present, drifted, clock }: LoadContactOptions): LoadContact {
+export function createLoadContact(options: LoadContactOptions): LoadContact {
+  const { config, client, present, drifted, replicas, clock } = options
   const { cache, hilos, disclosureKey } = config
-  const adaptiveTtl = createAdaptiveTtl(hilos.maxCallsPerSecond, clock)
+  const adaptiveTtl = createAdaptiveTtl(() => hilos.maxCallsPerSecond / replicas(), clock)
   const pseudonymOf = createRecordPseudonym(disclosureKey)
 
   return async (id, demand, previous) => {
@@ -45,13 +47,13 @@ export function createLoadContact({ config, client, present, drifted, clock }: L
     for (const { kind, path, count } of value?.drift ?? []) drifted(kind, path, count)
     const now = clock.now()
     const generatedAt = now - ageMs
-    const options = { ageMs, scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }
+    const given = { ageMs, scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }
     const pace = value?.pace ?? null
     if (previous) {
-      const { freshMs } = lifetimeOf(pace, now, options)
+      const { freshMs } = lifetimeOf(pace, now, given)
       adaptiveTtl.recordRefresh(generatedAt - previous.generatedAt, freshMs - ageMs)
     }
-    const lifetime = lifetimeOf(pace, now, { ...options, ttlFactor: adaptiveTtl.factor() })
+    const lifetime = lifetimeOf(pace, now, { ...given, ttlFactor: adaptiveTtl.factor() })
     return { value, bytes: value === null ? 0 : bytesOf(value), generatedAt, ...lifetime }
   }
 

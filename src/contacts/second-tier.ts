@@ -2,47 +2,53 @@ import type { Entry } from '../cache/entry.ts'
 import type { Demand } from '../cache/in-flight-loads.ts'
 import type { StoredContact } from './stored-contact.ts'
 
+/** What a replica wants to know of a contact. */
+export interface SharedQuery {
+  /** A UUID in lower case. */
+  readonly id: string
+  /** The flows that the readers may see; null for all. The absences and failures of other readers play no part for these. */
+  readonly flows: ReadonlySet<string> | null
+  /** The entry that this replica has; undefined if it has none, or if the readers may not know of it. */
+  readonly known: Entry<StoredContact> | undefined
+}
+
 /** What other replicas know of contacts, and what they are asking Hilos about. */
 export interface SecondTier {
   /**
    * Loads a contact: takes what the tier has if it is fresh enough, waits for the replica that is loading it, or else loads it
-   * here and shares what it brought.
-   * @param flows those that the readers may see; null for all. Other readers' absences and failures play no part for them.
-   * @param known the entry that the load refreshes; undefined if there is none, or if the readers may not know of it
-   * @throws the failure of `loadHere`, or that of another replica's load
+   * here and shares what that brings.
+   * @throws the failure of `loadHere`, or that of the load of another replica
    */
   readonly load: (
-    id: string,
-    flows: ReadonlySet<string> | null,
-    known: Entry<StoredContact> | undefined,
-    demand: Demand,
+    query: SharedQuery,
+    demand: Demand<StoredContact>,
     loadHere: () => Promise<Entry<StoredContact>>,
   ) => Promise<Entry<StoredContact>>
   /** Reads what the tier has that is newer than what is known. Null for nothing, and while it is away. It never rejects. */
-  readonly look: (id: string, known: Entry<StoredContact> | undefined) => Promise<Entry<StoredContact> | null>
+  readonly look: (id: string, known: Entry<StoredContact>) => Promise<Entry<StoredContact> | null>
   /**
-   * Makes all replicas forget a contact, or all contacts for null. It resolves when they have.
+   * Makes all other replicas forget a contact, or all contacts for null. It resolves when they have.
    * @throws Failure `shared_tier_unavailable` when it cannot be sure of that
    */
   readonly forget: (id: string | null) => Promise<void>
   /** How many replicas share the ration of calls; at least 1. */
   readonly replicas: () => number
-  /** Hears what other replicas did. */
+  /** Hears what other replicas did. There is one listener. */
   readonly listen: (listener: SecondTierListener) => void
 }
 
 export interface SecondTierListener {
-  /** Another replica has loaded the contact. The revision names the document that Hilos sent. */
-  readonly changed: (id: string, revision: string) => void
+  /** Another replica has loaded the contact. `isSame` says whether it is of the same document as this one. */
+  readonly changed: (id: string, isSame: (contact: StoredContact) => boolean) => void
   readonly forgotten: (id: string) => void
   readonly cleared: () => void
 }
 
-/** The second tier of a service with one replica: there are no others. */
+/** The second tier of a service that has one replica: there are no others. */
 export const noSecondTier: SecondTier = {
-  load: (_id, _flows, _known, _demand, loadHere) => loadHere(),
-  look: () => Promise.resolve(null),
-  forget: () => Promise.resolve(),
+  load: (_query, _demand, loadHere) => loadHere(),
+  look: async () => null,
+  forget: async () => {},
   replicas: () => 1,
   listen: () => {},
 }

@@ -11,6 +11,7 @@ import type { RecentFailures } from '../cache/recent-failures.ts'
 import type { Store } from '../cache/store.ts'
 import { type Clock, sleep } from '../common/clock.ts'
 import type { LoadContact } from './load-contact.ts'
+import type { SecondTier } from './second-tier.ts'
 import type { StoredContact } from './stored-contact.ts'
 
 type ContactAnswer = CacheAnswer<StoredContact>
@@ -42,6 +43,7 @@ export interface NegativeCache {
 
 export interface VisibleContactsOptions extends Omit<ReadThroughOptions<StoredContact>, keyof NegativeCache> {
   readonly load: LoadContact
+  readonly secondTier: SecondTier
   /** Shared by the callers who may see every flow. */
   readonly unlimited: NegativeCache
   /** Of the callers limited to flows, by contact and flows. */
@@ -60,7 +62,7 @@ export interface VisibleContactsOptions extends Omit<ReadThroughOptions<StoredCo
  * that its caller may not see is not stored, because it would evict others, is not used, and counts as no refresh.
  */
 export function createVisibleContacts(options: VisibleContactsOptions): VisibleContacts {
-  const { values, load, absenceLifetime, notFoundStepMs, onNews, clock } = options
+  const { values, load, secondTier, absenceLifetime, notFoundStepMs, onNews, clock } = options
   const unlimited = createReadThrough<StoredContact>({ ...options, ...options.unlimited })
   // Its keys are a contact's id and the caller's flows. A contact that it loads is stored by its id, for all callers.
   const limited = createReadThrough<StoredContact>({
@@ -94,18 +96,19 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
   }
 
   function loadOf(id: string): Load<StoredContact> {
-    return (demand) => load(id, demand, values.peek(id))
+    const known = () => values.peek(id)
+    return (demand) => secondTier.load({ id, flows: null, known: known() }, demand, () => load(id, demand, known()))
   }
 
   function getVisible(caller: Caller, id: string, request: CacheRequest): ReturnType<VisibleContacts['get']> {
     const answer = getStored(id, request)
     if (!(answer instanceof Promise)) return answer
     // The run may have moved to another flow in the meantime, or may have been erased, which must look the same.
-    return answer.then((loaded) =>
-      loaded.entry.value !== null && maySee(caller.flows, loaded.entry.value.flowId)
-        ? loaded
-        : getHidden(caller.flows as ReadonlySet<string>, id, request),
-    )
+    return answer.then((loaded) => {
+      const contact = loaded?.entry.value
+      const isVisible = contact != null && maySee(caller.flows, contact.flowId)
+      return isVisible ? loaded : getHidden(caller.flows as ReadonlySet<string>, id, request)
+    })
   }
 
   function getHidden(flows: ReadonlySet<string>, id: string, request: CacheRequest) {
@@ -118,45 +121,68 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     flows: ReadonlySet<string>,
     id: string,
     keyBytes: number,
-    demand: Demand,
+    demand: Demand<StoredContact>,
   ): Promise<Entry<StoredContact>> {
-    let askedAt = clock.elapsed()
-    const markAsked = () => {
-      askedAt = clock.elapsed()
-      demand.markAsked()
+    let askedAt: number | undefined
+    const noted: Demand<StoredContact> = {
+      ...demand,
+      markAsked: () => {
+        askedAt = clock.elapsed()
+        demand.markAsked()
+      },
+      markAskedElsewhere: (agoMs) => {
+        askedAt = clock.elapsed() - agoMs
+        demand.markAskedElsewhere(agoMs)
+      },
     }
-    const entry = await load(id, { ...demand, markAsked }, undefined)
+    const entry = await secondTier.load({ id, flows, known: undefined }, noted, () => loadUnseen(id, noted))
+    if (entry.value !== null && maySee(flows, entry.value.flowId)) return entry
     // The absence of a hidden contact takes as much memory as a real one.
     const absence = { value: null, bytes: keyBytes, generatedAt: entry.generatedAt }
-    if (entry.value === null) {
-      values.delete(id)
-      onNews(id, { entry })
-    } else if (maySee(flows, entry.value.flowId)) return entry
     const lifetime = entry.value === null ? entry : absenceLifetime(ageMs(entry, clock.now()))
     const loaded = { ...lifetime, ...absence }
-    askedFor.set(loaded, askedAt)
+    if (askedAt !== undefined) askedFor.set(loaded, askedAt)
     return loaded
   }
 
+  /** Loads a contact for callers who may not know of what is stored. If it does not exist, it is forgotten for all. */
+  async function loadUnseen(id: string, demand: Demand<StoredContact>): Promise<Entry<StoredContact>> {
+    const entry = await load(id, demand, undefined)
+    if (entry.value === null) {
+      values.delete(id)
+      onNews(id, { entry })
+    }
+    return entry
+  }
+
   /** The time from the request of Hilos on is padded, because it can tell the two cases apart. That before it cannot. */
-  async function padNotFound(answer: ContactAnswer): Promise<ContactAnswer> {
-    const askedAt = askedFor.get(answer.entry)
+  async function padNotFound(answer: ContactAnswer | null): Promise<ContactAnswer | null> {
+    const askedAt = answer === null ? undefined : askedFor.get(answer.entry)
     if (askedAt !== undefined) await sleep(clock, notFoundStepMs - ((clock.elapsed() - askedAt) % notFoundStepMs))
     return answer
   }
 
-  return {
-    get,
-    refresh: (id) => unlimited.refresh(id, loadOf(id), watchers),
-    delete: (id) => {
-      unlimited.delete(id)
-      limited.deleteEach((key) => key.startsWith(keyOf(id, '')))
-    },
-    clear: () => {
-      unlimited.clear()
-      limited.clear()
-    },
+  function deleteOne(id: string): void {
+    unlimited.delete(id)
+    limited.deleteEach((key) => key.startsWith(keyOf(id, '')))
   }
+
+  function clear(): void {
+    unlimited.clear()
+    limited.clear()
+  }
+
+  /** Requests wait for what replaces a contact, so that no caller who asks two replicas in turn gets an older answer. */
+  function adopt(id: string, isSame: (contact: StoredContact) => boolean): void {
+    const known = values.peek(id) ?? options.unlimited.absences.peek(id)
+    if (known === undefined) return
+    const isAwaited = known.value === null || !isSame(known.value)
+    unlimited.adopt(id, () => secondTier.look(id, known), isAwaited)
+  }
+
+  secondTier.listen({ changed: adopt, forgotten: deleteOne, cleared: clear })
+
+  return { get, refresh: (id) => unlimited.refresh(id, loadOf(id), watchers), delete: deleteOne, clear }
 }
 
 /** All who watch contacts are one caller in the queue of calls. */

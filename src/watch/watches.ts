@@ -14,6 +14,8 @@ export interface WatchesOptions<V> {
   readonly refresh: (key: string) => Promise<boolean>
   /** The most loads a second for all watched keys together; 0 for no limit. */
   readonly maxLoadsPerSecond: number
+  /** How many processes share these loads, at least 1. What one of them loads, `tell` tells all. */
+  readonly processes: () => number
   /** The most of these loads at once. */
   readonly maxUnderWay: number
   readonly clock: Pick<Clock, 'now' | 'elapsed' | 'schedule'>
@@ -52,8 +54,8 @@ const failureFactor = 4
  * turns, and all are late in the same proportion.
  */
 export function createWatches<V>(options: WatchesOptions<V>): Watches<V> {
-  const { wishedMs, retryMs, refresh, maxLoadsPerSecond, maxUnderWay, clock } = options
-  const turnMs = maxLoadsPerSecond === 0 ? 0 : 1000 / maxLoadsPerSecond
+  const { wishedMs, retryMs, refresh, maxLoadsPerSecond, processes, maxUnderWay, clock } = options
+  const turnMs = () => (maxLoadsPerSecond === 0 ? 0 : (1000 * processes()) / maxLoadsPerSecond)
   const watched = new Map<string, WatchedKey<V>>()
   /** The keys that are being asked about, also those that are not watched any more. */
   const underWay = new Set<string>()
@@ -81,7 +83,7 @@ export function createWatches<V>(options: WatchesOptions<V>): Watches<V> {
   function markAsked(whose: WatchedKey<V>, askedAt: number): void {
     const othersDueAt = Array.from(watched.values(), (each) => (each === whose ? Number.NEGATIVE_INFINITY : each.dueAt))
     whose.askedAt = askedAt
-    whose.dueAt = dueTime(askedAt + whose.wishedMs, othersDueAt, turnMs, clock.elapsed())
+    whose.dueAt = dueTime(askedAt + whose.wishedMs, othersDueAt, turnMs(), clock.elapsed())
   }
 
   /** Takes the turns that are due, and wakes up for the next one. */
@@ -96,7 +98,7 @@ export function createWatches<V>(options: WatchesOptions<V>): Watches<V> {
         cancelTurn = clock.schedule(takeTurns, at - now)
         return
       }
-      pacedUntil = now + turnMs
+      pacedUntil = now + turnMs()
       void ask(next.key)
     }
   }

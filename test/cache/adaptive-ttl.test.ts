@@ -5,7 +5,7 @@ import { checkRows, difference } from '../harness/table.ts'
 
 function arrange(maxLoadsPerSecond: number) {
   const clock = createClock()
-  const ttl = createAdaptiveTtl(maxLoadsPerSecond, clock)
+  const ttl = createAdaptiveTtl(() => maxLoadsPerSecond, clock)
   const refresh = (count: number, keptMs: number, baseMs: number) => {
     for (let done = 0; done < count; done += 1) ttl.recordRefresh(keptMs, baseMs)
   }

@@ -16,11 +16,7 @@ const revalidating: Decision = { reply: 'entry', detail: 'revalidating' }
 const backingOff: Decision = { reply: 'entry', detail: 'backing-off' }
 const failure: Decision = { reply: 'failure' }
 const nothing: Decision = { reply: 'nothing' }
-const load = (fwd: 'uri-miss' | 'stale' | 'request', staleFallback = false): Decision => ({
-  reply: 'load',
-  fwd,
-  staleFallback,
-})
+const load = (fwd: 'uri-miss' | 'stale' | 'request'): Decision => ({ reply: 'load', fwd })
 
 /** The age is null where there is no entry. The last decision is the one a moment after a failed load. */
 type Row = readonly [age: number | null, directives: RequestDirectives, decision: Decision, afterFailure: Decision]
@@ -31,8 +27,8 @@ const rows: readonly Row[] = [
   [4999, noDirectives, hit, hit],
   [5000, noDirectives, revalidating, backingOff],
   [34_999, noDirectives, revalidating, backingOff],
-  [35_000, noDirectives, load('stale', true), backingOff],
-  [604_999, noDirectives, load('stale', true), backingOff],
+  [35_000, noDirectives, load('stale'), backingOff],
+  [604_999, noDirectives, load('stale'), backingOff],
   [605_000, noDirectives, load('uri-miss'), failure],
 
   [null, maxAge(1000), load('uri-miss'), failure],

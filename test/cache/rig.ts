@@ -59,8 +59,11 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}, g
     return ({ urgency, markAsked }) => {
       const { promise, resolve, reject } = Promise.withResolvers<Entry<string>>()
       const usual = { value: 'v', bytes: 1, freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
-      const finish = (outcome: Outcome) =>
-        outcome instanceof Error ? reject(outcome) : resolve({ ...usual, generatedAt: clock.now(), ...outcome })
+      const finish = (outcome: Outcome) => {
+        markAsked()
+        if (outcome instanceof Error) reject(outcome)
+        else resolve({ ...usual, generatedAt: clock.now(), ...outcome })
+      }
       loads.push({ key, urgency, markAsked, finish })
       return promise
     }

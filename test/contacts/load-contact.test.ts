@@ -28,6 +28,7 @@ function arrange(env: Readonly<Record<string, string>> = {}) {
     client,
     present,
     drifted: (...drift) => drifts.push(drift.join(' ')),
+    replicas: () => 1,
     clock,
   })
   const load = async (isAwaited = true, previous: Entry<StoredContact> | null = store.get(id) ?? null) => {
@@ -125,7 +126,7 @@ t.test('each refresh counts for the adaptive TTL with its age and its usual life
       CACHE_LIFETIME_SCALE: String(scale),
     })
     hilos.ageMs = ageMs
-    const adaptiveTtl = createAdaptiveTtl(maxLoadsPerSecond, clock)
+    const adaptiveTtl = createAdaptiveTtl(() => maxLoadsPerSecond, clock)
     const found: number[] = []
     const wanted: number[] = []
     for (const ms of passMs) {

@@ -8,6 +8,7 @@ import { createLruStore, overheadBytes } from '../../src/cache/lru-store.ts'
 import { createRecentFailures } from '../../src/cache/recent-failures.ts'
 import { createReloadLimit } from '../../src/cache/reloads.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
+import { noSecondTier } from '../../src/contacts/second-tier.ts'
 import type { StoredContact } from '../../src/contacts/stored-contact.ts'
 import { createVisibleContacts } from '../../src/contacts/visible-contacts.ts'
 import { anyRequest, noCache, onlyIfCached, Refused, Unavailable } from '../cache/rig.ts'
@@ -58,11 +59,12 @@ function arrange(
     failures: createRecentFailures({ ttlMs: 1000, maxEntries: 100, clock }),
   })
   const values = storeOf()
-  const adaptiveTtl = createAdaptiveTtl(1 / 30, clock)
+  const adaptiveTtl = createAdaptiveTtl(() => 1 / 30, clock)
   /** The ids of which there was news, with the flow of the run. */
   const news: string[] = []
   const visible = createVisibleContacts({
     values,
+    secondTier: noSecondTier,
     load: async (id, { markAsked }, previous) => {
       hilos.asked.push(id)
       clock.advance(hilos.waitMs)

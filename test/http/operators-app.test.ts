@@ -30,8 +30,8 @@ async function start(t: Test, overrides: Partial<OperatorsAppOptions> = {}) {
     described: null,
     cache: {
       usage: () => usage,
-      delete: (id) => void deleted.push(id),
-      clear: () => void deleted.push('all'),
+      delete: async (id) => void deleted.push(id),
+      clear: async () => void deleted.push('all'),
     },
     allowedHosts: [],
     deletionToken: null,

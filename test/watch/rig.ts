@@ -44,6 +44,7 @@ export function arrange(options: RigOptions = {}) {
     wishedMs: ({ value }) => value ?? absenceMs,
     retryMs: 5000,
     maxLoadsPerSecond: 2.5,
+    processes: () => 1,
     maxUnderWay: 2,
     refresh: (key) => {
       loads.push({ key, at: seconds() })
