@@ -12,17 +12,26 @@ export interface SharedQuery {
   readonly known: Entry<StoredContact> | undefined
 }
 
+/** What Hilos said of a contact. */
+export interface LoadedContact {
+  /** For the readers: an absence if they may not see the contact. */
+  readonly entry: Entry<StoredContact>
+  /** Whether it does not exist, so that no reader may get what is stored of it. */
+  readonly isGone: boolean
+}
+
 /** What other replicas know of contacts, and what they are asking Hilos about. */
 export interface SecondTier {
   /**
    * Loads a contact: takes what the tier has if it is fresh enough, waits for the replica that is loading it, or else loads it
    * here and shares what that brings.
+   * @param loadHere is given the demand, to which it reports
    * @throws the failure of `loadHere`, or that of the load of another replica
    */
   readonly load: (
     query: SharedQuery,
     demand: Demand<StoredContact>,
-    loadHere: () => Promise<Entry<StoredContact>>,
+    loadHere: (demand: Demand<StoredContact>) => Promise<LoadedContact>,
   ) => Promise<Entry<StoredContact>>
   /** Reads what the tier has that is newer than what is known. Null for nothing, and while it is away. It never rejects. */
   readonly look: (id: string, known: Entry<StoredContact>) => Promise<Entry<StoredContact> | null>
@@ -46,7 +55,7 @@ export interface SecondTierListener {
 
 /** The second tier of a service that has one replica: there are no others. */
 export const noSecondTier: SecondTier = {
-  load: (_query, _demand, loadHere) => loadHere(),
+  load: async (_query, demand, loadHere) => (await loadHere(demand)).entry,
   look: async () => null,
   forget: async () => {},
   replicas: () => 1,

@@ -11,7 +11,7 @@ import type { RecentFailures } from '../cache/recent-failures.ts'
 import type { Store } from '../cache/store.ts'
 import { type Clock, sleep } from '../common/clock.ts'
 import type { LoadContact } from './load-contact.ts'
-import type { SecondTier } from './second-tier.ts'
+import type { LoadedContact, SecondTier } from './second-tier.ts'
 import type { StoredContact } from './stored-contact.ts'
 
 type ContactAnswer = CacheAnswer<StoredContact>
@@ -97,7 +97,11 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
 
   function loadOf(id: string): Load<StoredContact> {
     const known = () => values.peek(id)
-    return (demand) => secondTier.load({ id, flows: null, known: known() }, demand, () => load(id, demand, known()))
+    const loadHere = async (demand: Demand<StoredContact>) => {
+      const entry = await load(id, demand, known())
+      return { entry, isGone: entry.value === null }
+    }
+    return (demand) => secondTier.load({ id, flows: null, known: known() }, demand, loadHere)
   }
 
   function getVisible(caller: Caller, id: string, request: CacheRequest): ReturnType<VisibleContacts['get']> {
@@ -135,24 +139,32 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
         demand.markAskedElsewhere(agoMs)
       },
     }
-    const entry = await secondTier.load({ id, flows, known: undefined }, noted, () => loadUnseen(id, noted))
-    if (entry.value !== null && maySee(flows, entry.value.flowId)) return entry
+    const entry = await secondTier.load({ id, flows, known: undefined }, noted, (demand) =>
+      loadUnseen(id, flows, demand),
+    )
+    if (entry.value !== null) return entry
     // The absence of a hidden contact takes as much memory as a real one.
-    const absence = { value: null, bytes: keyBytes, generatedAt: entry.generatedAt }
-    const lifetime = entry.value === null ? entry : absenceLifetime(ageMs(entry, clock.now()))
-    const loaded = { ...lifetime, ...absence }
-    if (askedAt !== undefined) askedFor.set(loaded, askedAt)
-    return loaded
+    const absence = { ...entry, bytes: keyBytes }
+    if (askedAt !== undefined) askedFor.set(absence, askedAt)
+    return absence
   }
 
-  /** Loads a contact for callers who may not know of what is stored. If it does not exist, it is forgotten for all. */
-  async function loadUnseen(id: string, demand: Demand<StoredContact>): Promise<Entry<StoredContact>> {
+  /** Loads a contact for callers who may not know of what is stored. */
+  async function loadUnseen(
+    id: string,
+    flows: ReadonlySet<string>,
+    demand: Demand<StoredContact>,
+  ): Promise<LoadedContact> {
     const entry = await load(id, demand, undefined)
     if (entry.value === null) {
       values.delete(id)
       onNews(id, { entry })
+      return { entry, isGone: true }
     }
-    return entry
+    const isVisible = maySee(flows, entry.value.flowId)
+    const { generatedAt } = entry
+    const absence = { value: null, bytes: 0, generatedAt, ...absenceLifetime(ageMs(entry, clock.now())) }
+    return { entry: isVisible ? entry : absence, isGone: false }
   }
 
   /** The time from the request of Hilos on is padded, because it can tell the two cases apart. That before it cannot. */

@@ -18,6 +18,8 @@ export type ServerProblem =
   | 'timeout'
   | 'closed'
   | 'refused'
+  /** The certificate of the server is not to be trusted, or it does not speak TLS. */
+  | 'tls'
   /** The server does not accept the user or the password. */
   | 'auth'
   /** The user may not run a command. */
@@ -26,6 +28,8 @@ export type ServerProblem =
   | 'full'
   /** The server is no primary, or is still loading. */
   | 'not-primary'
+  /** The server is older than what the scripts need. */
+  | 'too-old'
   | 'script'
   | 'other'
 
@@ -54,23 +58,31 @@ export interface SharedServer {
    * @throws SharedServerError, at once while detached, and after the time of the script when there is no reply
    */
   readonly run: (script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[]) => Promise<Reply>
-  /** Runs something on each attachment, before the tier counts as attached; `run` works in it. A rejection detaches again. */
-  readonly onAttaching: (prepare: () => Promise<void>) => void
+  /**
+   * Runs something on each attachment, before the tier counts as attached; `run` works in it. A rejection detaches again.
+   * `isMemoryLost` says that the server lost events that this replica has not heard.
+   */
+  readonly onAttaching: (prepare: (isMemoryLost: boolean) => Promise<void>) => void
   /** Called when the tier has become attached. */
   readonly onAttached: (hear: () => void) => void
   /** Called when the tier has become detached. */
   readonly onDetached: (hear: () => void) => void
-  /** Called for each event of another replica, or of this one, in the order of the server. */
+  /** Called for each event of another replica, in the order of the server. */
   readonly onEvent: (hear: (event: SharedEvent) => void) => void
+  /**
+   * Whether each replica that reported in the last minute has heard an event, within a second.
+   * @param eventId the id that the server gave it
+   */
+  readonly isHeardByAll: (eventId: string) => Promise<boolean>
 }
 
-/** What a replica tells all replicas, itself included. */
+/** What a replica tells all replicas. */
 export type SharedEvent =
-  /** A load of the contact ended, with a contact, an absence or a failure. */
+  /** A load of the contact has ended, with a contact, an absence or a failure. */
   | { readonly kind: 'landed'; readonly id: string; readonly place: string; readonly revision: string }
-  /** The contact is to be forgotten. */
-  | { readonly kind: 'forgotten'; readonly id: string }
+  /** The contact is to be forgotten. `purge` is the word that all replicas log of it, empty if no operator wished it. */
+  | { readonly kind: 'forgotten'; readonly id: string; readonly purge: string }
   /** All contacts are to be forgotten. */
-  | { readonly kind: 'cleared' }
+  | { readonly kind: 'cleared'; readonly purge: string }
   /** Hilos wants no calls with this account for a while. */
   | { readonly kind: 'paused' }

@@ -126,3 +126,8 @@ export function interruptedFailure(error: unknown, timeoutMs: number): UpstreamF
     ? new UpstreamFailure('upstream_timeout', { facts: { reason: 'in the middle of the body', timeoutMs } })
     : new UpstreamFailure('upstream_invalid_response', { facts: { reason: 'cut off in the middle of the body' } })
 }
+
+/** Whether Hilos answered, so that the failure concerns all who ask. A lost connection is one's own. */
+export function isAnswered({ code, facts }: Failure): boolean {
+  return facts.upstreamStatus !== undefined || code === 'upstream_invalid_response' || code === 'upstream_too_large'
+}

@@ -1,0 +1,67 @@
+import type { Script } from './shared-server.ts'
+
+/*
+ * The scripts about replicas. `m` holds for each replica when it last reported, and `seen` the last event that it has heard.
+ */
+
+/** A replica that is silent for this long counts as gone for good. Until then, the others wait for it before they say that it has forgotten. */
+const goneMs = 60_000
+/** A replica that is silent for this long does not count as present. */
+export const absentMs = 3000
+const kept = 10 * 60_000
+const eventsKept = 25 * 60 * 60 * 1000
+
+/**
+ * Says that this replica is here. Keys: `m`, `seen`, events. Arguments: the replica, and the last event that it has heard, empty
+ * to hear all events from now on.
+ *
+ * Replies the number of replicas that are present, the last event, the earliest event that any replica has heard last, and the
+ * event after which this replica hears events: it is empty if the server no longer has the one that was given.
+ */
+export const report: Script = {
+  name: 'report',
+  waitMs: 250,
+  lua: `#!lua flags=allow-oom
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local me, seen = ARGV[1], ARGV[2]
+if seen == '' then seen = redis.call('XADD', KEYS[3], 'MAXLEN', '~', '10000', '*', 'kind', 'joined', 'by', me) end
+local isThere = #redis.call('XRANGE', KEYS[3], seen, seen) > 0
+redis.call('HSET', KEYS[1], me, string.format('%.0f', now))
+redis.call('HSET', KEYS[2], me, seen)
+for _, key in ipairs({ KEYS[1], KEYS[2] }) do redis.call('PEXPIRE', key, '${kept}') end
+redis.call('PEXPIRE', KEYS[3], '${eventsKept}')
+
+local present = 0
+local earliest
+local earliestTime, earliestCount = math.huge, math.huge
+local members = redis.call('HGETALL', KEYS[1])
+for index = 1, #members, 2 do
+  local silent = now - members[index + 1]
+  if silent > ${goneMs} then
+    redis.call('HDEL', KEYS[1], members[index])
+    redis.call('HDEL', KEYS[2], members[index])
+  else
+    if silent <= ${absentMs} then present = present + 1 end
+    local heard = redis.call('HGET', KEYS[2], members[index]) or '0-0'
+    local part, count = string.match(heard, '(%d+)-(%d+)')
+    part, count = tonumber(part), tonumber(count)
+    if part < earliestTime or (part == earliestTime and count < earliestCount) then
+      earliest, earliestTime, earliestCount = heard, part, count
+    end
+  end
+end
+local last = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', '1')[1]
+return { present, last and last[1] or '0-0', earliest, isThere and seen or '' }
+`,
+}
+
+/** Says that this replica ends. Keys: `m`, `seen`. Arguments: the replica. */
+export const leave: Script = {
+  name: 'leave',
+  waitMs: 250,
+  lua: `#!lua flags=allow-oom
+redis.call('HDEL', KEYS[1], ARGV[1])
+return redis.call('HDEL', KEYS[2], ARGV[1])
+`,
+}

@@ -1,0 +1,245 @@
+import { randomBytes } from 'node:crypto'
+import { ageMs, usableMs } from '../cache/entry.ts'
+import type { Demand } from '../cache/in-flight-loads.ts'
+import type { Cancel, Clock } from '../common/clock.ts'
+import type { LoadedContact, SecondTier, SharedQuery } from '../contacts/second-tier.ts'
+import type { StoredContact } from '../contacts/stored-contact.ts'
+import { Failure } from '../failures/failure.ts'
+import { type FailureCode, failureKinds } from '../failures/failure-kinds.ts'
+import { isAnswered, UpstreamFailure } from '../upstream/failures.ts'
+import { createChanges } from './changes.ts'
+import { fail, look, open, put, putAbsence, renew } from './contact-scripts.ts'
+import type { Events } from './events.ts'
+import { allReaders, type Names } from './names.ts'
+import type { PutVerdict, SharedTierObserver } from './observer.ts'
+import type { SealedEntries, SharedEntry } from './sealed-entries.ts'
+import type { SharedServer, SharedServerError } from './shared-server.ts'
+
+export interface SharedContactLimits {
+  /** A replica that is loading keeps others from it for so long after its last sign of life. */
+  readonly leaseMs: number
+  /** How often it gives one. */
+  readonly renewMs: number
+  /** How long a replica waits for an event before it looks again. */
+  readonly followMs: number
+  /** Larger entries are not shared. */
+  readonly maxBytes: number
+}
+
+export interface SharedContactsOptions {
+  readonly server: SharedServer
+  readonly names: Names
+  readonly entries: SealedEntries
+  readonly events: Pick<Events, 'encode'>
+  /** Replicas that present documents differently do not use each other's entries. */
+  readonly namespace: string
+  /** How long a replica waits for the load of another one, in milliseconds. */
+  readonly timeoutMs: number
+  /** How long a failure is remembered, in milliseconds. */
+  readonly failureTtlMs: () => number
+  readonly limits: SharedContactLimits
+  readonly observer: Pick<SharedTierObserver, 'read' | 'put' | 'tookOver'>
+  readonly clock: Clock
+}
+
+type LoadHere = Parameters<SecondTier['load']>[2]
+
+/** What the server says about a contact: see the script. */
+interface Opened {
+  readonly verdict: 'hit' | 'stale' | 'absent' | 'failed' | 'lead' | 'follow'
+  readonly details: readonly string[]
+  readonly entry: SharedEntry | null
+  /** Whether there was an entry that does not open. */
+  readonly isUnopened: boolean
+}
+
+/** A load that this replica leads: no other one loads the contact for the same readers. */
+interface Lease {
+  readonly id: string
+  readonly place: string
+  readonly token: string
+}
+
+/** Contacts in the shared tier: one entry for all replicas, and one load at a time. */
+export function createSharedContacts(options: SharedContactsOptions): Pick<SecondTier, 'load' | 'look'> {
+  const { server, names, entries, events, namespace, timeoutMs, failureTtlMs, limits, observer, clock } = options
+  const keysOf = (id: string) => ({
+    entry: server.key(`c:${names.contact(id)}`),
+    loads: server.key(`l:${names.contact(id)}`),
+    events: server.key('ev'),
+    cleared: server.key('cleared'),
+  })
+  const changes = createChanges(server, clock)
+
+  async function load(query: SharedQuery, demand: Demand<StoredContact>, loadHere: LoadHere): Promise<SharedEntry> {
+    const lease = { id: query.id, place: names.place(query.flows), token: randomBytes(9).toString('base64url') }
+    const endsAt = clock.elapsed() + timeoutMs
+    const change = changes.begin(query.id)
+    let ignoresEntry = false
+    let isFollowing = false
+    try {
+      while (clock.elapsed() < endsAt) {
+        change.reset()
+        const opened = await openContact(query, lease, demand.maxAgeMs, ignoresEntry)
+        if (opened === null) return await loadAlone(demand, loadHere)
+        const { verdict, details, entry } = opened
+        ignoresEntry ||= opened.isUnopened
+        observer.read(verdict)
+        if (verdict === 'absent') {
+          if (isFollowing) demand.markAskedElsewhere(Number(details[2]))
+          return absenceOf(Number(details[0]), Number(details[1]))
+        }
+        if (verdict === 'hit' || verdict === 'stale') {
+          // It is looked for again, as if there were none, when it does not open.
+          if (entry === null) continue
+          return entry
+        }
+        if (entry !== null) demand.offer(entry)
+        if (verdict === 'failed') throw failureOf(details)
+        if (verdict === 'lead') {
+          if (details[0] === '1') observer.tookOver()
+          return await lead(lease, demand, loadHere)
+        }
+        isFollowing = true
+        demand.markAskedElsewhere(0)
+        await change.next(Math.min(Number(details[0]), limits.followMs))
+      }
+    } finally {
+      change.end()
+    }
+    throw new UpstreamFailure('upstream_timeout', { facts: { reason: 'while another replica asked', timeoutMs } })
+  }
+
+  async function loadAlone(demand: Demand<StoredContact>, loadHere: LoadHere): Promise<SharedEntry> {
+    observer.read('skipped')
+    return (await loadHere(demand)).entry
+  }
+
+  /** Null while the tier does not answer. */
+  async function openContact(
+    { id, flows, known }: SharedQuery,
+    { place, token }: Lease,
+    maxAgeMs: number,
+    ignoresEntry: boolean,
+  ): Promise<Opened | null> {
+    const { entry, loads, cleared } = keysOf(id)
+    const knownAge = known === undefined ? -1 : ageOf(known)
+    const maxAge = maxAgeMs === Number.POSITIVE_INFINITY ? -1 : maxAgeMs
+    const flowNames = Array.from(flows ?? [], names.flow)
+    const args = [place, token, limits.leaseMs, maxAge, knownAge, namespace, Number(ignoresEntry), ...flowNames]
+    const reply = await server.run(open, [entry, loads, cleared], args).catch(() => null)
+    if (reply === null) return null
+    const [verdict, details, stored] = reply as readonly [Buffer, readonly Buffer[], readonly Buffer[]]
+    const opened = openStored(id, stored, known)
+    const isUnopened = stored.length > 0 && opened === null
+    return { verdict: String(verdict) as Opened['verdict'], details: details.map(String), entry: opened, isUnopened }
+  }
+
+  async function lead(lease: Lease, demand: Demand<StoredContact>, loadHere: LoadHere): Promise<SharedEntry> {
+    const stopRenewing = keepLease(lease)
+    let askedAt = clock.elapsed()
+    const markAsked = () => {
+      askedAt = clock.elapsed()
+      demand.markAsked()
+    }
+    try {
+      const loaded = await loadHere({ ...demand, markAsked })
+      const verdict = await share(lease, loaded, clock.elapsed() - askedAt)
+      observer.put(verdict)
+      // It was forgotten meanwhile, or another replica has loaded it after this one.
+      if (verdict === 'lost' || verdict === 'older') demand.abandon()
+      return loaded.entry
+    } catch (failure) {
+      await giveUp(lease, failure)
+      throw failure
+    } finally {
+      stopRenewing()
+    }
+  }
+
+  function keepLease({ id, place, token }: Lease): Cancel {
+    let cancel: Cancel = () => {}
+    const renewLater = () => {
+      cancel = clock.schedule(() => {
+        server.run(renew, [keysOf(id).loads], [place, token, limits.leaseMs]).catch(() => {})
+        renewLater()
+      }, limits.renewMs)
+    }
+    renewLater()
+    return () => cancel()
+  }
+
+  async function share(lease: Lease, { entry, isGone }: LoadedContact, askedAgoMs: number): Promise<PutVerdict> {
+    const { id, place, token } = lease
+    const isForPlace = place !== allReaders && entry.value === null
+    const { parts, bytes } = entries.seal(id, entry)
+    const isTooLarge = bytes.length > limits.maxBytes
+    if (usableMs(entry) === 0 || isTooLarge) {
+      await giveUp(lease, null)
+      return isTooLarge ? 'too_large' : 'skipped'
+    }
+    const [keys, age] = [Object.values(keysOf(id)), ageOf(entry)]
+    const flow = entry.value === null ? '' : names.flow(entry.value.flowId)
+    const revision = entry.value === null ? '' : names.revision(entry.value.revision)
+    const kind = isForPlace && isGone ? 'forgotten' : 'landed'
+    const event = events.encode(kind === 'landed' ? { kind, id, place, revision } : { kind, id, purge: '' })
+    try {
+      const stored = isForPlace
+        ? server.run(putAbsence, keys, [
+            place,
+            token,
+            age,
+            Math.round(askedAgoMs),
+            entry.freshMs,
+            Number(isGone),
+            ...event,
+          ])
+        : server.run(put, keys, [place, token, namespace, age, ...parts, flow, bytes, ...event])
+      return String(await stored) as PutVerdict
+    } catch (error) {
+      if ((error as SharedServerError).problem !== 'full') return 'skipped'
+      await giveUp(lease, null)
+      return 'full'
+    }
+  }
+
+  /** Ends a lease with nothing to share but, if it is that of Hilos, the failure. */
+  async function giveUp({ id, place, token }: Lease, failure: unknown): Promise<void> {
+    const isShared = failure instanceof Failure && isAnswered(failure)
+    const [code, isTransient] = isShared ? [failure.code, Number(failure instanceof UpstreamFailure)] : ['', 0]
+    const event = events.encode({ kind: 'landed', id, place, revision: '' })
+    const args = [place, token, code, isTransient, Math.ceil(failureTtlMs()), ...event]
+    await server.run(fail, Object.values(keysOf(id)), args).catch(() => {})
+  }
+
+  async function lookFor(id: string, known: SharedEntry): Promise<SharedEntry | null> {
+    const { entry, cleared } = keysOf(id)
+    const stored = await server.run(look, [entry, cleared], [ageOf(known), namespace]).catch(() => [])
+    return openStored(id, stored as readonly Buffer[], known)
+  }
+
+  /** @param stored as the scripts reply it: age, the parts, the sealed bytes; empty for nothing */
+  function openStored(id: string, stored: readonly Buffer[], known: SharedEntry | undefined): SharedEntry | null {
+    const [age, ...parts] = stored.slice(0, -1).map(String)
+    const bytes = stored.at(-1)
+    return bytes === undefined ? null : entries.open(id, { parts, bytes }, Number(age), known)
+  }
+
+  function ageOf(entry: SharedEntry): number {
+    return Math.max(0, Math.round(ageMs(entry, clock.now())))
+  }
+
+  function absenceOf(age: number, freshMs: number): SharedEntry {
+    const generatedAt = clock.now() - age
+    return { value: null, bytes: 0, generatedAt, freshMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
+  }
+
+  return { load, look: lookFor }
+}
+
+/** The failure that another replica met, as far as it is known here. */
+function failureOf([code = '', isTransient]: readonly string[]): Failure {
+  const known = code in failureKinds ? (code as FailureCode) : 'upstream_error'
+  const facts = { facts: { reason: 'another replica met it' } }
+  return isTransient === '1' ? new UpstreamFailure(known, facts) : new Failure(known, facts)
+}
