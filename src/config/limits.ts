@@ -143,3 +143,17 @@ export const logLimits = {
   /** How long the exit waits for the reader of the log. */
   longestExitMs: 1000,
 }
+
+/** For the server of the shared tier. */
+export const sharedTierLimits = {
+  /** All of connecting: sentinels, TCP, TLS, the sign-in, and whether the server is what is needed. */
+  connectMs: 1000,
+  /** How long one sentinel is waited for. */
+  sentinelMs: 250,
+  /** How much later than its block a read of events may be. */
+  eventGraceMs: 500,
+  /** Most scripts whose replies the server owes. */
+  maxInFlight: 512,
+  /** Most events of one read. */
+  maxEvents: 1000,
+}

@@ -1,0 +1,313 @@
+import { hash } from 'node:crypto'
+import { isIP } from 'node:net'
+import { Redis } from 'ioredis'
+import type { Clock } from '../common/clock.ts'
+import type { Secret } from '../common/secret.ts'
+import { type Reply, type Script, type ServerProblem, SharedServerError } from './shared-server.ts'
+
+export interface Host {
+  readonly host: string
+  readonly port: number
+}
+
+/** Where the server is, and who signs in. */
+export interface ServerSettings {
+  /** One server; or, with the name of a primary, sentinels that tell where it is. Sentinels ask for no password. */
+  readonly hosts: readonly Host[]
+  readonly sentinelName: string | null
+  /** Null for the user `default`. */
+  readonly username: string | null
+  readonly password: Secret | null
+  readonly database: number
+  readonly tls: boolean
+  /** Certificates in PEM that are trusted instead of those of Node.js. */
+  readonly ca: string | null
+}
+
+export interface ValkeyLimits {
+  /** All of connecting: the sentinels, TCP, TLS, the sign-in, and whether the server is what is needed. */
+  readonly connectMs: number
+  /** How long one sentinel is waited for. */
+  readonly sentinelMs: number
+  /** How much later than its block a read of events may be. */
+  readonly eventGraceMs: number
+  /** Most scripts whose replies the server owes. */
+  readonly maxInFlight: number
+  /** Most events of one read. */
+  readonly maxEvents: number
+}
+
+export interface ValkeyOptions {
+  readonly server: ServerSettings
+  readonly clock: Pick<Clock, 'schedule' | 'random'>
+  readonly limits: ValkeyLimits
+}
+
+/** An entry of a stream. */
+export interface StreamEntry {
+  readonly id: string
+  readonly fields: ReadonlyMap<string, string>
+}
+
+/** Two connections to one server, which is a primary. They never come back once they are closed: connect anew. */
+export interface Valkey {
+  /** Changes when the server restarts, or another one takes over. */
+  readonly runId: string
+  /** Kind and version, for example `valkey 8.1.0`. */
+  readonly kind: string
+  /** @throws SharedServerError, after `waitMs` of the script at the latest; the script may still run then */
+  readonly run: (script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[]) => Promise<Reply>
+  /**
+   * Waits for entries on the second connection, where nothing else waits. Call it again only when it is over.
+   * @param after the id of the last known entry
+   * @param blockMs how long to wait for the first entry, at least 1
+   * @returns the entries, the oldest first; none after `blockMs`
+   * @throws SharedServerError
+   */
+  readonly readEvents: (stream: string, after: string, blockMs: number) => Promise<readonly StreamEntry[]>
+  /** Called once when one of the connections is closed, by `close` too. At once if that has happened already. */
+  readonly onClose: (hear: () => void) => void
+  /** Drops both connections without waiting. What waits for a reply is `closed`. */
+  readonly close: () => void
+}
+
+type Argument = string | number | Buffer
+
+/** One connection. */
+interface Line {
+  readonly open: () => Promise<void>
+  /**
+   * Sends a command at once. There is no limit to how long its reply may take.
+   * @throws an error of the library, which holds the arguments: it goes no further than to `told`
+   */
+  readonly send: (command: string, ...args: Argument[]) => Promise<Reply>
+  readonly closed: Promise<void>
+  readonly drop: () => void
+}
+
+/**
+ * Connects to the server, within a time limit for the whole.
+ * @throws SharedServerError
+ */
+export async function connectValkey({ server, clock, limits }: ValkeyOptions): Promise<Valkey> {
+  const lines: Line[] = []
+  let isOver = false
+  const lineTo = (host: Host): Line => {
+    if (isOver) throw new SharedServerError('closed')
+    const line = createLine(host, server)
+    lines.push(line)
+    return line
+  }
+  const dropAll = () => {
+    isOver = true
+    for (const line of lines) line.drop()
+  }
+
+  async function connect(): Promise<Valkey> {
+    const primary = await findPrimary(server, lineTo, clock, limits)
+    const [commands, events] = [lineTo(primary), lineTo(primary)]
+    const [{ runId, kind }, other] = await Promise.all([signIn(commands, server), signIn(events, server)])
+    // A name may stand for several servers.
+    if (runId !== other.runId) throw new SharedServerError('other')
+    const closed = Promise.race([commands.closed, events.closed]).then(dropAll)
+    return {
+      runId,
+      kind,
+      run: createRun(commands, clock, limits),
+      readEvents: (stream, after, blockMs) => {
+        const asked = ['COUNT', limits.maxEvents, 'BLOCK', blockMs, 'STREAMS', stream, after]
+        const entries = told(events.send('XREAD', ...asked).then(entriesOf))
+        return within(entries, blockMs + limits.eventGraceMs, clock)
+      },
+      onClose: (hear) => void closed.then(hear),
+      close: dropAll,
+    }
+  }
+
+  try {
+    return await within(told(connect()), limits.connectMs, clock)
+  } catch (error) {
+    dropAll()
+    throw error
+  }
+}
+
+/** Where the primary is. The first sentinel is a random one: one that is behind, or hangs, does not stand in the way for ever. */
+async function findPrimary(
+  { hosts, sentinelName }: ServerSettings,
+  lineTo: (host: Host) => Line,
+  clock: ValkeyOptions['clock'],
+  { sentinelMs }: ValkeyLimits,
+): Promise<Host> {
+  const first = Math.floor(clock.random() * hosts.length)
+  let failure: unknown
+  for (const host of [...hosts.slice(first), ...hosts.slice(0, first)]) {
+    if (sentinelName === null) return host
+    const sentinel = lineTo(host)
+    try {
+      const asked = sentinel.open().then(() => sentinel.send('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', sentinelName))
+      const address = (await within(asked, sentinelMs, clock)) as readonly [Buffer, Buffer] | null
+      // A sentinel that does not know the name says so with null.
+      if (address !== null) return { host: String(address[0]), port: Number(address[1]) }
+    } catch (error) {
+      failure = error
+    } finally {
+      sentinel.drop()
+    }
+  }
+  throw failure ?? new SharedServerError('other')
+}
+
+/** Opens a connection and finds out whether the server will do. */
+async function signIn(line: Line, { username, password, database }: ServerSettings) {
+  await line.open()
+  if (password !== null) await line.send('AUTH', username ?? 'default', password.reveal())
+  if (database !== 0) await line.send('SELECT', database)
+  await line.send('CLIENT', 'SETNAME', 'hilos-bff')
+  const lines = String(await line.send('INFO')).split('\r\n')
+  const info = new Map(lines.map((text) => text.split(':', 2) as [string, string]))
+  const [runId, redis, valkey] = [info.get('run_id'), info.get('redis_version'), info.get('valkey_version')]
+  if (runId === undefined || redis === undefined) throw new SharedServerError('other')
+  if (info.get('role') !== 'master' || info.get('loading') !== '0') throw new SharedServerError('not-primary')
+  // Valkey has no version below 7.2, and says that it is compatible with Redis 7.2.
+  if (Number.parseInt(redis, 10) < 7) throw new SharedServerError('too-old')
+  return { runId, kind: valkey === undefined ? `redis ${redis}` : `valkey ${valkey}` }
+}
+
+/** Runs scripts by their hashes, and sends the script itself where the server does not know it. */
+function createRun({ send }: Line, clock: ValkeyOptions['clock'], { maxInFlight }: ValkeyLimits): Valkey['run'] {
+  const hashes = new WeakMap<Script, string>()
+  let inFlight = 0
+
+  async function evaluate(script: Script, args: readonly Argument[]): Promise<Reply> {
+    const sha = hashes.get(script) ?? hash('sha1', script.lua)
+    hashes.set(script, sha)
+    inFlight += 1
+    try {
+      return await send('EVALSHA', sha, ...args)
+    } catch (error) {
+      if (firstWordOf(error) !== 'NOSCRIPT') throw error
+      return await send('EVAL', script.lua, ...args)
+    } finally {
+      inFlight -= 1
+    }
+  }
+
+  return async (script, keys, args) => {
+    // What is too late stays in flight: the server owes its reply, and the library keeps its arguments.
+    if (inFlight >= maxInFlight) throw new SharedServerError('busy')
+    return within(told(evaluate(script, [keys.length, ...keys, ...args]), 'script'), script.waitMs, clock)
+  }
+}
+
+/** Only the socket and the protocol are left to the library. Errors of a sign-in it would write to standard error, or ignore. */
+function createLine({ host, port }: Host, { tls, ca }: ServerSettings): Line {
+  const servername = isIP(host) === 0 && { servername: host }
+  const client = new Redis({
+    host,
+    port,
+    ...(tls && { tls: { rejectUnauthorized: true, ...servername, ...(ca !== null && { ca }) } }),
+    protocol: 2,
+    lazyConnect: true,
+    enableReadyCheck: false,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    disableClientInfo: true,
+    retryStrategy: null,
+    // The time limits are ours, and what is dropped is not waited for.
+    connectTimeout: 0,
+    disconnectTimeout: 0,
+    keepAlive: 5000,
+  })
+  const closed = Promise.withResolvers<void>()
+  client.once('end', closed.resolve)
+  // Without a listener, the library writes errors to standard error. The first one says more than that of `connect`.
+  let cause: unknown
+  client.on('error', (error) => {
+    cause ??= error
+  })
+  return {
+    open: () =>
+      client.connect().catch((error) => {
+        throw cause ?? error
+      }),
+    send: (command, ...args) => client.callBuffer(command, ...args) as Promise<Reply>,
+    closed: closed.promise,
+    drop: () => client.disconnect(),
+  }
+}
+
+/** The reply of XREAD for one stream. */
+function entriesOf(reply: Reply): StreamEntry[] {
+  if (reply === null) return []
+  const [[, entries]] = reply as [[Buffer, [Buffer, Buffer[]][]]]
+  return entries.map(([id, texts]) => {
+    const fields = new Map<string, string>()
+    for (let index = 0; index < texts.length; index += 2) fields.set(String(texts[index]), String(texts[index + 1]))
+    return { id: String(id), fields }
+  })
+}
+
+/**
+ * Rejects with `timeout` after `ms`. Timers run before sockets are read, so after a pause of this process all are due although
+ * the replies are there: two turns of the event loop give them the time to be read.
+ */
+function within<T>(work: Promise<T>, ms: number, clock: ValkeyOptions['clock']): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = () => reject(new SharedServerError('timeout'))
+    const cancel = clock.schedule(() => setImmediate(() => setImmediate(end)), ms)
+    work.finally(cancel).then(resolve, reject)
+  })
+}
+
+/** Lets nothing of an error through but a word. */
+async function told<T>(work: Promise<T>, otherwise: ServerProblem = 'other'): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw error instanceof SharedServerError ? error : new SharedServerError(problemOf(error, otherwise))
+  }
+}
+
+const problems = new Map<string, ServerProblem>([
+  // The first words of error replies.
+  ['NOAUTH', 'auth'],
+  ['WRONGPASS', 'auth'],
+  ['NOPERM', 'denied'],
+  ['OOM', 'full'],
+  ['READONLY', 'not-primary'],
+  ['LOADING', 'not-primary'],
+  ['MASTERDOWN', 'not-primary'],
+  ['CLUSTERDOWN', 'not-primary'],
+  // A server without a password does not speak to other machines.
+  ['DENIED', 'refused'],
+  // Codes of Node.js.
+  ['ECONNREFUSED', 'refused'],
+  ['EHOSTUNREACH', 'refused'],
+  ['ENETUNREACH', 'refused'],
+  ['ENOTFOUND', 'refused'],
+  ['EAI_AGAIN', 'refused'],
+  ['ECONNRESET', 'closed'],
+  ['EPIPE', 'closed'],
+  ['ETIMEDOUT', 'timeout'],
+])
+
+/** @param otherwise what an error reply means that is not in the table */
+function problemOf(error: unknown, otherwise: ServerProblem): ServerProblem {
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== undefined) return problems.get(code) ?? (/CERT|SSL|TLS|SIGNATURE|EPROTO/.test(code) ? 'tls' : 'other')
+  const word = firstWordOf(error)
+  // The library has closed the connection, also because the server speaks another protocol.
+  if (word === null) return 'closed'
+  const { message } = error as Error
+  // A script may not use a command, in the words of Redis 7.0 and of later servers.
+  if (/executing the script can't run|ACL failure in script/.test(message)) return 'denied'
+  if (message.startsWith('ERR AUTH')) return 'auth'
+  return problems.get(word) ?? otherwise
+}
+
+/** The first word of an error reply, which says what kind of error it is. Null for errors that are no reply. */
+function firstWordOf(error: unknown): string | null {
+  const { name, message } = error as Error
+  return name === 'ReplyError' ? message.slice(0, message.search(/ |$/)) : null
+}
