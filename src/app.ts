@@ -52,7 +52,7 @@ export async function createService(
     const { keys, lateness } = contacts.watchStatus()
     return { streams: streams.count('stream'), polls: streams.count('poll'), contacts: keys, lateness }
   }
-  const status = createServiceStatus({ ...parts, callers, watching })
+  const status = createServiceStatus({ ...parts, callers, watching, sharedTier: null })
   metrics.read(status.readings)
   const described = config.docs === 'operators' ? callers : null
   const operators =

@@ -83,7 +83,13 @@ t.test('each status has a schema, and each schema a name', async (t) => {
     '/problems',
     '/problems/{code}',
   ])
-  const elsewhere = ['route_not_found', 'method_not_allowed', 'request_timeout', 'foreign_request']
+  const elsewhere = [
+    'route_not_found',
+    'method_not_allowed',
+    'request_timeout',
+    'foreign_request',
+    'shared_tier_unavailable',
+  ]
   for (const [{ responses }, statuses, codesOfOthers] of [
     [operation, '200 304 400 401 403 404 406 412 414 429 431 500 502 503 504', ['too_many_streams', 'too_many_ids']],
     [

@@ -1,5 +1,12 @@
+import { randomBytes } from 'node:crypto'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+} from 'fastify'
 import { count, executionContactId } from '../common/schema.ts'
 import { Type } from '../common/type.ts'
 import type { Contacts } from '../contacts/contacts.ts'
@@ -10,6 +17,8 @@ export interface CacheRoutesOptions {
   /** Rejects requests to delete that have no right to it. */
   readonly guard: onRequestAsyncHookHandler
   readonly cache: Pick<Contacts, 'usage' | 'delete' | 'clear'>
+  /** Whether the replicas share a tier, so that deleting reaches all of them. */
+  readonly isShared: boolean
 }
 
 const storeSchema = (description: string) =>
@@ -36,6 +45,9 @@ const common = { tags: ['Cache'] }
 /** A query is rejected, because an operator may expect that it limits what is deleted. */
 const noQuery = Type.Object({}, { additionalProperties: false })
 const deleted = { 204: { description: 'Deleted, or nothing was cached.', type: 'null' } }
+const everywhere =
+  ' Without a shared tier, this concerns only the replica that is asked. With one (`REDIS_URL`), 204 says that all replicas have ' +
+  'deleted it. 503 `shared_tier_unavailable` says that only this replica is known to have: repeat the request until it is 204.'
 
 const usageSchema = {
   ...common,
@@ -51,12 +63,16 @@ const deleteSchema = {
   summary: 'Delete one contact from the cache',
   description:
     'Deletes the contact, its rendered views, its absence and its last error, for all callers. A load in flight still ' +
-    'answers the requests that wait for it, but its result is not stored. The next request calls Hilos.',
+    'answers the requests that wait for it, but its result is not stored. The next request calls Hilos.' +
+    everywhere,
   params: Type.Object({ id: executionContactId }),
   querystring: noQuery,
   response: {
     ...deleted,
-    ...failuresOf('/cache/execution-contacts/x', 'invalid_id', 'invalid_query', 'unauthenticated'),
+    ...failuresOf(
+      '/cache/execution-contacts/x',
+      ...(['invalid_id', 'invalid_query', 'unauthenticated', 'shared_tier_unavailable'] as const),
+    ),
   },
 }
 
@@ -67,27 +83,44 @@ const clearSchema = {
   summary: 'Delete everything from the cache',
   description:
     'Deletes all contacts in the same way. Until the cache has filled again, the first request for each contact needs a call ' +
-    'to Hilos, and `HILOS_MAX_RPS` limits these calls.',
+    'to Hilos, and `HILOS_MAX_RPS` limits these calls.' +
+    everywhere,
   querystring: noQuery,
-  response: { ...deleted, ...failuresOf('/cache', 'invalid_query', 'unauthenticated') },
+  response: { ...deleted, ...failuresOf('/cache', 'invalid_query', 'unauthenticated', 'shared_tier_unavailable') },
 }
 
 /** `GET /cache`, and `DELETE` for the whole cache or for one contact. */
-export function cacheRoutes(app: FastifyInstance, { cache, guard }: CacheRoutesOptions): void {
+export function cacheRoutes(app: FastifyInstance, { cache, isShared, guard }: CacheRoutesOptions): void {
   const guards = { onRequest: guard, preHandler: refuseBody }
   app.get('/cache', { schema: usageSchema }, (_request, reply) => reply.send(cache.usage()))
   app.delete('/cache', { schema: clearSchema, ...guards }, async (request, reply) => {
-    await cache.clear()
-    request.log.warn('an operator has emptied the cache')
+    await deleteEverywhere(cache.clear, request.log, 'warn', 'an operator has emptied the cache')
     return reply.code(204).send()
   })
   app
     .withTypeProvider<TypeBoxTypeProvider>()
     .delete('/cache/execution-contacts/:id', { schema: deleteSchema, ...guards }, async (request, reply) => {
-      await cache.delete(request.params.id.toLowerCase())
-      request.log.info('an operator has removed a contact from the cache')
+      const deleteOne = (purge: string) => cache.delete(request.params.id.toLowerCase(), purge)
+      await deleteEverywhere(deleteOne, request.log, 'info', 'an operator has removed a contact from the cache')
       return reply.code(204).send()
     })
+
+  /** All replicas log the same `purge`, by which their lines are found. It says nothing about the contact. */
+  async function deleteEverywhere(
+    remove: (purge: string) => Promise<void>,
+    log: FastifyBaseLogger,
+    level: 'info' | 'warn',
+    message: string,
+  ): Promise<void> {
+    const purge = randomBytes(6).toString('hex')
+    try {
+      await remove(purge)
+    } catch (err) {
+      log.warn({ purge, deletedBy: 'this replica, perhaps others', err }, message)
+      throw err
+    }
+    log[level](isShared ? { purge, deletedBy: 'all replicas' } : {}, message)
+  }
 }
 
 /** A body is rejected for the same reason as a query. */

@@ -15,7 +15,8 @@ const PartStatusSchema = Type.Object(
   {
     ok: flag(
       'Whether the present content of its files is in use (`hilosToken`, `callersFile`), Hilos answered the last call ' +
-        '(`hilos`, with its time and outcome), or no line is being lost (`log`). If not, the service continues with what it has.',
+        '(`hilos`, with its time and outcome), no line is being lost (`log`), or the shared tier is attached (`sharedTier`). ' +
+        'If not, the service continues with what it has.',
     ),
   },
   { additionalProperties: true },

@@ -11,6 +11,21 @@ import type { LogState } from '../telemetry/log-output.ts'
 import type { DriftTally } from '../upstream/document/drift.ts'
 import type { Hilos } from '../upstream/hilos.ts'
 
+export interface SharedTierStatus {
+  /** Whether the tier is attached. */
+  readonly ok: boolean
+  /** Since when it is attached, or detached. */
+  readonly since: Date
+  /** Why it is detached, in a word; null while it is attached. */
+  readonly reason: string | null
+  /** How many replicas there are, as far as this one knows. */
+  readonly replicas: number
+  /** The kind and version of the server, never its host; null before the first attachment. */
+  readonly server: string | null
+  /** How long ago this replica had heard all that there was to hear, in milliseconds; null before the first attachment. */
+  readonly eventsBehindMs: number | null
+}
+
 /** The parts of the service that report their status. */
 export interface ServiceParts {
   readonly config: Config
@@ -23,12 +38,14 @@ export interface ServiceParts {
   readonly reloadedTokens: ReloadedTokens
   readonly reloadedCallers: ReloadedCallers
   readonly watching: Readings['watching']
+  /** Null without a shared tier. */
+  readonly sharedTier: { readonly status: () => SharedTierStatus } | null
   readonly clock: Pick<Clock, 'now'>
 }
 
 /** The status of the service, for the routes for operators and for the metrics. */
 export function createServiceStatus(service: ServiceParts) {
-  const { config, logState, lifecycle, callers, hilos, contacts, drift, watching, clock } = service
+  const { config, logState, lifecycle, callers, hilos, contacts, drift, watching, sharedTier, clock } = service
   const { reloadedTokens, reloadedCallers } = service
   const { state, requestsInFlight } = lifecycle
   const build = { version, commit: config.sourceCommit, node: nodeVersion }
@@ -37,6 +54,7 @@ export function createServiceStatus(service: ServiceParts) {
     callersFile: reloadedCallers.status(),
     hilos: hilos.health(),
     log: logState.status(),
+    sharedTier: sharedTier?.status() ?? null,
   })
   return {
     state,
@@ -44,6 +62,7 @@ export function createServiceStatus(service: ServiceParts) {
     drift: drift.counts,
     build: { ...build, startedAt: new Date(clock.now()).toISOString() },
     cache: contacts,
+    isShared: sharedTier !== null,
     readings: {
       build,
       isReady: () => state() === 'serving',
@@ -56,6 +75,7 @@ export function createServiceStatus(service: ServiceParts) {
       tokenAgeMs: reloadedTokens.tokens.inUseMs,
       parts,
       watching,
+      sharedTier: sharedTier?.status ?? null,
       logLinesLost: logState.linesLost,
     },
   }

@@ -96,16 +96,17 @@ export function createContacts(
     watchStatus: watches.status,
     /**
      * Removes all that is stored of one contact: at once here, and by the time it resolves in all replicas.
+     * @param purge a word that the logs of all replicas have in common
      * @throws Failure `shared_tier_unavailable`
      */
-    delete: async (id: string) => {
+    delete: async (id: string, purge: string) => {
       visible.delete(id)
-      await secondTier.forget(id)
+      await secondTier.forget(id, purge)
     },
     /** Does the same for all contacts. */
-    clear: async () => {
+    clear: async (purge: string) => {
       visible.clear()
-      await secondTier.forget(null)
+      await secondTier.forget(null, purge)
     },
     /** How full each part of the cache is. */
     usage: () => ({

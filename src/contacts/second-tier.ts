@@ -37,9 +37,10 @@ export interface SecondTier {
   readonly look: (id: string, known: Entry<StoredContact>) => Promise<Entry<StoredContact> | null>
   /**
    * Makes all other replicas forget a contact, or all contacts for null. It resolves when they have.
+   * @param purge a word that says nothing about the contact, for the logs of all replicas
    * @throws Failure `shared_tier_unavailable` when it cannot be sure of that
    */
-  readonly forget: (id: string | null) => Promise<void>
+  readonly forget: (id: string | null, purge: string) => Promise<void>
   /** How many replicas share the ration of calls; at least 1. */
   readonly replicas: () => number
   /** Hears what other replicas did. There is one listener. */

@@ -224,6 +224,14 @@ export const failureKinds = {
     advice: 'Try again in a moment. Tokens that are signed with a known key still work.',
     retryAfterSeconds: 5,
   },
+  shared_tier_unavailable: {
+    status: 503,
+    title: 'Other replicas may not have forgotten it',
+    detail: 'This replica has deleted what it was asked to, but could not make sure that all other replicas have.',
+    advice:
+      'For operators: send the request again until the answer is 204. Repeating it is harmless. If the problem persists, parts.sharedTier in /readyz says what is wrong.',
+    retryAfterSeconds: 2,
+  },
   upstream_timeout: {
     status: 504,
     title: 'Hilos did not answer in time',

@@ -26,6 +26,8 @@ export interface Readings {
     readonly contacts: number
     readonly lateness: number
   }
+  /** Null without a shared tier, which then has no series. */
+  readonly sharedTier: (() => { readonly ok: boolean; readonly replicas: number }) | null
   /** Since the start, by kind. */
   readonly logLinesLost: () => Readonly<Record<string, number>>
 }
@@ -37,7 +39,7 @@ type MetricKind = typeof Gauge | typeof Counter
 
 /** Registers the gauges, and the counters of other parts, with values that are read at each scrape. */
 export function registerGauges(registry: Registry, readings: Readings): void {
-  const { build, hilos, cache } = readings
+  const { build, hilos, cache, sharedTier } = readings
 
   function register(
     Kind: MetricKind,
@@ -102,6 +104,10 @@ export function registerGauges(registry: Registry, readings: Readings): void {
     'How long this process has used its present Hilos token.',
     () => readings.tokenAgeMs() / 1000,
   )
+  if (sharedTier) {
+    gauge('shared_tier_attached', '1 while the shared tier is attached, else 0.', () => Number(sharedTier().ok))
+    gauge('shared_tier_replicas', 'Replicas, as far as this one knows.', () => sharedTier().replicas)
+  }
   register(Gauge, 'part_ok', '1 for each part that works as the settings say, else 0.', ['part'], () =>
     Object.entries(readings.parts()).flatMap(([part, status]) =>
       status ? [[{ part }, Number(status.ok)] as const] : [],

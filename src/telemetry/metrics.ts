@@ -103,6 +103,8 @@ export function createMetrics() {
   }
 
   return {
+    /** For the metrics of parts that only some services have. */
+    registry,
     requestOver,
     /** A malformed request, or an item of a response that has several, was answered with a problem. */
     problemSent: (code: FailureCode) => problems.inc({ code }),

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { createServiceStatus } from '../../src/admin/service-status.ts'
+import { createServiceStatus, type ServiceParts } from '../../src/admin/service-status.ts'
 import { version } from '../../src/common/version.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createContacts } from '../../src/contacts/contacts.ts'
@@ -22,7 +22,7 @@ const hilosHealth: HilosHealth = {
 }
 
 /** The status of a service that calls no other server, and the parts that it reports on. */
-async function start(t: Test) {
+async function start(t: Test, sharedTier: ServiceParts['sharedTier'] = null) {
   const clock = createClock()
   const env = { HILOS_TOKEN: 'token', DANGEROUSLY_ALLOW_ANONYMOUS: 'true', SOURCE_COMMIT: 'c0ffee1' }
   const config = loadConfig(env)
@@ -40,7 +40,7 @@ async function start(t: Test) {
   const callers = Fastify()
   const contacts = createContacts(config, hilos, () => {}, clock)
   const status = createServiceStatus({
-    ...{ config, logState, lifecycle, callers, hilos, contacts, watching, clock },
+    ...{ config, logState, lifecycle, callers, hilos, contacts, watching, sharedTier, clock },
     drift: createDriftTally(() => {}),
     reloadedTokens: createReloadedTokens(config.hilos, logger, metrics, clock),
     reloadedCallers: await createReloadedCallers(config.access, logger, metrics, clock),
@@ -101,7 +101,19 @@ t.test('the build, the start and the token are reported, and a part without a se
     hilosToken: { ok: true, fingerprint: /^[\da-f]+$/, inUseSince: startedAt, problems: [] },
     callersFile: null,
     log: { ok: false, linesLost: 3 },
+    sharedTier: null,
   })
+  t.strictSame([status.isShared, status.readings.sharedTier], [false, null])
   t.strictSame(status.readings.logLinesLost(), { info: 1, warning: 2 })
   t.strictSame(status.readings.watching(), { streams: 1, polls: 2, contacts: 3, lateness: 4.5 })
+})
+
+t.test('the shared tier is reported in JSON and in the metrics, and does not make the service unready', async (t) => {
+  const since = new Date('2026-11-22T10:04:00.000Z')
+  const detached = { ok: false, since, reason: 'timeout', replicas: 3, server: 'redis 7.0.15', eventsBehindMs: 60_000 }
+  const { status, lifecycle } = await start(t, { status: () => detached })
+  lifecycle.serve()
+  t.equal(status.parts().sharedTier, detached)
+  t.equal(status.readings.sharedTier?.(), detached)
+  t.strictSame([status.isShared, status.readings.isReady()], [true, true])
 })

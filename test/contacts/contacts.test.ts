@@ -87,8 +87,8 @@ type Arranged = ReturnType<typeof arrange>
 const removals: Readonly<Record<string, (arranged: Arranged) => unknown>> = {
   'has changed': ({ hilos }) => hilos.documents.set(id, { ...document, status: 'PAUSED' }),
   'no longer exists at Hilos': ({ hilos }) => hilos.documents.delete(id),
-  'is deleted': ({ contacts }) => contacts.delete(id),
-  'is cleared': ({ contacts }) => contacts.clear(),
+  'is deleted': ({ contacts }) => contacts.delete(id, 'purge'),
+  'is cleared': ({ contacts }) => contacts.clear('purge'),
 }
 for (const [event, remove] of Object.entries(removals))
   t.test(`rendered views are dropped, also the one in progress, when the contact ${event}`, async (t) => {

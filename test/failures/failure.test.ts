@@ -9,7 +9,8 @@ t.test('each kind of failure keeps what its status promises', async (t) => {
     Object.entries(failureKinds),
     ([code, { status }]) => {
       const { retryAfterSeconds } = new Failure(code as FailureCode)
-      const isOfOthers = /^upstream_|^overloaded$|^not_cached$|^token_issuer_unavailable$/.test(code)
+      const isOfOthers =
+        /^upstream_|^overloaded$|^not_cached$|^token_issuer_unavailable$|^shared_tier_unavailable$/.test(code)
       const hasStatus = (isOfOthers ? /^50[234]$/ : /^4\d\d|500$/).test(String(status))
       const hasRetryAfter = retryAfterSeconds !== null || ![429, 503].includes(status)
       return difference([isFailureCode(code), hasStatus, hasRetryAfter], [true, true, true])

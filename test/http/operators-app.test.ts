@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { Secret } from '../../src/common/secret.ts'
 import { loadConfig } from '../../src/config/config.ts'
+import { Failure } from '../../src/failures/failure.ts'
 import { createOperatorsApp, type OperatorsAppOptions } from '../../src/http/operators-app.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -34,6 +35,7 @@ async function start(t: Test, overrides: Partial<OperatorsAppOptions> = {}) {
       clear: async () => void deleted.push('all'),
     },
     allowedHosts: [],
+    isShared: false,
     deletionToken: null,
     ...overrides,
   })
@@ -96,7 +98,54 @@ t.test('one contact or the whole cache is deleted, and the log has a line withou
     { level: 30, msg: 'an operator has removed a contact from the cache', requestId: String, peer: '127.0.0.1' },
     { level: 40, msg: 'an operator has emptied the cache', requestId: String, peer: '127.0.0.1' },
   ])
-  t.notMatch(JSON.stringify(logLines()), new RegExp(id, 'i'))
+  t.notMatch(JSON.stringify(logLines()), new RegExp(`${id}|purge|deletedBy`, 'i'))
+})
+
+t.test(
+  'with a shared tier, what is deleted has a word of its own that all replicas log, and that is random',
+  async (t) => {
+    const purges: string[] = []
+    const cache = {
+      usage: () => usage,
+      delete: async (_id: string, purge: string) => void purges.push(purge),
+      clear: async (purge: string) => void purges.push(purge),
+    }
+    const { ask, logLines } = await start(t, { isShared: true, cache })
+    for (const url of [`/cache/execution-contacts/${id}`, `/cache/execution-contacts/${id}`, '/cache'])
+      t.equal((await ask(url, 'DELETE')).statusCode, 204)
+    t.equal(new Set(purges).size, 3)
+    for (const purge of purges) t.match(purge, /^[\da-f]{12}$/)
+    const [first, second, third] = purges.map((purge) => ({ purge, deletedBy: 'all replicas', requestId: String }))
+    t.match(logLines(), [
+      { level: 30, msg: 'an operator has removed a contact from the cache', ...first },
+      { level: 30, msg: 'an operator has removed a contact from the cache', ...second },
+      { level: 40, msg: 'an operator has emptied the cache', ...third },
+    ])
+    t.notMatch(JSON.stringify(logLines()), id)
+  },
+)
+
+t.test('204 is sent only when all replicas have deleted it; else 503, which says to repeat the request', async (t) => {
+  const told = Promise.withResolvers<void>()
+  const cache = { usage: () => usage, delete: () => told.promise, clear: () => told.promise }
+  const { ask, logLines } = await start(t, { isShared: true, cache })
+  const replies = [`/cache/execution-contacts/${id}`, '/cache'].map((url) => ask(url, 'DELETE'))
+  await ask('/livez')
+  t.strictSame(logLines(), [], 'it waits')
+  told.reject(new Failure('shared_tier_unavailable'))
+  for (const { statusCode, headers, json } of await Promise.all(replies)) {
+    t.strictSame([statusCode, headers['retry-after']], [503, '2'])
+    t.match(json(), { code: 'shared_tier_unavailable', retryable: true, retryAfterSeconds: 2 })
+  }
+  const unsure = {
+    ...{ level: 40, deletedBy: 'this replica, perhaps others', purge: /^[\da-f]{12}$/ },
+    err: { code: 'shared_tier_unavailable' },
+  }
+  t.match(logLines(), [
+    { ...unsure, msg: 'an operator has removed a contact from the cache' },
+    { ...unsure, msg: 'an operator has emptied the cache' },
+  ])
+  t.notMatch(JSON.stringify(logLines()), id)
 })
 
 t.test(

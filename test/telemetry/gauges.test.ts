@@ -1,23 +1,9 @@
 import t from 'tap'
-import type { Readings } from '../../src/telemetry/gauges.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { createSharedTierObserver } from '../../src/telemetry/shared-tier-observer.ts'
 import { samplesOf } from '../harness/scrape.ts'
-
-const store = { entries: 1, bytes: 2, maxBytes: 3, evictions: 4 }
-const first: Readings = {
-  build: { version: '1.2.3', commit: null, node: 'v24.0.0' },
-  isReady: () => true,
-  isDraining: () => false,
-  requestsInFlight: () => 5,
-  connections: async () => 6,
-  hilos: () => ({ circuitBreaker: 'half-open', callsInFlight: 7, callsQueued: 8 }),
-  cache: () => ({ contacts: store, ownAbsences: { entries: 9, bytes: 10, maxBytes: 11, evictions: 12 } }),
-  drift: () => [{ kind: 'unknown_field', path: 'contact."x"', count: 13 }],
-  tokenAgeMs: () => 14_500,
-  parts: () => ({ hilosToken: { ok: true }, callersFile: null, hilos: { ok: false } }),
-  watching: () => ({ streams: 17, polls: 18, contacts: 19, lateness: 20.5 }),
-  logLinesLost: () => ({ info: 15, warning: 16 }),
-}
+import { readings as first, store } from './readings.ts'
 
 /** The metrics of this service that `registerGauges` adds. */
 async function gaugesIn(exposition: Promise<string>): Promise<Record<string, number>> {
@@ -56,6 +42,8 @@ t.test('each reading is exported under its name', async (t) => {
     'watchers{kind="poll"}': 18,
     watched_contacts: 19,
     watch_lateness_ratio: 20.5,
+    shared_tier_attached: 1,
+    shared_tier_replicas: 21,
     'log_lines_lost_total{kind="info"}': 15,
     'log_lines_lost_total{kind="warning"}': 16,
   })
@@ -71,6 +59,7 @@ t.test('the readings are taken again at each scrape, and a series that is gone i
     isDraining: () => !isFirst,
     cache: () => (isFirst ? first.cache() : { contacts: { ...store, entries: 0, evictions: 5 } }),
     drift: () => (isFirst ? first.drift() : []),
+    sharedTier: () => ({ ok: isFirst, replicas: 2 }),
   })
   await metrics.exposition()
   isFirst = false
@@ -79,15 +68,24 @@ t.test('the readings are taken again at each scrape, and a series that is gone i
     'build_info{version="1.2.3",commit="c0ffee1",node="v24.0.0"}': 1,
     ready: 0,
     draining: 1,
+    shared_tier_attached: 0,
+    shared_tier_replicas: 2,
     'cache_entries{store="contacts"}': 0,
     'cache_evictions_total{store="contacts"}': 5,
   })
   t.notMatch(Object.keys(gauges).join(), /ownAbsences|contract_drift_total/)
 })
 
+t.test('a service without a shared tier has no series of one', async (t) => {
+  const metrics = createMetrics()
+  metrics.read({ ...first, sharedTier: null })
+  t.notMatch(await metrics.exposition(), 'shared_tier')
+})
+
 t.test('the names and units of our metrics follow the conventions of Prometheus', async (t) => {
   const metrics = createMetrics()
   metrics.read(first)
+  createSharedTierObserver(metrics.registry, createLogger('silent', { write: () => {} }))
   const types = [...(await metrics.exposition()).matchAll(/^# TYPE hilos_bff_(\w+) (\w+)$/gm)]
   t.ok(types.length > 25)
   for (const [, name = '', type] of types) {
