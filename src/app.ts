@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { createServiceStatus } from './admin/service-status.ts'
 import { type Clock, systemClock } from './common/clock.ts'
 import { version } from './common/version.ts'
-import type { Config } from './config/config.ts'
+import type { Config, SharedTierConfig } from './config/config.ts'
 import { logLimits } from './config/limits.ts'
 import { createContacts } from './contacts/contacts.ts'
 import { createCallersApp } from './http/callers-app.ts'
@@ -13,7 +13,8 @@ import { createReloadedCallers } from './rotation/reloaded-callers.ts'
 import { createReloadedTokens } from './rotation/reloaded-tokens.ts'
 import { createHilosObserver } from './telemetry/hilos-observer.ts'
 import { createLogOutput, type LogState } from './telemetry/log-output.ts'
-import { createMetrics } from './telemetry/metrics.ts'
+import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import { createSharedTierObserver } from './telemetry/shared-tier-observer.ts'
 import { createDriftTally } from './upstream/document/drift.ts'
 import { createHilos } from './upstream/hilos.ts'
 
@@ -41,7 +42,8 @@ export async function createService(
     observer: createHilosObserver(metrics, logger),
     clock,
   })
-  const contacts = createContacts(config, hilos, drift.report, clock)
+  const sharedTier = config.sharedTier && (await createSharedTierOf(config, config.sharedTier, metrics, logger, clock))
+  const contacts = createContacts(config, hilos, drift.report, clock, sharedTier?.secondTier)
   const reloadedCallers = await createReloadedCallers(config.access, logger, metrics, clock)
 
   const watched = { reloadedTokens, reloadedCallers }
@@ -52,7 +54,7 @@ export async function createService(
     const { keys, lateness } = contacts.watchStatus()
     return { streams: streams.count('stream'), polls: streams.count('poll'), contacts: keys, lateness }
   }
-  const status = createServiceStatus({ ...parts, callers, watching, sharedTier: null })
+  const status = createServiceStatus({ ...parts, callers, watching, sharedTier })
   metrics.read(status.readings)
   const described = config.docs === 'operators' ? callers : null
   const operators =
@@ -70,6 +72,7 @@ export async function createService(
      * @throws the error of `listen`, for example EADDRINUSE
      */
     listen: async () => {
+      await sharedTier?.start()
       const operatorsOrigin = operators && (await operators.listen({ ...config.operators }))
       const origin = await callers.listen({ ...config.callers })
       lifecycle.serve()
@@ -81,7 +84,21 @@ export async function createService(
       await callers.close()
       await operators?.close()
       for (const part of [contacts, reloadedCallers, reloadedTokens]) part.close()
+      await sharedTier?.close()
       await hilos.close()
     },
   }
+}
+
+/** What speaks to the server is loaded only if there is one. */
+async function createSharedTierOf(
+  config: Config,
+  settings: SharedTierConfig,
+  metrics: Metrics,
+  logger: Logger,
+  clock: Clock,
+) {
+  const { createSharedTier } = await import('./shared/shared-tier.ts')
+  const observer = createSharedTierObserver(metrics.registry, logger)
+  return createSharedTier({ config, settings, cacheKeys: () => settings.cacheKeys, observer, clock })
 }

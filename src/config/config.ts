@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
 import { parseCallers } from '../access/callers-file.ts'
 import { Secret } from '../common/secret.ts'
+import type { CacheKeys } from './cache-keys.ts'
 import { checkSettings, isLoopback, warningsFor } from './checks.ts'
 import {
   accessLimits,
@@ -12,6 +13,7 @@ import {
   issuerLimits,
   longestIdleGraceMs,
   serverLimits,
+  type sharedTierLimits,
   sheddingLimits,
   streamLimits,
   watchLimits,
@@ -190,6 +192,8 @@ function configOf(
       memoryLimitBytes,
       ...sheddingLimits,
     },
+    /** The server that all replicas share; null for none. */
+    sharedTier: null as SharedTierConfig | null,
     /** Sentences for the operator: warnings about valid but questionable settings, and notes about what is as it may be. */
     warnings,
     notes,
@@ -246,4 +250,21 @@ function tokensOf({ JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL }: Settings, given: E
 function frozen<T extends object>(value: T): T {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part)
   return Object.freeze(value)
+}
+
+/** The shared tier. */
+export interface SharedTierConfig extends Readonly<typeof sharedTierLimits> {
+  readonly server: {
+    readonly hosts: readonly { readonly host: string; readonly port: number }[]
+    readonly sentinelName: string | null
+    readonly username: string | null
+    readonly password: Secret | null
+    readonly database: number
+    readonly tls: boolean
+    readonly ca: string | null
+  }
+  readonly keyPrefix: string
+  readonly cacheKeys: CacheKeys
+  readonly cacheKeyFile: string | null
+  readonly expectedReplicas: number
 }

@@ -156,4 +156,28 @@ export const sharedTierLimits = {
   maxInFlight: 512,
   /** Most events of one read. */
   maxEvents: 1000,
+  /** The start waits for the first attachment for so long. */
+  startMs: 1000,
+  /** The interval of reports. Two that get no reply detach. */
+  reportMs: 1000,
+  /** How long one read waits for events. */
+  eventBlockMs: 1000,
+  /** So many scripts in a row without a reply, over this time at least, detach. */
+  timeouts: { inARow: 3, overMs: 250 },
+  /** The wait before connecting anew grows from the one to the other; each is a random part of it, at least half. */
+  reconnect: { firstMs: 50, longestMs: 500 },
+  /** How long all replicas may take to hear what is to be forgotten, and how often to look whether they have. */
+  hearing: { longestMs: 1000, everyMs: 20 },
+  /** A replica that is loading keeps the others from it for so long after its last sign of life, and gives one this often. */
+  leaseMs: 1000,
+  renewMs: 300,
+  /** How long a replica that waits for the load of another one waits for an event before it looks again. */
+  followMs: 300,
+  /** Larger entries are not shared, in bytes. */
+  maxEntryBytes: 1024 * 1024,
+  /** How far the time at which an entry was sealed may be from its age: so far may the clocks of two replicas be apart. */
+  maxSkewMs: 5 * 60_000,
+  /** How long, and for how many contacts, a replica remembers that they were to be forgotten. */
+  rememberedMs: 60 * 60_000,
+  maxRemembered: 10_000,
 }

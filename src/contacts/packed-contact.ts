@@ -1,4 +1,9 @@
+import { hash } from 'node:crypto'
+import { sharedSchemas, TranscriptSchema } from '../presentation/contact/execution-contact.ts'
 import type { StoredContact } from './stored-contact.ts'
+
+/** Differs between versions that store contacts in different forms. */
+export const packedForm = hash('sha256', JSON.stringify([1, TranscriptSchema, sharedSchemas]))
 
 /** What is packed has the form: length of the header (4 bytes), header as JSON, the serialized contact. */
 const lengthBytes = 4

@@ -48,8 +48,12 @@ export interface SecondTier {
 }
 
 export interface SecondTierListener {
-  /** Another replica has loaded the contact. `isSame` says whether it is of the same document as this one. */
-  readonly changed: (id: string, isSame: (contact: StoredContact) => boolean) => void
+  /**
+   * Another replica has loaded the contact.
+   * @param isSame whether that was of the same document as this one
+   * @param isGone whether it does not exist
+   */
+  readonly changed: (id: string, isSame: (contact: StoredContact) => boolean, isGone: boolean) => void
   readonly forgotten: (id: string) => void
   readonly cleared: () => void
 }

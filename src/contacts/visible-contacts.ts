@@ -185,11 +185,16 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
   }
 
   /** Requests wait for what replaces a contact, so that no caller who asks two replicas in turn gets an older answer. */
-  function adopt(id: string, isSame: (contact: StoredContact) => boolean): void {
+  function adopt(id: string, isSame: (contact: StoredContact) => boolean, isGone: boolean): void {
     const known = values.peek(id) ?? options.unlimited.absences.peek(id)
     if (known === undefined) return
     const isAwaited = known.value === null || !isSame(known.value)
-    unlimited.adopt(id, () => secondTier.look(id, known), isAwaited)
+    const look = async () => {
+      const entry = await secondTier.look(id, known)
+      if (entry === null && isGone) deleteOne(id)
+      return entry
+    }
+    unlimited.adopt(id, look, isAwaited)
   }
 
   secondTier.listen({ changed: adopt, forgotten: deleteOne, cleared: clear })

@@ -72,6 +72,9 @@ export function createAttachment(options: AttachmentOptions) {
   let problem: ServerProblem | null = null
   let attempts = 0
   let present = 0
+  let kind: string | null = null
+  /** When all events that a report had told of were heard. */
+  let caughtUpAt: number | null = null
   /** The last event that was heard. It is empty before the first attachment. */
   let position = ''
   let cancelAttempt: Cancel = () => {}
@@ -84,6 +87,7 @@ export function createAttachment(options: AttachmentOptions) {
       begun = { server, unansweredSince: 0, unanswered: 0, failedReports: 0, toldOf: '' }
       const current = begun
       link = current
+      kind = server.kind
       server.onClose(() => detach(current, 'closed'))
       if (isClosed) return server.close()
       const isMemoryLost = !(await reportTo(current)).isContinuous
@@ -164,6 +168,7 @@ export function createAttachment(options: AttachmentOptions) {
     current.toldOf = String(last)
     current.failedReports = 0
     if (position === '') position = String(from)
+    if (!isAfter(current.toldOf, position)) caughtUpAt = clock.elapsed()
     return { earliest: String(earliest), isContinuous: from.length > 0 }
   }
 
@@ -236,15 +241,16 @@ export function createAttachment(options: AttachmentOptions) {
 
   return {
     server,
-    /** Begins to attach. */
-    start: () => void attach(),
+    /** Begins to attach. It resolves when the first attempt is over. */
+    start: attach,
     /** For the reports to operators. */
     status: () => ({
       ok: isAttached,
-      sinceMs: clock.elapsed() - since,
+      since: new Date(clock.now() - (clock.elapsed() - since)),
       reason: isAttached ? null : problem,
       replicas: server.replicas(),
-      server: link?.server.kind ?? null,
+      server: kind,
+      eventsBehindMs: caughtUpAt === null ? null : clock.elapsed() - caughtUpAt,
     }),
     /** Takes this replica out of the number of replicas, and closes the connections. */
     close: async () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { ageMs, usableMs } from '../cache/entry.ts'
 import type { Demand } from '../cache/in-flight-loads.ts'
 import type { Cancel, Clock } from '../common/clock.ts'
-import type { LoadedContact, SecondTier, SharedQuery } from '../contacts/second-tier.ts'
+import type { LoadedContact, SecondTier, SecondTierListener, SharedQuery } from '../contacts/second-tier.ts'
 import type { StoredContact } from '../contacts/stored-contact.ts'
 import { Failure } from '../failures/failure.ts'
 import { type FailureCode, failureKinds } from '../failures/failure-kinds.ts'
@@ -23,7 +23,7 @@ export interface SharedContactLimits {
   /** How long a replica waits for an event before it looks again. */
   readonly followMs: number
   /** Larger entries are not shared. */
-  readonly maxBytes: number
+  readonly maxEntryBytes: number
 }
 
 export interface SharedContactsOptions {
@@ -33,6 +33,8 @@ export interface SharedContactsOptions {
   readonly events: Pick<Events, 'encode'>
   /** Replicas that present documents differently do not use each other's entries. */
   readonly namespace: string
+  /** Called for a contact that does not exist, of which other replicas could not be told. */
+  readonly rememberGone: (id: string) => void
   /** How long a replica waits for the load of another one, in milliseconds. */
   readonly timeoutMs: number
   /** How long a failure is remembered, in milliseconds. */
@@ -61,8 +63,9 @@ interface Lease {
 }
 
 /** Contacts in the shared tier: one entry for all replicas, and one load at a time. */
-export function createSharedContacts(options: SharedContactsOptions): Pick<SecondTier, 'load' | 'look'> {
-  const { server, names, entries, events, namespace, timeoutMs, failureTtlMs, limits, observer, clock } = options
+export function createSharedContacts(options: SharedContactsOptions) {
+  const { server, names, entries, events, namespace, rememberGone, timeoutMs, failureTtlMs, limits, observer, clock } =
+    options
   const keysOf = (id: string) => ({
     entry: server.key(`c:${names.contact(id)}`),
     loads: server.key(`l:${names.contact(id)}`),
@@ -81,7 +84,7 @@ export function createSharedContacts(options: SharedContactsOptions): Pick<Secon
       while (clock.elapsed() < endsAt) {
         change.reset()
         const opened = await openContact(query, lease, demand.maxAgeMs, ignoresEntry)
-        if (opened === null) return await loadAlone(demand, loadHere)
+        if (opened === null) return await loadAlone(query.id, demand, loadHere)
         const { verdict, details, entry } = opened
         ignoresEntry ||= opened.isUnopened
         observer.read(verdict)
@@ -110,9 +113,11 @@ export function createSharedContacts(options: SharedContactsOptions): Pick<Secon
     throw new UpstreamFailure('upstream_timeout', { facts: { reason: 'while another replica asked', timeoutMs } })
   }
 
-  async function loadAlone(demand: Demand<StoredContact>, loadHere: LoadHere): Promise<SharedEntry> {
+  async function loadAlone(id: string, demand: Demand<StoredContact>, loadHere: LoadHere): Promise<SharedEntry> {
     observer.read('skipped')
-    return (await loadHere(demand)).entry
+    const { entry, isGone } = await loadHere(demand)
+    if (isGone) rememberGone(id)
+    return entry
   }
 
   /** Null while the tier does not answer. */
@@ -146,6 +151,7 @@ export function createSharedContacts(options: SharedContactsOptions): Pick<Secon
       const loaded = await loadHere({ ...demand, markAsked })
       const verdict = await share(lease, loaded, clock.elapsed() - askedAt)
       observer.put(verdict)
+      if (loaded.isGone && (verdict === 'skipped' || verdict === 'full')) rememberGone(lease.id)
       // It was forgotten meanwhile, or another replica has loaded it after this one.
       if (verdict === 'lost' || verdict === 'older') demand.abandon()
       return loaded.entry
@@ -173,14 +179,15 @@ export function createSharedContacts(options: SharedContactsOptions): Pick<Secon
     const { id, place, token } = lease
     const isForPlace = place !== allReaders && entry.value === null
     const { parts, bytes } = entries.seal(id, entry)
-    const isTooLarge = bytes.length > limits.maxBytes
+    const isTooLarge = bytes.length > limits.maxEntryBytes
     if (usableMs(entry) === 0 || isTooLarge) {
       await giveUp(lease, null)
       return isTooLarge ? 'too_large' : 'skipped'
     }
     const [keys, age] = [Object.values(keysOf(id)), ageOf(entry)]
     const flow = entry.value === null ? '' : names.flow(entry.value.flowId)
-    const revision = entry.value === null ? '' : names.revision(entry.value.revision)
+    const ofEntry = entry.value === null ? 'absent' : names.revision(entry.value.revision)
+    const revision = isForPlace ? '' : ofEntry
     const kind = isForPlace && isGone ? 'forgotten' : 'landed'
     const event = events.encode(kind === 'landed' ? { kind, id, place, revision } : { kind, id, purge: '' })
     try {
@@ -234,7 +241,17 @@ export function createSharedContacts(options: SharedContactsOptions): Pick<Secon
     return { value: null, bytes: 0, generatedAt, freshMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
   }
 
-  return { load, look: lookFor }
+  return {
+    load,
+    look: lookFor,
+    /** Hears what other replicas have loaded. */
+    listen: ({ changed }: Pick<SecondTierListener, 'changed'>) =>
+      server.onEvent((event) => {
+        if (event.kind !== 'landed' || event.revision === '') return
+        const isSame = (contact: StoredContact) => names.revision(contact.revision) === event.revision
+        changed(event.id, isSame, event.revision === 'absent')
+      }),
+  }
 }
 
 /** The failure that another replica met, as far as it is known here. */

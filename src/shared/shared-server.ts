@@ -78,7 +78,10 @@ export interface SharedServer {
 
 /** What a replica tells all replicas. */
 export type SharedEvent =
-  /** A load of the contact has ended, with a contact, an absence or a failure. */
+  /**
+   * A load of the contact has ended. `revision` names the document that it brought; `absent` if the contact does not exist, and
+   * empty for what concerns only those who wait for the load.
+   */
   | { readonly kind: 'landed'; readonly id: string; readonly place: string; readonly revision: string }
   /** The contact is to be forgotten. `purge` is the word that all replicas log of it, empty if no operator wished it. */
   | { readonly kind: 'forgotten'; readonly id: string; readonly purge: string }

@@ -15,7 +15,7 @@ const importsOf = {
   admin: 'contacts rotation telemetry config upstream failures lifecycle common',
   routes: 'plugins contacts presentation telemetry access failures cache common',
   plugins: 'presentation telemetry config access failures cache common',
-  shared: 'contacts config upstream failures cache common',
+  shared: 'contacts presentation config upstream failures cache common',
   contacts: 'watch presentation config upstream access failures cache common',
   watch: 'cache common',
   rotation: 'telemetry config upstream access common',
