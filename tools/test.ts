@@ -11,14 +11,16 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, watch } from 'node:fs'
+import { existsSync, readFileSync, rmSync, watch } from 'node:fs'
 import { resolve, sep } from 'node:path'
-import process, { argv, chdir, env, execPath, exit } from 'node:process'
+import process, { argv, chdir, env, execPath, exit, pid } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const cache = resolve(root, '.tap/compile-cache')
+/** Holds a character for each test that is skipped because there is no server, see test/harness/valkey.ts. */
+const skippedFile = resolve(root, `.tap/skipped-${pid}`)
 const fastLanes = [1, 2, 3, 4].map((lane) => `test/lanes/fast-${lane}.test.ts`)
 
 interface Run {
@@ -33,6 +35,7 @@ interface Run {
 async function runTap({ options, named, isFast }: Run): Promise<number> {
   const isWhole = named.length === 0 && !isFast
   const lanes = named.length > 0 ? ['test/lanes/named-files.ts'] : isFast ? fastLanes : []
+  rmSync(skippedFile, { force: true })
   const uncovered = isWhole ? [] : ['--disable-coverage', '--allow-empty-coverage']
   const tap = spawn(execPath, ['node_modules/tap/dist/esm/run.mjs', ...uncovered, ...options, ...lanes], {
     stdio: 'inherit',
@@ -40,6 +43,7 @@ async function runTap({ options, named, isFast }: Run): Promise<number> {
     env: {
       ...env,
       TEST_FILES: named.join('\n'),
+      SKIPPED_FILE: skippedFile,
       ...(!isWhole && { NODE_COMPILE_CACHE: cache }),
       ...(isFast && { PROPERTY_RUNS_SHARE: '0.2' }),
     },
@@ -48,6 +52,13 @@ async function runTap({ options, named, isFast }: Run): Promise<number> {
   process.on('SIGTERM', stop)
   const [status] = await once(tap, 'close')
   process.off('SIGTERM', stop)
+  if (existsSync(skippedFile)) {
+    const count = readFileSync(skippedFile, 'utf8').length
+    rmSync(skippedFile)
+    console.error(
+      `shared tier: ${count} ${count === 1 ? 'test' : 'tests'} skipped, because neither valkey-server nor redis-server is installed; see CONTRIBUTING.md`,
+    )
+  }
   return status ?? 1
 }
 

@@ -1,18 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { env } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
-
-/** Debian has servers in folders that are not in the PATH of everyone. */
-const folders = [...(env.PATH ?? '').split(':'), '/usr/sbin']
-
-/** The path of the first of these programs that is installed. */
-export function installed(...names: readonly string[]): string | undefined {
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path))
-}
+import { dyingWithUs } from '../../sandbox/installed.ts'
 
 export interface ProgramOptions {
   readonly args: readonly string[]
@@ -20,14 +11,10 @@ export interface ProgramOptions {
   readonly home: string
 }
 
-/** Ends a program when this process dies before it has ended a test; util-linux has it. */
-const setpriv = installed('setpriv')
-const dyingWithUs = setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'TERM']
-
 /** Runs a program that is not ours, together with all processes that it starts, until the test ends. */
 export function startProgram(t: Test, command: string, { args, home }: ProgramOptions) {
   const { PATH = '' } = env
-  const [file = command, ...rest] = [...dyingWithUs, command, ...args]
+  const [file = command, ...rest] = [...dyingWithUs('TERM'), command, ...args]
   const child: ChildProcess = spawn(file, rest, {
     env: { PATH, HOME: home, TMPDIR: home, XDG_RUNTIME_DIR: home },
     // In a process group of its own, so that it can be ended as a whole.

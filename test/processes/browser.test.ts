@@ -8,9 +8,10 @@ import { env } from 'node:process'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
+import { installed } from '../../sandbox/installed.ts'
 import { executionContact, type Part } from '../../sandbox/parts.ts'
 import { poll, preload } from '../harness/process.ts'
-import { installed, startProgram } from '../harness/program.ts'
+import { startProgram } from '../harness/program.ts'
 import { startServiceProcess } from '../harness/service-process.ts'
 
 const chromium = env.CHROMIUM_PATH ?? installed('chromium', 'chromium-browser', 'google-chrome')

@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { getuid } from 'node:process'
 import t, { type Test } from 'tap'
 import { documentIds } from '../../sandbox/documents.ts'
+import { installed } from '../../sandbox/installed.ts'
 import { executionContact, type Part } from '../../sandbox/parts.ts'
 import { openEvents } from '../harness/event-source.ts'
 import { freePort } from '../harness/free-port.ts'
 import { poll } from '../harness/process.ts'
-import { installed, startProgram } from '../harness/program.ts'
+import { startProgram } from '../harness/program.ts'
 import { startServiceProcess } from '../harness/service-process.ts'
 
 const nginx = installed('nginx')
