@@ -105,7 +105,10 @@ return reply('lead', left and left <= 0 and '1' or '0')
 `,
 }
 
-/** Reads an entry. Keys: entry, when all was cleared. Arguments: age of the known entry, namespace. Replies: the entry, or nothing. */
+/**
+ * Reads an entry. Keys: entry, when all was cleared. Arguments: age of the known entry, namespace. Replies the entry, or nothing if
+ * that is older.
+ */
 export const look: Script = {
   name: 'look',
   waitMs: controlMs,
@@ -113,7 +116,7 @@ export const look: Script = {
 local t, f, w, e, k, n = unpack(redis.call('HMGET', KEYS[1], 't', 'f', 'w', 'e', 'k', 'n'))
 if not t or n ~= ARGV[2] or tonumber(t) <= tonumber(redis.call('GET', KEYS[2]) or 0) then return {} end
 local age = now - t
-if age < 0 or age >= f + math.max(w, e) or age + 250 >= tonumber(ARGV[1]) then return {} end
+if age < 0 or age >= f + math.max(w, e) or age > ARGV[1] + 250 then return {} end
 return { text(age), f, w, e, k, redis.call('HGET', KEYS[1], 'b') }
 `,
 }
