@@ -18,3 +18,14 @@ export async function takenPort(t: Test): Promise<string> {
   t.teardown(() => server.close())
   return String((server.address() as AddressInfo).port)
 }
+
+/** The first of several ports next to each other that were free a moment ago, below those that systems give to connections. */
+export async function freePortsFrom(count: number): Promise<number> {
+  for (;;) {
+    const first = 20_000 + Math.floor(Math.random() * 10_000)
+    const servers = Array.from({ length: count }, (_, index) => createServer().listen(first + index, '127.0.0.1'))
+    const opened = await Promise.allSettled(servers.map((server) => once(server, 'listening')))
+    for (const server of servers) server.close()
+    if (opened.every(({ status }) => status === 'fulfilled')) return first
+  }
+}

@@ -1,14 +1,15 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import process, { execPath } from 'node:process'
 import t, { type Test } from 'tap'
 import { createKey, keyHash } from '../../src/access/keys.ts'
-import { freePort, takenPort } from '../harness/free-port.ts'
+import { freePort, freePortsFrom, takenPort } from '../harness/free-port.ts'
 import { type RunningProcess, startProcess } from '../harness/process.ts'
 import { originsOf } from '../harness/service-process.ts'
 
 const ports = { PORT: '0', ADMIN_PORT: '0' }
-const startDemo = (t: Test, settings: Record<string, string>) =>
-  startProcess(t, 'sandbox/demo.ts', { ...ports, ...settings }, { isCovered: true })
+const startDemo = (t: Test, settings: Record<string, string>, ...args: string[]) =>
+  startProcess(t, 'sandbox/demo.ts', { ...ports, ...settings }, { isCovered: true, args })
 const startSandbox = (t: Test, ...args: string[]) => startProcess(t, 'sandbox/main.ts', {}, { isCovered: true, args })
 
 /** Ends a process as Ctrl-C does. A process that is killed counts nothing as covered. */
@@ -60,17 +61,19 @@ t.test('without anonymous callers, the commands that the demo prints have the ke
   const demo = startDemo(t, {
     DANGEROUSLY_ALLOW_ANONYMOUS: 'false',
     DOCS: 'off',
+    SHUTDOWN_TIMEOUT_MS: '7654',
     REDIS_URL: 'redis://canary',
   })
-  const { says, stdout } = demo
+  const { says, stdout, stderr } = demo
   await says(/Ctrl-C stops both/)
   const [first] = requestsIn(stdout())
   t.match(first?.headers, { Authorization: /^Bearer hbff_/ })
   t.equal((await fetch(first?.url ?? '', first)).status, 200)
   t.equal((await fetch(first?.url ?? '')).status, 401)
-  t.match(stdout(), /WARN.*: REDIS_URL is set/, 'a warning about a setting that was given')
+  t.match(stdout(), /WARN.*: SHUTDOWN_TIMEOUT_MS minus/, 'a warning about a setting that was given')
+  t.match(stderr(), /^The demo ignores REDIS_URL: .*\n$/)
   t.match(stdout(), /Hilos\. Open http:\S+\d\/\n/, 'without the documentation, its front page')
-  t.notMatch(stdout(), 'canary')
+  t.notMatch(stdout() + stderr(), 'canary')
   await stop(t, demo)
 })
 
@@ -93,7 +96,7 @@ t.test('with a callers file of your own the demo has no keys, and never uses or 
   t.strictSame([reply.status, reply.headers.get('access-control-allow-origin')], [200, origin])
   t.equal(
     stderr(),
-    'The demo ignores HILOS_TOKEN, HILOS_BASE_URL: it asks only its own fake Hilos, with a token of its own.\n',
+    'The demo ignores HILOS_TOKEN, HILOS_BASE_URL: it has a fake Hilos, a token and a shared tier of its own.\n',
   )
   t.notMatch(stdout(), 'canary')
   await stop(t, demo)
@@ -125,6 +128,91 @@ t.test('when its port is in use the demo says what to do, and the exit status is
   t.match(
     stderr(),
     /^The demo cannot listen on port \d+ \(EADDRINUSE\)\. Try: PORT=3100 ADMIN_PORT=3101 npm run demo\n$/,
+  )
+})
+
+/** A program that answers every command like a PING, and ends with the process that started it. */
+function answeringServer(t: Test): string {
+  const path = join(t.testdir(), 'valkey-server')
+  const code = `#!${execPath}
+    const { argv, ppid, exit } = process
+    setInterval(() => process.ppid === ppid || exit(), 100)
+    import('node:net').then(({ createServer }) =>
+      createServer((socket) => socket.on('error', () => {}).on('data', () => socket.write('+PONG\\r\\n')))
+        .listen(Number(argv[3]), '127.0.0.1'))`
+  writeFileSync(path, code, { mode: 0o755 })
+  return path
+}
+
+/** Asks the printed URL of several replicas as often as the printed command does. */
+async function throughAll(text: string): Promise<readonly (readonly [replica: string | null, cacheStatus: string])[]> {
+  const [, numbers = '', url = ''] = /for n in ([\d ]+); do curl -sI (\S+) \| grep/.exec(text) ?? []
+  const told: [string | null, string][] = []
+  for (const _ of numbers.split(' ')) {
+    const { headers } = await fetch(url, { method: 'HEAD' })
+    told.push([headers.get('x-replica'), `${headers.get('cache-status')}`.replace(/; ttl=.*/, '')])
+  }
+  return told
+}
+
+t.test('without a server three replicas are for themselves, behind a balancer', async (t) => {
+  const demo = startDemo(t, { VALKEY_SERVER: '' }, '--replicas', '3')
+  const { says, stdout } = demo
+  await says(/Ctrl-C stops all/)
+  t.match(stdout(), /^They share nothing, because neither valkey-server nor redis-server is installed: .* 1\/3 of/m)
+  t.notMatch(stdout(), /WARN|undefined|null\/|kill -STOP|DELETE/)
+  const missed = 'hilos-bff; fwd=uri-miss'
+  t.strictSame(await throughAll(stdout()), [
+    ['1', missed],
+    ['2', missed],
+    ['3', missed],
+  ])
+  const [, origin = ''] = /replica 2: (http:\S+)\n/.exec(stdout()) ?? []
+  t.equal((await fetch(`${origin}/problems`)).status, 200)
+  const stream = requestsIn(stdout()).find(({ url }) => url.includes('/events'))
+  t.match(await beginningOf(await fetch(stream?.url ?? '')), 'event: state', 'a stream passes')
+  await stop(t, demo)
+})
+
+t.test(
+  'with a server of any kind the replicas serve, and the server and its folder are gone after SIGTERM',
+  async (t) => {
+    const server = answeringServer(t)
+    const folder = mkdtempSync(join(dirname(server), 'tmp-'))
+    const settings = { VALKEY_SERVER: server, TMPDIR: folder, ADMIN_PORT: String(await freePortsFrom(2)) }
+    const { says, stdout, child, ended } = startDemo(t, settings, '--replicas=2')
+    await says(/Ctrl-C stops all/)
+    const [, port = ''] = /^They share calls .* by valkey-server \(port (\d+)\)\.$/m.exec(stdout()) ?? []
+    t.ok(Number(port) > 0)
+    const [, pid = ''] = /kill -STOP (\d+)\n {4}kill -CONT \1\n/.exec(stdout()) ?? []
+    t.ok(process.kill(Number(pid), 0))
+    t.equal(readdirSync(folder).length, 3)
+    const [, url = ''] = /curl -i -X DELETE (\S+)\n/.exec(stdout()) ?? []
+    t.match(new URL(url), { port: settings.ADMIN_PORT, pathname: /^\/cache\/execution-contacts\/[\da-f-]{36}$/ })
+    child.kill('SIGTERM')
+    t.equal(await ended, 0)
+    t.throws(() => process.kill(Number(pid), 0), { code: 'ESRCH' })
+    t.strictSame(readdirSync(folder), [])
+  },
+)
+
+t.test('the demo does not start with a server that ends, or with wrong arguments', async (t) => {
+  const path = join(t.testdir(), 'ends')
+  writeFileSync(path, '#!/bin/sh\necho it is old\n', { mode: 0o755 })
+  const ends = startDemo(t, { VALKEY_SERVER: path }, '--replicas', '3')
+  t.strictSame([await ends.ended, ends.stdout()], [1, ''])
+  t.equal(
+    ends.stderr(),
+    'The server has ended: it is old\nTry without a server: VALKEY_SERVER= npm run demo -- --replicas 3\n',
+  )
+  const wrong = startDemo(t, {}, '--replicas', '0')
+  t.strictSame([await wrong.ended, wrong.stdout()], [1, ''])
+  t.equal(wrong.stderr(), 'Usage: npm run demo -- [--replicas 1 to 9]\n')
+  const taken = startDemo(t, { VALKEY_SERVER: '', PORT: await takenPort(t) }, '--replicas', '2')
+  t.equal(await taken.ended, 1)
+  t.match(
+    taken.stderr(),
+    /^The demo cannot .* \(EADDRINUSE\)\. Try: PORT=3100 ADMIN_PORT=3101 npm run demo -- --replicas 2\n$/,
   )
 })
 
