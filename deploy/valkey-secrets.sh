@@ -1,0 +1,34 @@
+#!/bin/sh
+# Makes the secrets of the shared tier in a folder, where they are missing, and replaces none:
+#   cache-keys, redis-url   for hilos-bff, beside its other secrets
+#   valkey/users.acl        for the server, which gets only a hash of the password in redis-url
+set -eu
+umask 077
+folder=${1:?Usage: deploy/valkey-secrets.sh FOLDER}
+mkdir -p "$folder/valkey"
+cd "$folder"
+
+key() { head -c 32 /dev/urandom | base64 | tr -d '\n'; }
+[ -e cache-keys ] ||
+  printf '{ "names": "%s", "seal": [{ "id": 1, "key": "%s" }] }\n' "$(key)" "$(key)" >cache-keys
+
+# Both have the same password, so they are made together.
+if [ ! -e redis-url ] && [ ! -e valkey/users.acl ]; then
+  password=$(head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
+  printf 'redis://hilos-bff:%s@hilos-bff-valkey:6379' "$password" >redis-url
+  # Without a password, a health check can send PING and nothing else is possible. hilos-bff can use its own keys.
+  {
+    echo 'user default on nopass resetkeys resetchannels -@all +ping'
+    printf 'user hilos-bff on #%s ~{hbff}:* resetchannels -@all' "$(printf %s "$password" | sha256sum | cut -c 1-64)"
+    printf ' +%s' ping info eval evalsha time get set del unlink exists scan hget hmget hgetall hset hdel
+    printf ' +%s' pexpire pttl xadd xread xrange xrevrange zadd zcard zcount zrem zremrangebyscore zscore
+    printf ' +%s' incrby lindex llen lrange rpush ltrim
+    echo
+  } >valkey/users.acl
+elif [ ! -e redis-url ] || [ ! -e valkey/users.acl ]; then
+  echo "$folder has only one of redis-url and valkey/users.acl, which belong together: remove it to get new ones." >&2
+  exit 1
+fi
+
+# The user of both images. Run by another user than root, the files are that user's.
+[ "$(id -u)" -ne 0 ] || chown -R 1000:1000 cache-keys redis-url valkey
