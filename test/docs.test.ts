@@ -8,6 +8,7 @@ import { parseCallers } from '../src/access/callers-file.ts'
 import { watchLimits } from '../src/config/limits.ts'
 import { fileNames, SettingsSchema } from '../src/config/settings.ts'
 import { failureKinds } from '../src/failures/failure-kinds.ts'
+import { scrape } from './deploy/known-metrics.ts'
 import { openEvents } from './harness/event-source.ts'
 import { startService, until } from './harness/service.ts'
 import { checkRows, difference } from './harness/table.ts'
@@ -377,9 +378,7 @@ t.test('every log message in the runbook is in the code', async (t) => {
 })
 
 t.test('every metric on a page exists', async (t) => {
-  const { service } = await startService(t)
-  const { body = '' } = (await service.operators?.inject('/metrics')) ?? {}
-  const metrics = [...body.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name)
+  const metrics = [...(await scrape(t)).series.values()]
   // The changelog also names the metrics of earlier versions.
   const named = matchesIn(pages, /\b(hilos_bff_[a-z_]*[a-z])\b/g).filter(({ page }) => page !== 'CHANGELOG.md')
   checkRows(t, named, ({ match }) => (metrics.includes(match) ? null : 'missing'), 'the metrics exist')
@@ -399,7 +398,7 @@ t.test('the changelog names the codes that the agreed contract does not have', a
   const changelog = textOf('CHANGELOG.md')
   const codes = [
     ...['malformed_request', 'request_timeout', 'upstream_untrusted', 'not_cached', 'foreign_request'],
-    ...['token_issuer_unavailable', 'precondition_failed', 'too_many_streams'],
+    ...['token_issuer_unavailable', 'precondition_failed', 'too_many_streams', 'shared_tier_unavailable'],
   ]
   const check = (code: string) =>
     difference([Object.hasOwn(failureKinds, code), changelog.includes(`\`${code}\``)], [true, true])

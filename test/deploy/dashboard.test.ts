@@ -84,6 +84,6 @@ t.test('the panels do not overlap, and each single number has a description', as
   t.equal(new Set(cells).size, cells.length)
   t.ok(panels.every(({ gridPos: { x, w } }) => x + w <= 24))
   const rows = panels.filter(({ type }) => type === 'row').map(({ title }) => title)
-  t.strictSame(rows, ['Traffic', 'Cache', 'Streams', 'Hilos', 'Process', 'Rotation and drift'])
+  t.strictSame(rows, ['Traffic', 'Cache', 'Streams', 'Hilos', 'Shared tier', 'Process', 'Rotation and drift'])
   for (const { title, description } of panels.filter(({ type }) => type === 'stat')) t.ok(description, title)
 })

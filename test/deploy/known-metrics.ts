@@ -1,7 +1,11 @@
 import type { Test } from 'tap'
 import { profiles } from '../../src/access/profile.ts'
 import { failureKinds } from '../../src/failures/failure-kinds.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { createSharedTierObserver } from '../../src/telemetry/shared-tier-observer.ts'
 import { startService } from '../harness/service.ts'
+import { readings } from '../telemetry/readings.ts'
 import type { Query } from './promql.ts'
 
 /** The values of a label that an expression may name; null for any. */
@@ -38,20 +42,34 @@ export const labelValues: Readonly<Record<string, Readonly<Record<string, Values
   hilos_bff_contract_drift_total: { kind: ['unknown_field', 'wrong_type', 'unknown_value'], path: null },
   hilos_bff_token_refusals_total: { code: codes },
   hilos_bff_file_changes_total: { setting: null, outcome: ['used', 'refused'] },
-  hilos_bff_part_ok: { part: ['hilosToken', 'callersFile', 'hilos', 'log'] },
+  hilos_bff_part_ok: { part: ['hilosToken', 'callersFile', 'hilos', 'log', 'sharedTier'] },
   hilos_bff_log_lines_lost_total: { kind: ['info', 'warning'] },
+  hilos_bff_shared_tier_operations_total: { operation: null, outcome: null },
+  hilos_bff_shared_tier_operation_seconds: { operation: null },
+  hilos_bff_shared_tier_reads_total: { verdict: ['hit', 'stale', 'absent', 'failed', 'lead', 'follow', 'skipped'] },
+  hilos_bff_shared_tier_puts_total: { verdict: ['stored', 'lost', 'older', 'full', 'too_large', 'skipped'] },
+  hilos_bff_hilos_slots_total: { verdict: ['now', 'later', 'paused', 'share'] },
   nodejs_gc_duration_seconds: { kind: null },
 }
 
 /** The labels that Prometheus adds to every series. */
 const targetLabels: Readonly<Record<string, Values>> = { job: ['hilos-bff'], instance: null }
 
-/** The metrics of a service that has answered requests for these paths, and their series. */
+/** The metrics of a service that has answered requests for these paths, with those of a shared tier, and their series. */
 export async function scrape(t: Test, paths: readonly string[] = []) {
   const { get, service } = await startService(t)
   for (const path of paths) await get(path)
-  const exposition = (await service.operators?.inject('/metrics'))?.body ?? ''
+  const exposition = `${(await service.operators?.inject('/metrics'))?.body}\n${await sharedTierExposition()}`
   return { exposition, series: seriesOf(exposition) }
+}
+
+/** The metrics that only a service with a shared tier has. */
+async function sharedTierExposition(): Promise<string> {
+  const metrics = createMetrics()
+  metrics.read(readings)
+  createSharedTierObserver(metrics.registry, createLogger('silent', { write: () => {} }))
+  const exposition = await metrics.exposition()
+  return (exposition.match(/^(# TYPE )?hilos_bff_(shared_tier|hilos_slots)_.*$/gm) ?? []).join('\n')
 }
 
 /** The names of all series, each with the name of its metric: a histogram has three series. */

@@ -16,7 +16,9 @@ export interface Matcher {
   readonly value: string
 }
 
-const functions = 'absent changes count histogram_quantile increase max max_over_time min rate sum vector'.split(' ')
+const functions = 'absent changes count histogram_quantile increase max max_over_time min rate scalar sum vector'.split(
+  ' ',
+)
 const words = ['and', 'or', 'unless', 'offset', 'by']
 
 /**
