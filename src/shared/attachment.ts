@@ -1,7 +1,7 @@
 import { type Cancel, type Clock, sleep } from '../common/clock.ts'
 import type { Events } from './events.ts'
 import type { SharedTierObserver } from './observer.ts'
-import { leave, report } from './replica-scripts.ts'
+import { firstEvent, goneMs, leave, report } from './replica-scripts.ts'
 import {
   type Reply,
   type ServerProblem,
@@ -77,6 +77,8 @@ export function createAttachment(options: AttachmentOptions) {
   let caughtUpAt: number | null = null
   /** The last event that was heard. It is empty before the first attachment. */
   let position = ''
+  /** A server that lost its memory does not know for whom to wait. */
+  let awaited = { replicas: 0, until: 0 }
   let cancelAttempt: Cancel = () => {}
   let cancelReport: Cancel = () => {}
 
@@ -90,10 +92,13 @@ export function createAttachment(options: AttachmentOptions) {
       kind = server.kind
       server.onClose(() => detach(current, 'closed'))
       if (isClosed) return server.close()
+      const known = clock.elapsed() < awaited.until ? Math.max(present, awaited.replicas) : present
       const isMemoryLost = !(await reportTo(current)).isContinuous
       if (isMemoryLost) {
         observer.memoryLost()
-        position = ''
+        awaited = { replicas: known, until: clock.elapsed() + goneMs }
+        // What the server knows now was said after the loss, and was not heard here.
+        position = firstEvent
         await reportTo(current)
       }
       for (const prepare of preparations) await prepare(isMemoryLost)
@@ -214,7 +219,8 @@ export function createAttachment(options: AttachmentOptions) {
     try {
       while (link !== null && clock.elapsed() < endsAt) {
         const { earliest } = await reportTo(link)
-        if (!isAfter(eventId, earliest)) return true
+        const areAllBack = present >= awaited.replicas || clock.elapsed() >= awaited.until
+        if (areAllBack && !isAfter(eventId, earliest)) return true
         await sleep(clock, limits.hearing.everyMs)
       }
     } catch {

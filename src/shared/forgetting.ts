@@ -32,18 +32,18 @@ export type Forgetting = Readonly<ReturnType<typeof createForgetting>>
  */
 export function createForgetting(options: ForgettingOptions) {
   const { server, names, events, observer, limits, clock } = options
-  /** When each contact was forgotten, and whether the server knows it. */
-  const remembered = new Map<string | typeof all, { readonly at: number; readonly isTold: boolean }>()
+  /** When each contact was forgotten, and the purge that the server does not know yet; null if it knows. */
+  const remembered = new Map<string | typeof all, { readonly at: number; readonly untold: string | null }>()
   const listeners: Pick<SecondTierListener, 'forgotten' | 'cleared'>[] = []
 
-  function remember(id: string | typeof all, isTold: boolean): void {
+  function remember(id: string | typeof all, untold: string | null): void {
     if (id === all) remembered.clear()
     remembered.delete(id)
-    remembered.set(id, { at: clock.elapsed(), isTold })
+    remembered.set(id, { at: clock.elapsed(), untold })
     for (const [key, { at }] of remembered)
       if (clock.elapsed() - at > limits.rememberedMs) remembered.delete(key)
       else break
-    if (remembered.size > limits.maxRemembered) remember(all, false)
+    if (remembered.size > limits.maxRemembered) remember(all, '')
   }
 
   async function tell(id: string | typeof all, purge: string): Promise<string> {
@@ -72,17 +72,17 @@ export function createForgetting(options: ForgettingOptions) {
   }
 
   server.onAttaching(async (isMemoryLost) => {
-    for (const [id, { at, isTold }] of [...remembered]) {
-      if (isTold && !isMemoryLost) continue
-      await tell(id, '')
-      remembered.set(id, { at, isTold: true })
+    for (const [id, { at, untold }] of [...remembered]) {
+      if (untold === null && !isMemoryLost) continue
+      await tell(id, untold ?? '')
+      remembered.set(id, { at, untold: null })
     }
   })
 
   server.onEvent((event) => {
     if (event.kind !== 'forgotten' && event.kind !== 'cleared') return
     const isAll = event.kind === 'cleared'
-    remember(isAll ? all : event.id, true)
+    remember(isAll ? all : event.id, null)
     if (event.purge !== '') observer.forgottenElsewhere(isAll, event.purge)
     for (const listener of listeners) isAll ? listener.cleared() : listener.forgotten(event.id)
   })
@@ -91,13 +91,13 @@ export function createForgetting(options: ForgettingOptions) {
     /** Hears what other replicas want to be forgotten. */
     listen: (listener: Pick<SecondTierListener, 'forgotten' | 'cleared'>) => void listeners.push(listener),
     /** Remembers that a contact does not exist, which other replicas could not be told. */
-    rememberGone: (id: string) => remember(id, false),
+    rememberGone: (id: string) => remember(id, ''),
     /** See `SecondTier.forget`. */
     forget: async (id: string | typeof all, purge: string): Promise<void> => {
-      remember(id, false)
+      remember(id, purge)
       try {
         const eventId = await tell(id, purge)
-        remember(id, true)
+        remember(id, null)
         if (await server.isHeardByAll(eventId)) return
       } catch {
         // The failure says what matters: it may not be forgotten everywhere.

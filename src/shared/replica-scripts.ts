@@ -5,7 +5,9 @@ import type { Script } from './shared-server.ts'
  */
 
 /** A replica that is silent for this long counts as gone for good. Until then, the others wait for it before they say that it has forgotten. */
-const goneMs = 60_000
+export const goneMs = 60_000
+/** Comes before all events. */
+export const firstEvent = '0-0'
 /** A replica that is silent for this long does not count as present. */
 export const absentMs = 3000
 const kept = 10 * 60_000
@@ -13,7 +15,7 @@ const eventsKept = 25 * 60 * 60 * 1000
 
 /**
  * Says that this replica is here. Keys: `m`, `seen`, events. Arguments: the replica, and the last event that it has heard, empty
- * to hear all events from now on.
+ * to hear all events from now on, or `0-0` to hear all that the server has.
  *
  * Replies the number of replicas that are present, the last event, the earliest event that any replica has heard last, and the
  * event after which this replica hears events: it is empty if the server no longer has the one that was given.
@@ -25,7 +27,10 @@ export const report: Script = {
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local me, seen = ARGV[1], ARGV[2]
-if seen == '' then seen = redis.call('XADD', KEYS[3], 'MAXLEN', '~', '10000', '*', 'kind', 'joined', 'by', me) end
+if seen == '' or seen == '${firstEvent}' then
+  local joined = redis.call('XADD', KEYS[3], 'MAXLEN', '~', '10000', '*', 'kind', 'joined', 'by', me)
+  if seen == '' then seen = joined end
+end
 local isThere = #redis.call('XRANGE', KEYS[3], seen, seen) > 0
 redis.call('HSET', KEYS[1], me, string.format('%.0f', now))
 redis.call('HSET', KEYS[2], me, seen)
