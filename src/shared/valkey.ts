@@ -221,10 +221,12 @@ function createLine({ host, port }: Host, { tls, ca }: ServerSettings): Line {
   })
   const closed = Promise.withResolvers<void>()
   client.once('end', closed.resolve)
-  // Without a listener, the library writes errors to standard error. The first one says more than that of `connect`.
+  // Without a listener, the library writes errors to standard error. The first one says more than that of `connect`. After a
+  // reply that belongs to no command, it would go on with replies in the wrong order.
   let cause: unknown
   client.on('error', (error) => {
     cause ??= error
+    client.disconnect()
   })
   return {
     open: () =>
