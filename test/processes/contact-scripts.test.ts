@@ -1,0 +1,291 @@
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import { systemClock } from '../../src/common/clock.ts'
+import { sharedTierLimits } from '../../src/config/limits.ts'
+import { clear, fail, forget, look, open, put, putAbsence, renew, sweep } from '../../src/shared/contact-scripts.ts'
+import { connectValkey } from '../../src/shared/valkey.ts'
+import { needsServer, startServer } from '../harness/valkey.ts'
+
+const [minute, hour] = [60_000, 3_600_000]
+const event = ['kind', 'landed']
+const name = (key: string) => `{test}:${key}`
+const [entry, loads, events, cleared] = ['c:x', 'l:x', 'ev', 'cleared'].map(name) as [string, string, string, string]
+const keys = [entry, loads, events, cleared]
+const [all, some] = ['*', 'place']
+
+/** The scripts on a real server, for one contact. */
+async function arrange(t: Test) {
+  const server = await startServer(t)
+  const settings = { sentinelName: null, username: null, password: null, database: 0, tls: false, ca: null }
+  const limits = { ...sharedTierLimits, connectMs: 10_000 }
+  const hosts = [{ host: '127.0.0.1', port: server.port }]
+  const valkey = await connectValkey({ server: { hosts, ...settings }, clock: systemClock, limits })
+  t.teardown(valkey.close)
+  // On a busy machine a reply may take its time.
+  const run: typeof valkey.run = (script, ...given) => valkey.run({ ...script, waitMs: 10_000 }, ...given)
+
+  return {
+    run,
+    wipe: () => server.ask('FLUSHALL'),
+    /** The verdict with its details and the bytes of the entry, such as `hit bytes`. The largest age and the known age are none by default. */
+    open: async ({
+      place = all,
+      token = 'me',
+      maxAge = -1,
+      known = -1,
+      flows = [] as string[],
+      ignore = 0,
+      lease = minute,
+    }) => {
+      const reply = await run(
+        open,
+        [entry, loads, cleared],
+        [place, token, lease, maxAge, known, 'ns', ignore, ...flows],
+      )
+      const [verdict, details, stored] = reply as readonly [Buffer, readonly Buffer[], readonly Buffer[]]
+      return { words: [verdict, ...(stored.slice(-1) as Buffer[])].join(' '), details: details.map(Number) }
+    },
+    put: async ({
+      place = all,
+      token = 'me',
+      ago = 0,
+      lifetimes = [minute, minute, hour],
+      kind = 1,
+      bytes = 'bytes',
+      flow = 'f',
+    }) => String(await run(put, keys, [place, token, 'ns', ago, ...lifetimes, kind, flow, bytes, ...event])),
+    putAbsence: async ({ place = some, token = 'me', isGone = 0, fresh = minute }) =>
+      String(await run(putAbsence, keys, [place, token, 100, 500, fresh, isGone, ...event])),
+    fail: async ({ place = all, token = 'me', code = 'broken', ms = minute }) =>
+      String(await run(fail, keys, [place, token, code, 1, ms, ...event])),
+    renew: async (token: string) => Number(await run(renew, [loads], [all, token, minute])),
+    forget: () => run(forget, [entry, loads, events], event),
+    clear: () => run(clear, [cleared, events], event),
+    look: async (known: number) =>
+      String(((await run(look, [entry, cleared], [known, 'ns'])) as Buffer[]).at(-1) ?? ''),
+    sweep: async (pattern: string) => String(await run(sweep, [cleared], ['0', name(pattern)])),
+    evict: (key: string) => server.ask('DEL', key),
+    exists: async (key: string) => Number(await server.ask('EXISTS', key)),
+    expiry: async (key: string) => Number(await server.ask('PTTL', key)),
+  }
+}
+
+type Arranged = Awaited<ReturnType<typeof arrange>>
+
+t.test('the age of the entry, and what is known and wished, decide', needsServer(), async (t) => {
+  const scripts = await arrange(t)
+  // Fresh for a minute, then stale for a minute, then for an hour if Hilos fails.
+  const rows: readonly (readonly [ago: number, asked: Parameters<Arranged['open']>[0], expected: string])[] = [
+    [0, {}, 'hit bytes'],
+    [59_000, {}, 'hit bytes'],
+    [61_000, {}, 'stale bytes'],
+    [119_000, {}, 'stale bytes'],
+    [121_000, {}, 'lead bytes'],
+    [minute + hour - 1000, {}, 'lead bytes'],
+    // What is known is as new.
+    [61_000, { known: 61_100 }, 'lead'],
+    [121_000, { known: 121_100 }, 'lead'],
+    [61_000, { known: 90_000 }, 'stale bytes'],
+    // A wish accepts nothing stale.
+    [500, { maxAge: 10_000 }, 'hit bytes'],
+    [11_000, { maxAge: 10_000 }, 'lead'],
+    [61_000, { maxAge: hour }, 'lead'],
+    [0, { ignore: 1 }, 'lead'],
+    // Readers limited to flows get contacts of their flows.
+    [0, { place: some, flows: ['e', 'f'] }, 'hit bytes'],
+    [0, { place: some, flows: ['e'] }, 'lead'],
+    [0, { place: some }, 'lead'],
+    [61_000, { place: some, flows: ['f'] }, 'stale bytes'],
+  ]
+  const failures: string[] = []
+  for (const [ago, asked, expected] of rows) {
+    await scripts.wipe()
+    await scripts.open({})
+    await scripts.put({ ago })
+    const { words } = await scripts.open({ token: 'other', ...asked })
+    if (words !== expected) failures.push(`${ago} ${JSON.stringify(asked)}: ${words} instead of ${expected}`)
+  }
+  t.strictSame(failures, [])
+})
+
+t.test('one replica leads, and the others follow it until it ends or is silent', needsServer(), async (t) => {
+  const scripts = await arrange(t)
+  t.same(await scripts.open({}), { words: 'lead', details: [0] })
+  const followed = await scripts.open({ token: 'other' })
+  t.equal(followed.words, 'follow')
+  t.ok((followed.details[0] ?? 0) > minute - 10_000)
+  t.equal((await scripts.open({})).words, 'lead', 'its own lease')
+  t.equal((await scripts.open({ place: some, token: 'other' })).words, 'lead', 'other readers')
+  t.equal(await scripts.renew('me'), 1)
+  t.equal(await scripts.renew('other'), 0)
+  t.equal(await scripts.put({ token: 'other' }), 'lost')
+  t.equal(await scripts.fail({ token: 'other' }), 'lost')
+  t.equal(await scripts.putAbsence({ token: 'me' }), 'lost', 'of other readers')
+  t.equal(await scripts.put({}), 'stored')
+  t.equal(await scripts.put({}), 'lost', 'a lease ends with what it brings')
+
+  await scripts.wipe()
+  await scripts.open({ lease: 20 })
+  // As long as the lease, by the clock of the server.
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  t.same(await scripts.open({ token: 'other' }), { words: 'lead', details: [1] }, 'it took over')
+  t.equal(await scripts.put({}), 'lost')
+})
+
+t.test('a failure and an absence concern those who share a place', needsServer(), async (t) => {
+  const scripts = await arrange(t)
+  await scripts.open({})
+  t.equal(await scripts.fail({}), 'stored')
+  t.equal((await scripts.open({ token: 'other' })).words, 'failed')
+  t.equal((await scripts.open({ token: 'other', maxAge: 0 })).words, 'failed', 'whatever is wished')
+  t.equal((await scripts.open({ place: some })).words, 'lead')
+  t.equal(await scripts.putAbsence({}), 'stored')
+  const absent = await scripts.open({ place: some, token: 'other' })
+  t.equal(absent.words, 'absent')
+  t.equal(absent.details[1], minute)
+  t.ok((absent.details[2] ?? 0) >= 500)
+  t.equal((await scripts.open({ place: some, maxAge: 0 })).words, 'lead')
+  t.equal((await scripts.open({ place: 'third' })).words, 'lead')
+
+  await scripts.wipe()
+  await scripts.open({})
+  await scripts.fail({ code: '' })
+  t.equal((await scripts.open({ token: 'other' })).words, 'lead', 'a failure of one’s own is not remembered')
+})
+
+t.test(
+  'what is older than the entry is not stored, and what does not exist is forgotten by all',
+  needsServer(),
+  async (t) => {
+    const scripts = await arrange(t)
+    await scripts.open({})
+    await scripts.open({ place: some })
+    t.equal(await scripts.put({ ago: 5000, bytes: 'newer' }), 'stored')
+    t.equal(await scripts.put({ place: some, ago: 10_000, bytes: 'older' }), 'older')
+    t.equal((await scripts.open({})).words, 'hit newer')
+    t.equal(await scripts.look(6000), 'newer')
+    t.equal(await scripts.look(4000), '', 'what is known is newer')
+    await scripts.open({ place: some, flows: ['e'] })
+    await scripts.open({ place: 'third', token: 'third', flows: ['e'] })
+    t.equal(await scripts.putAbsence({ isGone: 1 }), 'stored')
+    t.equal(await scripts.look(hour), '')
+    t.equal((await scripts.open({ place: some })).words, 'absent')
+    t.equal(await scripts.put({ place: 'third', token: 'third' }), 'lost')
+  },
+)
+
+t.test('each key expires', needsServer(), async (t) => {
+  const scripts = await arrange(t)
+  await scripts.open({})
+  t.ok((await scripts.expiry(loads)) > 3 * minute)
+  await scripts.put({ lifetimes: [24 * hour, hour, 24 * hour] })
+  const longest = 25 * hour
+  for (const key of [entry, events]) {
+    const ms = await scripts.expiry(key)
+    t.ok(ms > longest - minute && ms <= longest, key)
+  }
+  await scripts.clear()
+  t.ok((await scripts.expiry(cleared)) > longest - minute)
+  await scripts.open({ place: some })
+  await scripts.putAbsence({ fresh: hour })
+  t.ok((await scripts.expiry(loads)) > hour - minute)
+})
+
+t.test('a sweep unlinks the keys that match, and no others', needsServer(), async (t) => {
+  const scripts = await arrange(t)
+  await scripts.open({})
+  await scripts.put({})
+  t.equal(await scripts.sweep('c:*'), '0')
+  t.strictSame([await scripts.exists(entry), await scripts.exists(events)], [0, 1])
+})
+
+/** What happens to a contact, by two replicas and two places. */
+const steps = fc.array(
+  fc.record({
+    what: fc.constantFrom(
+      'open',
+      'open',
+      'put',
+      'put',
+      'fail',
+      'forget',
+      'clear',
+      'evict entry',
+      'evict loads',
+      'gone',
+    ),
+    place: fc.constantFrom(all, some),
+    token: fc.constantFrom('a', 'b'),
+  }),
+  { minLength: 5, maxLength: 40 },
+)
+
+t.test(
+  'whatever is lost, nothing that was forgotten comes back, and one replica leads at a time',
+  needsServer(),
+  async (t) => {
+    const scripts = await arrange(t)
+    const check = async (run: readonly { what: string; place: string; token: string }[]) => {
+      await scripts.wipe()
+      /** Who may store, by place, and the entry that may be read. */
+      const holders = new Map<string, string>()
+      const mayStore = new Set<string>()
+      let stored = ''
+      for (const [index, { what, place, token }] of run.entries()) {
+        const holder = `${place} ${token}`
+        switch (what) {
+          case 'open': {
+            const { words } = await scripts.open({ place, token, flows: ['f'] })
+            const [verdict, bytes] = words.split(' ')
+            if (verdict === 'hit' && bytes !== stored) return false
+            if (verdict === 'lead') {
+              if (holders.has(place) && holders.get(place) !== token) return false
+              holders.set(place, token)
+              mayStore.add(holder)
+            }
+            break
+          }
+          case 'put': {
+            const isStored = (await scripts.put({ place, token, bytes: `bytes-${index}` })) === 'stored'
+            if (isStored && !mayStore.has(holder)) return false
+            if (isStored) stored = `bytes-${index}`
+            if (holders.get(place) === token) holders.delete(place)
+            mayStore.delete(holder)
+            break
+          }
+          case 'gone':
+            if ((await scripts.putAbsence({ place, token, isGone: 1 })) === 'stored') {
+              if (!mayStore.has(holder)) return false
+              stored = ''
+              holders.clear()
+              mayStore.clear()
+            }
+            break
+          case 'fail':
+            if ((await scripts.fail({ place, token, ms: 0 })) === 'stored') {
+              if (!mayStore.has(holder)) return false
+              holders.delete(place)
+              mayStore.delete(holder)
+            }
+            break
+          case 'clear':
+            await scripts.clear()
+            stored = ''
+            mayStore.clear()
+            break
+          case 'evict entry':
+            await scripts.evict(entry)
+            stored = ''
+            break
+          default:
+            await (what === 'forget' ? scripts.forget() : scripts.evict(loads))
+            if (what === 'forget') stored = ''
+            holders.clear()
+            mayStore.clear()
+        }
+      }
+      return true
+    }
+    await fc.assert(fc.asyncProperty(steps, check), { numRuns: 100 })
+  },
+)
