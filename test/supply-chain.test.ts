@@ -68,6 +68,7 @@ t.test('the workflow, asks what a developer’s machine does not', async (t) => 
     t.ok(commands.includes(command), command)
   t.match(commands, /docker buildx build .*--provenance=mode=max --sbom=true/)
   t.match(commands, /docker run .*--read-only --cap-drop ALL/)
+  t.match(text, /run: npm run check\n +env:\n +SHARED_TIER_TESTS: required\n/)
   t.notMatch(commands, /--push|docker push|npm publish/)
 })
 

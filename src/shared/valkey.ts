@@ -182,21 +182,22 @@ function createRun({ send }: Line, clock: ValkeyOptions['clock'], { maxInFlight 
   async function evaluate(script: Script, args: readonly Argument[]): Promise<Reply> {
     const sha = hashes.get(script) ?? hash('sha1', script.lua)
     hashes.set(script, sha)
-    inFlight += 1
     try {
       return await send('EVALSHA', sha, ...args)
     } catch (error) {
       if (firstWordOf(error) !== 'NOSCRIPT') throw error
-      return await send('EVAL', script.lua, ...args)
-    } finally {
-      inFlight -= 1
+      return send('EVAL', script.lua, ...args)
     }
   }
 
   return async (script, keys, args) => {
     // What is too late stays in flight: the server owes its reply, and the library keeps its arguments.
     if (inFlight >= maxInFlight) throw new SharedServerError('busy')
-    return within(told(evaluate(script, [keys.length, ...keys, ...args]), 'script'), script.waitMs, clock)
+    inFlight += 1
+    const reply = evaluate(script, [keys.length, ...keys, ...args]).finally(() => {
+      inFlight -= 1
+    })
+    return within(told(reply, 'script'), script.waitMs, clock)
   }
 }
 
