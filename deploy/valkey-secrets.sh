@@ -20,7 +20,7 @@ if [ ! -e redis-url ] && [ ! -e valkey/users.acl ]; then
   {
     echo 'user default on nopass resetkeys resetchannels -@all +ping'
     printf 'user hilos-bff on #%s ~{hbff}:* resetchannels -@all' "$(printf %s "$password" | sha256sum | cut -c 1-64)"
-    printf ' +%s' ping info eval evalsha time get set del unlink exists scan hget hmget hgetall hset hdel
+    printf ' +%s' 'client|setname' ping info eval evalsha time get set del unlink exists scan hget hmget hgetall hset hdel
     printf ' +%s' pexpire pttl xadd xread xrange xrevrange zadd zcard zcount zrem zremrangebyscore zscore
     printf ' +%s' incrby lindex llen lrange rpush ltrim
     echo

@@ -8,6 +8,9 @@ import { fileNames, readSettingsFiles, SettingsSchema } from '../../src/config/s
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
+/** The limit of Hilos for all keys of an account together. */
+export const accountCallsPerSecond = 5
+
 export type Settings = Readonly<Record<string, string>>
 
 /** The text of a file of this project. */
@@ -52,9 +55,10 @@ function interpolated(value: unknown, variables: Settings): unknown {
   return value.replace(/\$\{(\w+):-([^}]*)\}/g, (_all, name, fallback) => variables[name] || fallback)
 }
 
-/** The services of the Compose file with these variables, given in `.env` or in the shell. */
-export function servicesOfCompose(variables: Settings = {}) {
-  return parse(textOf('deploy/compose.yaml'), (_key, value) => interpolated(value, variables)).services
+/** The services of a Compose file with these variables, given in `.env` or in the shell. */
+export function servicesOfCompose(variables: Settings = {}, file = 'deploy/compose.yaml') {
+  // The tag `!override` means nothing to the parser, which would warn about it.
+  return parse(textOf(file), (_key, value) => interpolated(value, variables), { logLevel: 'error' }).services
 }
 
 /** The files that settings name. */

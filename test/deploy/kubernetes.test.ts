@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { keygen } from '../../src/setup/keygen.ts'
 import {
+  accountCallsPerSecond,
   checkMemory,
   checkSettings,
   checkStop,
@@ -16,9 +17,7 @@ import {
   yamlOf,
 } from './deployment.ts'
 import { base, container, deployment, folder, kubernetes, settings, template } from './kubernetes.ts'
-
-/** The limit of Hilos for all keys of an account together. */
-const accountCallsPerSecond = 5
+import { sharedSettings, valkeyImage } from './valkey.ts'
 
 const overlay = yamlOf(`${kubernetes}/overlays/example/kustomization.yaml`)
 const overlaid = Object.fromEntries(overlay.configMapGenerator[0].literals.map(splitAtEquals))
@@ -92,16 +91,19 @@ t.test('the pod has enough time to stop', async (t) => {
   t.ok(Number(settings.DRAIN_DELAY_MS) > periodSeconds * failureThreshold * 1000, 'the delay outlasts the readiness')
 })
 
-t.test('all replicas together call Hilos no more often than the account may', async (t) => {
-  const { maxReplicas, minReplicas } = base('horizontal-pod-autoscaler').spec
-  const { maxSurge, maxUnavailable } = deployment.spec.strategy.rollingUpdate
-  const { maxCallsPerSecond } = (await configIn(t, settings, folder)).hilos
-  t.ok((maxReplicas + maxSurge) * maxCallsPerSecond <= accountCallsPerSecond)
-  t.ok(maxCallsPerSecond > 0, '0 is no limit')
-  t.ok(minReplicas > base('pod-disruption-budget').spec.maxUnavailable, 'one is left when a node is drained')
-  t.equal(maxUnavailable, 0)
-  t.notOk('replicas' in deployment.spec, 'the autoscaler sets them')
-})
+t.test(
+  'without the shared tier, too, all replicas together call Hilos no more often than the account may',
+  async (t) => {
+    const { maxReplicas, minReplicas } = base('horizontal-pod-autoscaler').spec
+    const { maxSurge, maxUnavailable } = deployment.spec.strategy.rollingUpdate
+    const { maxCallsPerSecond } = (await configIn(t, settings, folder)).hilos
+    t.ok((maxReplicas + maxSurge) * maxCallsPerSecond <= accountCallsPerSecond)
+    t.ok(maxCallsPerSecond > 0, '0 is no limit')
+    t.ok(minReplicas > base('pod-disruption-budget').spec.maxUnavailable, 'one is left when a node is drained')
+    t.equal(maxUnavailable, 0)
+    t.notOk('replicas' in deployment.spec, 'the autoscaler sets them')
+  },
+)
 
 t.test('the image has the same name everywhere', async (t) => {
   t.equal(yamlOf('deploy/compose.yaml').services['hilos-bff'].image.split(':')[0], container.image)
@@ -126,6 +128,7 @@ t.test('the list of what to change is what the files have', async (t) => {
     ...selectors.filter((label) => label !== 'app.kubernetes.io/name: hilos-bff'),
     ...ports,
     ...['HILOS_MAX_RPS', 'DRAIN_DELAY_MS'].map((name) => `${name}=${settings[name]}`),
+    ...[`image: ${valkeyImage}`, `REPLICAS_EXPECTED=${sharedSettings.REPLICAS_EXPECTED}`],
     `maxReplicas: ${base('horizontal-pod-autoscaler').spec.maxReplicas}`,
   ]
   t.strictSame(listed.sort(), own.sort())
