@@ -16,15 +16,12 @@ key() { head -c 32 /dev/urandom | base64 | tr -d '\n'; }
 if [ ! -e redis-url ] && [ ! -e valkey/users.acl ]; then
   password=$(head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
   printf 'redis://hilos-bff:%s@hilos-bff-valkey:6379' "$password" >redis-url
-  # Without a password, a health check can send PING and nothing else is possible. hilos-bff can use its own keys.
-  {
-    echo 'user default on nopass resetkeys resetchannels -@all +ping'
-    printf 'user hilos-bff on #%s ~{hbff}:* resetchannels -@all' "$(printf %s "$password" | sha256sum | cut -c 1-64)"
-    printf ' +%s' 'client|setname' ping info eval evalsha time get set del unlink exists scan hget hmget hgetall hset hdel
-    printf ' +%s' pexpire pttl xadd xread xrange xrevrange zadd zcard zcount zrem zremrangebyscore zscore
-    printf ' +%s' incrby lindex llen lrange rpush ltrim
-    echo
-  } >valkey/users.acl
+  hash=$(printf %s "$password" | sha256sum | cut -c 1-64)
+  # Without a password, only the PING of a health check is possible. The rule of hilos-bff is that of docs/runbook.md.
+  cat >valkey/users.acl <<END
+user default on nopass resetkeys resetchannels -@all +ping
+user hilos-bff on #$hash resetchannels ~{hbff}:* -@all +select +client|setname +info +eval +evalsha +xread +time +get +set +del +unlink +scan +pttl +pexpire +hget +hmget +hgetall +hset +hdel +xadd +xrange +xrevrange
+END
 elif [ ! -e redis-url ] || [ ! -e valkey/users.acl ]; then
   echo "$folder has only one of redis-url and valkey/users.acl, which belong together: remove it to get new ones." >&2
   exit 1
