@@ -1,10 +1,10 @@
 import t from 'tap'
-import { configIn, filesIn, servicesOfCompose, textOf, yamlOf } from './deployment.ts'
+import { composeOf, configIn, filesIn, servicesOfCompose, textOf } from './deployment.ts'
 import { serverSettings, valkeyImage } from './valkey.ts'
 
 const file = 'deploy/compose.replicas.yaml'
 const folder = '/run/secrets/hilos-bff'
-const { 'hilos-bff': replica, 'hilos-bff-valkey': server, ...others } = servicesOfCompose({}, file)
+const { 'hilos-bff': replica, 'hilos-bff-valkey': server, ...others } = composeOf({}, file).services
 const { 'hilos-bff': base } = servicesOfCompose()
 const environment = { ...base.environment, ...replica.environment }
 
@@ -24,7 +24,7 @@ t.test('there are three replicas, each with a port for callers and one for opera
     [3010, 3012, callers.port],
     [3020, 3022, operators?.port],
   ])
-  const { 'hilos-bff': open } = servicesOfCompose({ BIND_ADDRESS: '0.0.0.0' }, file)
+  const { 'hilos-bff': open } = composeOf({ BIND_ADDRESS: '0.0.0.0' }, file).services
   t.strictSame(
     open.ports.map((each: string) => each.split(':')[0]),
     ['0.0.0.0', '127.0.0.1'],
@@ -61,13 +61,13 @@ t.test('the server is limited, and reached by the replicas only', async (t) => {
   )
   t.notOk('ports' in server)
   t.strictSame([server.networks, replica.networks], [['valkey'], ['default', 'valkey']])
-  t.strictSame(yamlOf(file).networks, { valkey: { internal: true } })
+  t.strictSame(composeOf({}, file).networks, { valkey: { internal: true } })
 })
 
 t.test('the image is the one of Kubernetes, and can be another', async (t) => {
   t.equal(server.image, valkeyImage)
   const variables = { VALKEY_IMAGE: 'mirror.example/valkey@sha256:0' }
-  t.equal(servicesOfCompose(variables, file)['hilos-bff-valkey'].image, variables.VALKEY_IMAGE)
+  t.equal(composeOf(variables, file).services['hilos-bff-valkey'].image, variables.VALKEY_IMAGE)
   t.ok(
     textOf('deploy/README.md').includes(`| \`VALKEY_IMAGE\` | \`${valkeyImage}\` |`),
     'the guide explains the variable',

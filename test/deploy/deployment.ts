@@ -55,11 +55,14 @@ function interpolated(value: unknown, variables: Settings): unknown {
   return value.replace(/\$\{(\w+):-([^}]*)\}/g, (_all, name, fallback) => variables[name] || fallback)
 }
 
-/** The services of a Compose file with these variables, given in `.env` or in the shell. */
-export function servicesOfCompose(variables: Settings = {}, file = 'deploy/compose.yaml') {
+/** A Compose file with these variables, given in `.env` or in the shell. */
+export function composeOf(variables: Settings = {}, file = 'deploy/compose.yaml') {
   // The tag `!override` means nothing to the parser, which would warn about it.
-  return parse(textOf(file), (_key, value) => interpolated(value, variables), { logLevel: 'error' }).services
+  return parse(textOf(file), (_key, value) => interpolated(value, variables), { logLevel: 'error' })
 }
+
+/** The services of the Compose file with these variables. */
+export const servicesOfCompose = (variables?: Settings) => composeOf(variables).services
 
 /** The files that settings name. */
 export function filesIn(settings: Settings): string[] {

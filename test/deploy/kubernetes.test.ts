@@ -48,8 +48,8 @@ t.test('the secrets are those that the guide creates', async (t) => {
   const guide = textOf('deploy/README.md')
   const [, command = '', from = ''] =
     /^npm ci && npm run --silent keygen -- (\S+ --profile agent --secrets (\S+)) /m.exec(guide) ?? []
-  const [, secret] = /create secret generic (\S+) --from-file=(\S+) /.exec(guide) ?? []
-  t.ok(guide.includes(`create secret generic ${secret} --from-file=${from} `))
+  const [, secret] = /create secret generic (\S+) --from-file=(\S+)\n/.exec(guide) ?? []
+  t.ok(guide.includes(`create secret generic ${secret} --from-file=${from}\n`))
   const made = join(t.testdir(), 'secrets')
   const args = [...command.split(' ').slice(0, -1), made, '--admin-token']
   const { status } = await keygen(
@@ -128,7 +128,8 @@ t.test('the list of what to change is what the files have', async (t) => {
     ...selectors.filter((label) => label !== 'app.kubernetes.io/name: hilos-bff'),
     ...ports,
     ...['HILOS_MAX_RPS', 'DRAIN_DELAY_MS'].map((name) => `${name}=${settings[name]}`),
-    ...[`image: ${valkeyImage}`, `REPLICAS_EXPECTED=${sharedSettings.REPLICAS_EXPECTED}`],
+    `image: ${valkeyImage}`,
+    ...['HILOS_MAX_RPS', 'REPLICAS_EXPECTED'].map((name) => `${name}=${sharedSettings[name]}`),
     `maxReplicas: ${base('horizontal-pod-autoscaler').spec.maxReplicas}`,
   ]
   t.strictSame(listed.sort(), own.sort())
