@@ -46,15 +46,18 @@ t.test('a callers file and a file with the key of references replace those of th
   t.strictSame(settings, { ...rest, ...env })
 })
 
-t.test('a real token, the address of Hilos and a real shared tier are ignored and named', async (t) => {
-  const names = [
-    ...['HILOS_TOKEN', 'HILOS_TOKEN_FILE', 'HILOS_TOKEN_NEXT', 'HILOS_TOKEN_NEXT_FILE', 'HILOS_BASE_URL'],
-    ...['REDIS_URL', 'REDIS_URL_FILE', 'REDIS_CA_FILE', 'REDIS_KEY_PREFIX', 'CACHE_KEY_FILE', 'REPLICAS_EXPECTED'],
-  ]
-  const { settings, chosen, ignored } = settingsIn(Object.fromEntries(names.map((name) => [name, 'canary'])))
-  t.strictSame(ignored, names)
-  t.strictSame([settings, chosen], [own, Object.keys(own)])
-})
+t.test(
+  'a real token, a file with one, the address of Hilos and a real shared tier are ignored and named',
+  async (t) => {
+    const names = [
+      ...['HILOS_TOKEN', 'HILOS_TOKEN_FILE', 'HILOS_TOKEN_NEXT', 'HILOS_TOKEN_NEXT_FILE', 'HILOS_BASE_URL'],
+      ...['REDIS_URL', 'REDIS_URL_FILE', 'REDIS_CA_FILE', 'REDIS_KEY_PREFIX', 'CACHE_KEY_FILE', 'REPLICAS_EXPECTED'],
+    ]
+    const { settings, chosen, ignored } = settingsIn(Object.fromEntries(names.map((name) => [name, 'canary'])))
+    t.strictSame(ignored, names)
+    t.strictSame([settings, chosen], [own, Object.keys(own)])
+  },
+)
 
 t.test('the shared tier of the demo takes the place of a real one', async (t) => {
   const tier = { REDIS_URL: 'redis://127.0.0.1:1', CACHE_KEY_FILE: '/made/cache-keys.json' }
