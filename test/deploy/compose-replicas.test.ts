@@ -1,12 +1,21 @@
 import t from 'tap'
-import { composeOf, configIn, filesIn, servicesOfCompose, textOf } from './deployment.ts'
-import { serverSettings, valkeyImage } from './valkey.ts'
+import { checkSettings, composeOf, configIn, filesIn, servicesOfCompose, textOf } from './deployment.ts'
+import { serverSettings, unencrypted, valkeyImage } from './valkey.ts'
 
 const file = 'deploy/compose.replicas.yaml'
 const folder = '/run/secrets/hilos-bff'
 const { 'hilos-bff': replica, 'hilos-bff-valkey': server, ...others } = composeOf({}, file).services
 const { 'hilos-bff': base } = servicesOfCompose()
 const environment = { ...base.environment, ...replica.environment }
+
+t.test('the settings are known, and the log warns of what is not encrypted', async (t) => {
+  const config = await configIn(t, environment, folder)
+  checkSettings(t, environment, config, [unencrypted])
+  t.match(config.sharedTier, {
+    server: { hosts: [{ host: 'hilos-bff-valkey', port: Number(serverSettings.port) }], tls: false },
+    expectedReplicas: replica.deploy.replicas,
+  })
+})
 
 t.test('there are three replicas, each with a port for callers and one for operators', async (t) => {
   t.strictSame(others, {})

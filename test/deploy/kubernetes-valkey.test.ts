@@ -1,8 +1,16 @@
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
-import { accountCallsPerSecond, filesIn, textOf, yamlOf } from './deployment.ts'
-import { base, container, deployment, folder, template } from './kubernetes.ts'
-import { component, serverSettings, sharedSettings, valkeyContainer, valkeyDeployment, valkeyImage } from './valkey.ts'
+import { accountCallsPerSecond, checkSettings, configIn, filesIn, textOf, yamlOf } from './deployment.ts'
+import { base, container, deployment, folder, settings, template } from './kubernetes.ts'
+import {
+  component,
+  serverSettings,
+  sharedSettings,
+  unencrypted,
+  valkeyContainer,
+  valkeyDeployment,
+  valkeyImage,
+} from './valkey.ts'
 
 const valkeyTemplate = valkeyDeployment.spec.template
 const policies = parseAllDocuments(textOf(`${component}/network-policy.yaml`)).map((each) => each.toJS())
@@ -18,6 +26,13 @@ t.test('with the shared tier the replicas have the whole ration, and know how ma
   const [generator] = yamlOf(`${component}/kustomization.yaml`).configMapGenerator
   t.strictSame(generator, { name: container.envFrom[0].configMapRef.name, behavior: 'merge', envs: ['settings.env'] })
   t.strictSame(filesIn(sharedSettings), [`${folder}/redis-url`, `${folder}/cache-keys`])
+})
+
+t.test('the settings are known, and the log warns of what is not encrypted', async (t) => {
+  const all = { ...settings, ...sharedSettings }
+  const config = await configIn(t, all, folder)
+  checkSettings(t, all, config, [unencrypted])
+  t.match(config.sharedTier?.server.hosts, [{ host: service.metadata.name, port: Number(serverSettings.port) }])
 })
 
 t.test('the server keeps nothing on disk, and forgets what is old before it is full', async (t) => {

@@ -16,3 +16,6 @@ export const serverSettings: Settings = Object.fromEntries(
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]),
 )
+
+/** What the log warns of with a server on another machine. */
+export const unencrypted = /^REDIS_URL does not begin with rediss: /

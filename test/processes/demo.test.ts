@@ -6,6 +6,7 @@ import { createKey, keyHash } from '../../src/access/keys.ts'
 import { freePort, freePortsFrom, takenPort } from '../harness/free-port.ts'
 import { type RunningProcess, startProcess } from '../harness/process.ts'
 import { originsOf } from '../harness/service-process.ts'
+import { needsServer } from '../harness/valkey.ts'
 
 const ports = { PORT: '0', ADMIN_PORT: '0' }
 const startDemo = (t: Test, settings: Record<string, string>, ...args: string[]) =>
@@ -195,6 +196,29 @@ t.test(
     t.strictSame(readdirSync(folder), [])
   },
 )
+
+t.test('with a real server three replicas make one call, and one deletion reaches all', needsServer(), async (t) => {
+  const { says, stdout, stderr, child, ended } = startDemo(
+    t,
+    { ADMIN_PORT: String(await freePortsFrom(3)) },
+    '--replicas',
+    '3',
+  )
+  await says(/(?:shared tier attached.*){3}Ctrl-C stops all/s)
+  const [, url = ''] = /curl -i -X DELETE (\S+)\n/.exec(stdout()) ?? []
+  const once = [
+    ['1', 'hilos-bff; fwd=uri-miss'],
+    ['2', 'hilos-bff; hit'],
+    ['3', 'hilos-bff; hit'],
+  ]
+  t.strictSame(await throughAll(stdout()), once)
+  t.equal((await fetch(url, { method: 'DELETE' })).status, 204)
+  t.strictSame(await throughAll(stdout()), once)
+  const [, purge] = await says(/an operator has removed a contact.*"purge":"(\w+)"/)
+  await says(new RegExp(`(another replica has removed a contact.*"purge":"${purge}".*){2}`, 's'))
+  child.kill('SIGINT')
+  t.strictSame([await ended, stderr()], [0, ''])
+})
 
 t.test('the demo does not start with a server that ends, or with wrong arguments', async (t) => {
   const path = join(t.testdir(), 'ends')
