@@ -35,8 +35,8 @@ export function createBalancer(origins: readonly string[]) {
      */
     listen: async (listener: { readonly host: string; readonly port: number }): Promise<string> => {
       await once(server.listen(listener), 'listening')
-      const { address, family, port } = server.address() as AddressInfo
-      return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+      const { address, port } = server.address() as AddressInfo
+      return `http://${address.replace(/.*:.*/, '[$&]')}:${port}`
     },
     /** Cuts all connections. */
     close: () => {
