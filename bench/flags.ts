@@ -6,7 +6,7 @@ export interface Flags {
   readonly rounds: number
   /** How long one measurement takes, in seconds; 3 by default. */
   readonly seconds: number
-  /** The names of the sections to run; when empty, all except those that run only by name. */
+  /** The names of the sections to run, or of their parts as `replicas/ration`; when empty, all except those that run only by name. */
   readonly only: readonly string[]
   /** The numbers of documents with which memory and hits are measured, ascending; 10,000 and 100,000 by default. */
   readonly documents: readonly number[]

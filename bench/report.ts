@@ -22,7 +22,8 @@ const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', 
 export function writeReport(report: Report): string {
   const { machine, flags, sections } = report
   const names = sections.map(({ name }) => name)
-  const part = flags.only.length === 0 ? '' : names.length > 3 ? '-some' : `-${names.join('-')}`
+  const part =
+    flags.only.length === 0 ? '' : names.length > 3 ? '-some' : `-${flags.only.join('-').replaceAll('/', '-')}`
   const path = `${folder}${machine.date.slice(0, 10)}-${machine.commit}${part}`
   mkdirSync(folder, { recursive: true })
   writeFileSync(`${path}.md`, markdownOf(report))

@@ -22,6 +22,7 @@ import { misses } from './sections/misses.ts'
 import { notModified } from './sections/not-modified.ts'
 import { profile } from './sections/profile.ts'
 import { refresh } from './sections/refresh.ts'
+import { replicas } from './sections/replicas.ts'
 import { documentSizes } from './sections/sizes.ts'
 import { soak } from './sections/soak.ts'
 import { stampede } from './sections/stampede.ts'
@@ -53,9 +54,10 @@ const sections: readonly Section[] = [
   profile,
   live,
   soak,
+  replicas,
 ]
 /** The sections that run only if they are named, because they take long. */
-const byNameOnly: readonly Section[] = [live, soak]
+const byNameOnly: readonly Section[] = [live, soak, replicas]
 
 const { say, progress } = progressOnStdout
 const scratch = mkdtempSync(join(tmpdir(), 'hilos-bff-bench-'))
@@ -81,10 +83,13 @@ try {
 exit(0)
 
 async function run(flags: Flags): Promise<void> {
-  const unknown = flags.only.filter((wanted) => !sections.some(({ name }) => name === wanted))
+  const names = sections.flatMap(({ name, parts = [] }) => [name, ...parts.map((part) => `${name}/${part}`)])
+  const unknown = flags.only.filter((wanted) => !names.includes(wanted))
   if (unknown.length > 0) throw new Error(`unknown section: ${unknown.join(', ')}`)
   const chosen = sections.filter((section) =>
-    flags.only.length === 0 ? !byNameOnly.includes(section) : flags.only.includes(section.name),
+    flags.only.length === 0
+      ? !byNameOnly.includes(section)
+      : flags.only.some((wanted) => wanted.split('/')[0] === section.name),
   )
   const cores = assignCores()
   const machine = describeMachine(cores.description)

@@ -38,5 +38,7 @@ export interface Findings {
 export interface Section {
   /** The name for `--only`. */
   readonly name: string
+  /** The names of its parts, of which `--only SECTION/PART` runs one; none by default. */
+  readonly parts?: readonly string[]
   readonly run: (bench: Bench) => Promise<Findings>
 }

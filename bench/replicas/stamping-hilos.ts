@@ -1,0 +1,79 @@
+import { fileURLToPath } from 'node:url'
+import { freePort, startProgram } from '../processes.ts'
+import type { Bench } from '../section.ts'
+import { untilAnswered } from '../until-answered.ts'
+
+/** A call as the fake Hilos saw it. Times are of `monotonicMs`. */
+export interface StampedCall {
+  readonly id: string
+  readonly atMs: number
+  readonly revision: number
+  readonly status: number
+  /** When it was answered; null if it was not yet. */
+  answeredMs: number | null
+}
+
+/** How calls are answered. */
+export interface Rule {
+  /** 0 by default. */
+  readonly delayMs?: number
+  /** 200 by default. */
+  readonly status?: number
+  /** No such header by default. */
+  readonly retryAfterSeconds?: number
+}
+
+/** A fake Hilos in a process of its own that stamps the arrival of each call. */
+export interface StampingHilos {
+  readonly baseUrl: string
+  readonly token: string
+  /** Sets how calls about a contact, or about all others for null, are answered; null ends that. */
+  readonly rule: (id: string | null, rule: Rule | null) => Promise<void>
+  /** The calls since `forget`, in their order. */
+  readonly calls: () => Promise<readonly StampedCall[]>
+  /** By how much a stamp may be late, in milliseconds: the longest delay of that process since `forget`. */
+  readonly lateMs: () => Promise<number>
+  /** Forgets the calls and all rules. */
+  readonly forget: () => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+export async function startStampingHilos({ cores }: Bench): Promise<StampingHilos> {
+  const port = await freePort()
+  const token = 'bench-token-of-the-replicas'
+  const server = fileURLToPath(new URL('stamping-server.ts', import.meta.url))
+  const running = startProgram({ command: process.execPath, args: [server, String(port), token], core: cores.upstream })
+  const origin = `http://127.0.0.1:${port}`
+  await untilAnswered(`${origin}/control`, running)
+  const ask = async (method: string, body?: unknown) => {
+    const response = await fetch(`${origin}/control`, {
+      method,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    return (await response.json()) as { calls: StampedCall[]; lateMs: number }
+  }
+  return {
+    baseUrl: `${origin}/channel/whatsapp`,
+    token,
+    rule: async (id, rule) => {
+      await ask('PUT', { id, rule })
+    },
+    calls: async () => (await ask('GET')).calls,
+    lateMs: async () => (await ask('GET')).lateMs,
+    forget: async () => {
+      await ask('DELETE')
+    },
+    stop: running.stop,
+  }
+}
+
+/** The largest number of calls within a second, wherever it begins. */
+export function mostInASecond(times: readonly number[]): number {
+  const sorted = [...times].sort((a, b) => a - b)
+  let [most, first] = [0, 0]
+  sorted.forEach((at, index) => {
+    while (at - (sorted[first] ?? at) >= 1000) first += 1
+    most = Math.max(most, index - first + 1)
+  })
+  return most
+}
