@@ -47,7 +47,9 @@ interface Link {
   unansweredSince: number
   unanswered: number
   failedReports: number
-  /** The last event of which a report has told. */
+  /** What the clock of the server says when `clock.elapsed` is 0. */
+  serverZero: number
+  /** The last event of which the last of the regular reports has told. */
   toldOf: string
 }
 
@@ -60,7 +62,7 @@ export function createAttachment(options: AttachmentOptions) {
   const { connect, replica, expectedReplicas, events, observer, limits, clock } = options
   const key = (name: string) => `{${options.keyPrefix}}:${name}`
   const [members, seen, stream] = [key('m'), key('seen'), key('ev')]
-  const preparations: ((isMemoryLost: boolean) => Promise<void>)[] = []
+  const preparations: Parameters<SharedServer['onAttaching']>[0][] = []
   const attachedListeners: (() => void)[] = []
   const detachedListeners: (() => void)[] = []
   const eventListeners: ((event: SharedEvent) => void)[] = []
@@ -86,29 +88,34 @@ export function createAttachment(options: AttachmentOptions) {
     let begun: Link | null = null
     try {
       const server = await connect()
-      begun = { server, unansweredSince: 0, unanswered: 0, failedReports: 0, toldOf: '' }
-      const current = begun
+      if (isClosed) return server.close()
+      const current: Link = { server, unansweredSince: 0, unanswered: 0, failedReports: 0, serverZero: 0, toldOf: '' }
+      begun = current
       link = current
       kind = server.kind
       server.onClose(() => detach(current, 'closed'))
-      if (isClosed) return server.close()
       const known = clock.elapsed() < awaited.until ? Math.max(present, awaited.replicas) : present
-      const isMemoryLost = !(await reportTo(current)).isContinuous
+      let told = await reportTo(current)
+      const isMemoryLost = !told.isContinuous
       if (isMemoryLost) {
         observer.memoryLost()
         awaited = { replicas: known, until: clock.elapsed() + goneMs }
         // What the server knows now was said after the loss, and was not heard here.
         position = firstEvent
-        await reportTo(current)
+        told = await reportTo(current)
       }
-      for (const prepare of preparations) await prepare(isMemoryLost)
-      while (isAfter(current.toldOf, position)) hear(await server.readEvents(stream, position, 1))
-      if (link !== current) return
-      becomeAttached(current)
+      current.toldOf = told.last
+      for (const prepare of preparations) await prepare((...given) => runOn(current, ...given), isMemoryLost)
+      while (isAfter(current.toldOf, position)) {
+        const entries = await server.readEvents(stream, position, 1)
+        // The server has lost its memory since the report.
+        if (entries.length === 0) throw new SharedServerError('other')
+        hear(current, entries)
+      }
+      if (link === current) becomeAttached(current)
     } catch (error) {
-      const { problem: why } = error as SharedServerError
-      if (begun === null) fail(why)
-      else detach(begun, why)
+      if (begun === null) becomeDetached(problemOf(error))
+      else detach(begun, problemOf(error))
     }
   }
 
@@ -118,80 +125,87 @@ export function createAttachment(options: AttachmentOptions) {
     since = clock.elapsed()
     problem = null
     attempts = 0
-    for (const hear of attachedListeners) hear()
-    void listen(current)
     cancelReport = clock.schedule(() => void reportAgain(current), limits.reportMs)
+    void listen(current)
+    for (const hear of attachedListeners) hear()
   }
 
   function detach(from: Link, why: ServerProblem): void {
     if (link !== from) return
-    link = null
-    cancelReport()
+    becomeDetached(why)
     from.server.close()
-    fail(why)
   }
 
-  function fail(why: ServerProblem): void {
-    if (isAttached || problem === null) observer.detached(why, isAttached ? clock.elapsed() - since : 0)
-    if (isAttached) since = clock.elapsed()
+  function becomeDetached(why: ServerProblem): void {
     const wasAttached = isAttached
+    if (!isClosed && (wasAttached || problem === null))
+      observer.detached(why, wasAttached ? clock.elapsed() - since : 0)
+    if (wasAttached) since = clock.elapsed()
+    link = null
     isAttached = false
     problem = why
-    if (wasAttached) for (const hear of detachedListeners) hear()
+    cancelReport()
     const { firstMs, longestMs } = limits.reconnect
     const waitMs = (Math.min(firstMs * 2 ** attempts, longestMs) * (1 + clock.random())) / 2
     attempts += 1
     if (!isClosed) cancelAttempt = clock.schedule(() => void attach(), waitMs)
+    if (wasAttached) for (const hear of detachedListeners) hear()
   }
 
   /** Hears events until the tier detaches. */
   async function listen(current: Link): Promise<void> {
     try {
-      while (link === current) hear(await current.server.readEvents(stream, position, limits.eventBlockMs))
+      while (link === current) hear(current, await current.server.readEvents(stream, position, limits.eventBlockMs))
     } catch (error) {
-      detach(current, (error as SharedServerError).problem)
+      detach(current, problemOf(error))
     }
   }
 
-  function hear(entries: readonly StreamEntry[]): void {
+  function hear(current: Link, entries: readonly StreamEntry[]): void {
     let isAwaited = false
     for (const entry of entries) {
-      position = entry.id
       const event = events.decode(entry)
-      if (event === null) continue
-      for (const listener of eventListeners) listener(event)
-      isAwaited ||= event.kind === 'forgotten' || event.kind === 'cleared'
+      if (event !== null) {
+        if (isAttached)
+          observer.eventHeard(Math.max(0, current.serverZero + clock.elapsed() - Number.parseInt(entry.id, 10)))
+        for (const listener of eventListeners) listener(event)
+      }
+      // Only now: what a listener fails at is heard again.
+      position = entry.id
+      isAwaited ||= event?.kind === 'forgotten' || event?.kind === 'cleared'
     }
     // Another replica waits until all have forgotten.
-    if (isAwaited && link !== null) reportTo(link).catch(() => {})
+    if (isAwaited) reportTo(current).catch(() => {})
   }
 
   async function reportTo(current: Link) {
     const reply = await runOn(current, report, [members, seen, stream], [replica, position])
-    const [count, last, earliest, from] = reply as [number, Buffer, Buffer, Buffer]
+    const [count, last, earliest, from, now] = reply as [number, Buffer, Buffer, Buffer, number]
     present = count
-    current.toldOf = String(last)
+    current.serverZero = now - clock.elapsed()
     current.failedReports = 0
     if (position === '') position = String(from)
-    if (!isAfter(current.toldOf, position)) caughtUpAt = clock.elapsed()
-    return { earliest: String(earliest), isContinuous: from.length > 0 }
+    if (!isAfter(String(last), position)) caughtUpAt = clock.elapsed()
+    return { last: String(last), earliest: String(earliest), isContinuous: from.length > 0 }
   }
 
   async function reportAgain(current: Link): Promise<void> {
-    const isBehind = isAfter(current.toldOf, position)
+    // It was told of by the report before, so it ought to have been heard by now.
+    if (isAfter(current.toldOf, position)) return detach(current, 'timeout')
     try {
-      if (isBehind) throw new SharedServerError('timeout')
-      const { isContinuous } = await reportTo(current)
-      if (!isContinuous) throw new SharedServerError('other')
+      const { last, isContinuous } = await reportTo(current)
+      current.toldOf = last
+      if (!isContinuous) detach(current, 'other')
     } catch (error) {
       current.failedReports += 1
-      const { problem: why } = error as SharedServerError
-      if (why !== 'timeout' || isBehind || current.failedReports > 1) detach(current, why)
+      const why = problemOf(error)
+      if ((why !== 'timeout' && why !== 'busy') || current.failedReports > 1) detach(current, why)
     }
     if (link === current) cancelReport = clock.schedule(() => void reportAgain(current), limits.reportMs)
   }
 
   async function runOn(current: Link, ...[script, keys, args]: Parameters<SharedServer['run']>): Promise<Reply> {
+    if (link !== current) throw new SharedServerError('detached')
     const begunAt = clock.elapsed()
     try {
       const reply = await current.server.run(script, keys, args)
@@ -199,9 +213,11 @@ export function createAttachment(options: AttachmentOptions) {
       observer.operationEnded(script.name, 'ok', clock.elapsed() - begunAt)
       return reply
     } catch (error) {
-      const { problem: why } = error as SharedServerError
+      const why = problemOf(error)
       observer.operationEnded(script.name, why, clock.elapsed() - begunAt)
       if (why === 'timeout') countTimeout(current, begunAt)
+      // A refusal is a reply.
+      else if (why !== 'busy') current.unanswered = 0
       if (why === 'closed' || why === 'not-primary' || why === 'auth') detach(current, why)
       throw error
     }
@@ -216,9 +232,11 @@ export function createAttachment(options: AttachmentOptions) {
 
   async function isHeardByAll(eventId: string): Promise<boolean> {
     const endsAt = clock.elapsed() + limits.hearing.longestMs
+    const asked = link
     try {
-      while (link !== null && clock.elapsed() < endsAt) {
-        const { earliest } = await reportTo(link)
+      // After another attachment, the event may have been lost before it was heard.
+      while (asked !== null && clock.elapsed() < endsAt) {
+        const { earliest } = await reportTo(asked)
         const areAllBack = present >= awaited.replicas || clock.elapsed() >= awaited.until
         if (areAllBack && !isAfter(eventId, earliest)) return true
         await sleep(clock, limits.hearing.everyMs)
@@ -235,7 +253,7 @@ export function createAttachment(options: AttachmentOptions) {
     replicas: () => Math.max(1, isAttached ? present : Math.max(present, expectedReplicas)),
     key,
     run: async (...given) => {
-      if (link === null) throw new SharedServerError('detached')
+      if (link === null || !isAttached) throw new SharedServerError('detached')
       return await runOn(link, ...given)
     },
     onAttaching: (prepare) => void preparations.push(prepare),
@@ -262,10 +280,19 @@ export function createAttachment(options: AttachmentOptions) {
     close: async () => {
       isClosed = true
       cancelAttempt()
-      if (link !== null) await runOn(link, leave, [members, seen], [replica]).catch(() => {})
-      if (link !== null) detach(link, 'closed')
+      const last = link
+      if (last === null) return
+      // First of all: a report that follows would bring this replica back.
+      becomeDetached('closed')
+      await last.server.run(leave, [members, seen], [replica]).catch(() => {})
+      last.server.close()
     },
   }
+}
+
+/** A fault of this process, in a listener for example, has no word of its own. */
+function problemOf(error: unknown): ServerProblem {
+  return error instanceof SharedServerError ? error.problem : 'other'
 }
 
 /** Whether one event comes after another one. Both are ids of the server: milliseconds, `-`, and a number. */

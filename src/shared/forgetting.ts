@@ -24,6 +24,13 @@ export interface ForgettingOptions {
 /** Stands for all contacts. */
 const all = null
 
+/** What is to be forgotten. */
+interface Memory {
+  readonly at: number
+  /** The purge that the server does not know yet; null if it knows. */
+  untold: string | null
+}
+
 export type Forgetting = Readonly<ReturnType<typeof createForgetting>>
 
 /**
@@ -32,51 +39,59 @@ export type Forgetting = Readonly<ReturnType<typeof createForgetting>>
  */
 export function createForgetting(options: ForgettingOptions) {
   const { server, names, events, observer, limits, clock } = options
-  /** When each contact was forgotten, and the purge that the server does not know yet; null if it knows. */
-  const remembered = new Map<string | typeof all, { readonly at: number; readonly untold: string | null }>()
+  /** By contact, the oldest first. */
+  const remembered = new Map<string | typeof all, Memory>()
   const listeners: Pick<SecondTierListener, 'forgotten' | 'cleared'>[] = []
 
-  function remember(id: string | typeof all, untold: string | null): void {
-    if (id === all) remembered.clear()
-    remembered.delete(id)
-    remembered.set(id, { at: clock.elapsed(), untold })
+  function remember(id: string | typeof all, untold: string | null): Memory {
+    const memory = { at: clock.elapsed(), untold }
+    // What the server does not know yet stays, whatever is heard.
+    for (const key of id === all ? [...remembered.keys()] : [id])
+      if (untold !== null || isTold(remembered.get(key))) remembered.delete(key)
+    if (!remembered.has(id)) remembered.set(id, memory)
     for (const [key, { at }] of remembered)
       if (clock.elapsed() - at > limits.rememberedMs) remembered.delete(key)
       else break
-    if (remembered.size > limits.maxRemembered) remember(all, '')
+    if (remembered.size > limits.maxRemembered) remember(all, [...remembered.values()].every(isTold) ? null : '')
+    return memory
   }
 
-  async function tell(id: string | typeof all, purge: string): Promise<string> {
+  /** Returns the id of the event. */
+  async function tell(run: SharedServer['run'], id: string | typeof all, memory: Memory): Promise<string> {
+    const { untold } = memory
+    const purge = untold ?? ''
     const stream = server.key('ev')
-    if (id === all) {
-      const eventId = await server.run(
-        clear,
-        [server.key('cleared'), stream],
-        events.encode({ kind: 'cleared', purge }),
-      )
-      // It is as good as gone: no entry from before is used any more.
-      sweepAll().catch(() => {})
-      return String(eventId)
-    }
-    const name = names.contact(id)
-    const keys = [server.key(`c:${name}`), server.key(`l:${name}`), stream]
-    return String(await server.run(forget, keys, events.encode({ kind: 'forgotten', id, purge })))
+    const name = id === all ? '' : names.contact(id)
+    const eventId = await (id === all
+      ? run(clear, [server.key('cleared'), stream], events.encode({ kind: 'cleared', purge }))
+      : run(
+          forget,
+          [server.key(`c:${name}`), server.key(`l:${name}`), stream],
+          events.encode({ kind: 'forgotten', id, purge }),
+        ))
+    memory.untold = null
+    // It is as good as gone: no entry from before is used any more.
+    if (id === all) sweepAll(run).catch(() => {})
+    return String(eventId)
   }
 
-  async function sweepAll(): Promise<void> {
+  async function sweepAll(run: SharedServer['run']): Promise<void> {
     for (const kind of ['c', 'l']) {
       let cursor = '0'
-      do cursor = String(await server.run(sweep, [server.key('cleared')], [cursor, server.key(`${kind}:*`)]))
+      do cursor = String(await run(sweep, [server.key('cleared')], [cursor, server.key(`${kind}:*`)]))
       while (cursor !== '0')
     }
   }
 
-  server.onAttaching(async (isMemoryLost) => {
-    for (const [id, { at, untold }] of [...remembered]) {
-      if (untold === null && !isMemoryLost) continue
-      await tell(id, untold ?? '')
-      remembered.set(id, { at, untold: null })
-    }
+  /** What cannot be told now is told on the next attachment. */
+  const tellNow = (id: string | typeof all, memory: Memory) => void tell(server.run, id, memory).catch(() => {})
+
+  server.onAttaching(async (run, isMemoryLost) => {
+    for (const [id, memory] of remembered) if (isMemoryLost || !isTold(memory)) await tell(run, id, memory)
+  })
+  // What was to be forgotten while the tier was attaching.
+  server.onAttached(() => {
+    for (const [id, memory] of remembered) if (!isTold(memory)) tellNow(id, memory)
   })
 
   server.onEvent((event) => {
@@ -90,19 +105,21 @@ export function createForgetting(options: ForgettingOptions) {
   return {
     /** Hears what other replicas want to be forgotten. */
     listen: (listener: Pick<SecondTierListener, 'forgotten' | 'cleared'>) => void listeners.push(listener),
-    /** Remembers that a contact does not exist, which other replicas could not be told. */
-    rememberGone: (id: string) => remember(id, ''),
+    /** Tells other replicas that a contact does not exist, as soon as it can. */
+    rememberGone: (id: string) => tellNow(id, remember(id, '')),
     /** See `SecondTier.forget`. */
     forget: async (id: string | typeof all, purge: string): Promise<void> => {
-      remember(id, purge)
+      const memory = remember(id, purge)
       try {
-        const eventId = await tell(id, purge)
-        remember(id, null)
-        if (await server.isHeardByAll(eventId)) return
+        if (await server.isHeardByAll(await tell(server.run, id, memory))) return
       } catch {
         // The failure says what matters: it may not be forgotten everywhere.
       }
       throw new Failure('shared_tier_unavailable')
     },
   }
+}
+
+function isTold(memory: Memory | undefined): boolean {
+  return typeof memory?.untold !== 'string'
 }

@@ -17,8 +17,8 @@ const eventsKept = 25 * 60 * 60 * 1000
  * Says that this replica is here. Keys: `m`, `seen`, events. Arguments: the replica, and the last event that it has heard, empty
  * to hear all events from now on, or `0-0` to hear all that the server has.
  *
- * Replies the number of replicas that are present, the last event, the earliest event that any replica has heard last, and the
- * event after which this replica hears events: it is empty if the server no longer has the one that was given.
+ * Replies the number of replicas that are present, the last event, the earliest event that any replica has heard last, the event
+ * after which this replica hears events, which is empty if the server no longer has the one that was given, and the time.
  */
 export const report: Script = {
   name: 'report',
@@ -57,7 +57,7 @@ for index = 1, #members, 2 do
   end
 end
 local last = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', '1')[1]
-return { present, last and last[1] or '0-0', earliest, isThere and seen or '' }
+return { present, last and last[1] or '0-0', earliest, isThere and seen or '', now }
 `,
 }
 

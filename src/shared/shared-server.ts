@@ -59,10 +59,10 @@ export interface SharedServer {
    */
   readonly run: (script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[]) => Promise<Reply>
   /**
-   * Runs something on each attachment, before the tier counts as attached; `run` works in it. A rejection detaches again.
-   * `isMemoryLost` says that the server lost events that this replica has not heard.
+   * Runs something on each attachment, before the tier counts as attached: only what it is given runs scripts then. A rejection
+   * detaches again. `isMemoryLost` says that the server lost events that this replica has not heard.
    */
-  readonly onAttaching: (prepare: (isMemoryLost: boolean) => Promise<void>) => void
+  readonly onAttaching: (prepare: (run: SharedServer['run'], isMemoryLost: boolean) => Promise<void>) => void
   /** Called when the tier has become attached. */
   readonly onAttached: (hear: () => void) => void
   /** Called when the tier has become detached. */
