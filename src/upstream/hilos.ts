@@ -2,7 +2,9 @@ import type { Clock } from '../common/clock.ts'
 import { createCircuitBreaker } from './calls/circuit-breaker.ts'
 import type { HilosTokens } from './calls/hilos-tokens.ts'
 import { noCalls, withCall } from './calls/last-calls.ts'
+import { createLocalRation } from './calls/local-ration.ts'
 import { createRateLimiter } from './calls/rate-limiter.ts'
+import type { CreateRation } from './calls/ration.ts'
 import { createRetryBudget } from './calls/retry-budget.ts'
 import { createHilosClient } from './hilos-client.ts'
 import type { HilosSettings } from './hilos-settings.ts'
@@ -14,6 +16,8 @@ export interface HilosOptions extends HilosSettings {
   readonly tokens: HilosTokens
   readonly userAgent: string
   readonly observer: HilosObserver
+  /** Makes the ration of calls. By default, this process has one for itself. */
+  readonly createRation?: CreateRation | undefined
   readonly clock: Clock
 }
 
@@ -34,7 +38,9 @@ export function createHilos(options: HilosOptions) {
     },
   }
   const connections = createConnections(options)
-  const limiter = createRateLimiter(options)
+  const { createRation = () => createLocalRation(options) } = options
+  const ration = createRation({ changed: () => limiter.serveQueue(), paused: (ms) => breaker.pause(ms) })
+  const limiter = createRateLimiter(options, ration)
   const breaker = createCircuitBreaker({
     circuitBreaker: options.circuitBreaker,
     clock,
@@ -44,6 +50,7 @@ export function createHilos(options: HilosOptions) {
       connections.renew()
       if (isNews) observer.circuitOpened(reason)
     },
+    onPause: ration.pause,
     onClose: observer.circuitClosed,
   })
   const client = createHilosClient({

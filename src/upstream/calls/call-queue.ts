@@ -1,4 +1,5 @@
 import type { Failure } from '../../failures/failure.ts'
+import type { Permit } from './ration.ts'
 
 /** While less urgent calls wait, this many calls are granted before one of those: a fifth is left for them. */
 const grantsInARow = 4
@@ -19,7 +20,7 @@ export interface QueuedCall {
   /** Whether it had a slot before. Such a call is granted first and refused last. */
   readonly isRequeued: boolean
   readonly expiresAt: number
-  readonly grant: (call: symbol) => void
+  readonly grant: (permit: Permit) => void
   readonly refuse: (failure: Failure) => void
 }
 

@@ -12,6 +12,8 @@ export interface CircuitBreakerOptions extends Pick<HilosSettings, 'circuitBreak
    * @param isNews false when it was not closed and opens for the same reason again
    */
   readonly onOpen: (reason: Failure, refusal: Failure, isNews: boolean) => void
+  /** Called when it opens because Hilos answered this process that it wants no calls for so many milliseconds. */
+  readonly onPause: (ms: number) => void
   /** Called each time it closes. */
   readonly onClose: () => void
 }
@@ -46,7 +48,7 @@ type State =
  * 403 or 503, all calls pause when a second contact meets the same within that time, and no call was answered in between.
  */
 export function createCircuitBreaker(options: CircuitBreakerOptions) {
-  const { clock, onOpen, onClose } = options
+  const { clock, onOpen, onPause, onClose } = options
   const { maxFailedContacts, openMs, refusalMs, maxPausedContacts } = options.circuitBreaker
   let state: State = { name: 'closed' }
   /** The contacts that have failed since the last answer. */
@@ -85,7 +87,10 @@ export function createCircuitBreaker(options: CircuitBreakerOptions) {
 
   function end(id: string, begunIn: State, failure: Failure | null): void {
     const { ms, scope } = pauseAfter(failure)
-    if (failure !== null && ms > 0 && isForAll(id, failure, ms, scope)) open(failure, ms)
+    if (failure !== null && ms > 0 && isForAll(id, failure, ms, scope)) {
+      // A refusal is about the token, which another process may have replaced already.
+      if (open(failure, ms) && !isRefusal(failure)) onPause(ms)
+    }
     // A call that started in an earlier state says nothing about this one.
     else if (state === begunIn) count(id, failure)
   }
@@ -119,13 +124,15 @@ export function createCircuitBreaker(options: CircuitBreakerOptions) {
     return { ms: isRefusal(failure) ? refusalMs : 0, scope }
   }
 
-  function open(reason: Failure, pauseMs: number): void {
+  /** Returns whether that changed something. */
+  function open(reason: Failure, pauseMs: number): boolean {
     const until = clock.elapsed() + pauseMs
     // A shorter pause within a longer one changes nothing, and its reason would be wrong for the rest of the longer one.
-    if (state.name === 'open' && state.until >= until) return
+    if (state.name === 'open' && state.until >= until) return false
     const isNews = state.name === 'closed' || state.reason.code !== reason.code
     state = { name: 'open', until, reason }
     onOpen(reason, refusalFor(reason, pauseMs), isNews)
+    return true
   }
 
   function close(): void {
@@ -139,6 +146,13 @@ export function createCircuitBreaker(options: CircuitBreakerOptions) {
   return {
     refusal,
     begin,
+    /** Stops all calls for so many milliseconds, because Hilos asked another process for that. */
+    pause: (ms: number): void => {
+      open(
+        new UpstreamFailure('upstream_rate_limited', { facts: { reason: 'another replica was asked to pause' } }),
+        ms,
+      )
+    },
     /** `reason` says why it is not closed; null while it is closed. */
     state: () => ({ name: state.name, reason: state.name === 'closed' ? null : state.reason }),
   }

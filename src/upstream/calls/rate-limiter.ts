@@ -3,6 +3,7 @@ import type { Failure } from '../../failures/failure.ts'
 import { UpstreamFailure } from '../failures.ts'
 import type { HilosSettings } from '../hilos-settings.ts'
 import { type CallDemand, createCallQueue } from './call-queue.ts'
+import { bucketOf, type Permit, type Ration } from './ration.ts'
 
 export interface RateLimiterOptions
   extends Pick<HilosSettings, 'maxCallsPerSecond' | 'rateMargin' | 'maxConnections' | 'maxQueuedCalls' | 'maxWaitMs'> {
@@ -27,28 +28,17 @@ export interface Slot {
 
 const rationed = () => new UpstreamFailure('overloaded', { facts: { reason: 'rationed' }, notAsked: 'rationed' })
 
-/** How late a timer may be without slowing down the pace. */
-const longestDelayMs = 50
-
 /**
- * Limits the calls to Hilos, because Hilos limits the calls with all keys of an account together. This is a token bucket.
- * Each token comes back one second and a margin after its call was sent, and not gradually, so that no sliding second has
- * more calls. Hilos counts them when they arrive; the margin is for the difference between their times on the way.
- *
- * A burst after idle time takes its tokens at once. Calls that have to wait are granted at an even pace.
+ * Limits the calls to Hilos: those at once by the connections, and those in a second by a ration. Calls that have to wait are
+ * queued.
  */
-export function createRateLimiter(options: RateLimiterOptions) {
-  const { maxCallsPerSecond, maxConnections, maxWaitMs, clock } = options
-  const bucketSize = maxCallsPerSecond === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(maxCallsPerSecond))
-  const tokenMs = maxCallsPerSecond === 0 ? 0 : (1000 * (1 + options.rateMargin)) / Math.min(maxCallsPerSecond, 1)
-  const paceMs = tokenMs / bucketSize
+export function createRateLimiter(options: RateLimiterOptions, ration: Ration) {
+  const { maxConnections, maxWaitMs, clock } = options
+  const { paceMs } = bucketOf(options)
   // A call that cannot get a slot in time is refused immediately.
   const queue = createCallQueue(Math.min(options.maxQueuedCalls, Math.ceil(maxWaitMs / paceMs)))
-  /** When the token of each of the last calls comes back; infinity while its request is not sent. */
-  const tokens = new Map<symbol, number>()
-  /** No call that waits is granted before this. */
-  let pacedUntil = 0
-  const inFlight = new Set<symbol>()
+  /** The permits of the calls that have a slot. */
+  const inFlight = new Set<Permit>()
   let cancelWake: Cancel = () => {}
 
   /**
@@ -59,27 +49,25 @@ export function createRateLimiter(options: RateLimiterOptions) {
   async function slot(demand: CallDemand): Promise<Slot> {
     const first = enqueue(demand, false, maxWaitMs)
     serveQueue()
-    let call = await first
+    let permit = await first
     return {
       sent: () => {
-        startReturn(call)
+        permit.sent()
         serveQueue()
       },
-      release: () => release(call),
+      release: () => release(permit),
       requeue: async (mostMs) => {
         // It is queued before it releases, so that no other call takes the slot.
         const next = enqueue(demand, true, mostMs)
-        release(call)
-        call = await next
+        release(permit)
+        permit = await next
       },
     }
   }
 
-  function enqueue(demand: CallDemand, isRequeued: boolean, waitMs: number): Promise<symbol> {
-    const { promise, resolve: grant, reject: refuse } = Promise.withResolvers<symbol>()
-    const now = clock.elapsed()
-    if (queue.length() === 0) pacedUntil = now
-    queue.add({ demand, isRequeued, expiresAt: now + waitMs, grant, refuse })
+  function enqueue(demand: CallDemand, isRequeued: boolean, waitMs: number): Promise<Permit> {
+    const { promise, resolve: grant, reject: refuse } = Promise.withResolvers<Permit>()
+    queue.add({ demand, isRequeued, expiresAt: clock.elapsed() + waitMs, grant, refuse })
     return promise
   }
 
@@ -88,8 +76,10 @@ export function createRateLimiter(options: RateLimiterOptions) {
     cancelWake()
     const now = clock.elapsed()
     for (const { refuse } of queue.takeExpired(now)) refuse(rationed())
-    while (queue.length() > 0 && nextGrantAt() <= now) grantNext(now)
+    tellRation()
+    while (queue.length() > 0 && nextGrantAt() <= now) grantNext()
     queue.takeExcess()?.refuse(rationed())
+    tellRation()
     const nextExpiry = queue.nextExpiry()
     if (nextExpiry !== undefined) cancelWake = clock.schedule(serveQueue, Math.min(nextExpiry, nextGrantAt()) - now)
   }
@@ -97,35 +87,39 @@ export function createRateLimiter(options: RateLimiterOptions) {
   /** When the next call that waits can be granted; infinity while that depends on the end of another call. */
   function nextGrantAt(): number {
     if (inFlight.size >= maxConnections) return Number.POSITIVE_INFINITY
-    const tokenBackAt = tokens.size < bucketSize ? 0 : Math.min(...tokens.values())
-    return Math.max(tokenBackAt, pacedUntil)
+    return ration.nextAt()
   }
 
-  function grantNext(now: number): void {
-    pacedUntil = Math.max(nextGrantAt(), now - longestDelayMs) + paceMs
-    for (const [each, backAt] of tokens) if (backAt <= now) tokens.delete(each)
-    const call = Symbol('call')
-    tokens.set(call, Number.POSITIVE_INFINITY)
-    inFlight.add(call)
-    queue.takeNext()?.grant(call)
+  function grantNext(): void {
+    const permit = ration.take()
+    inFlight.add(permit)
+    queue.takeNext()?.grant(permit)
   }
 
-  function release(call: symbol): void {
-    inFlight.delete(call)
+  function tellRation(): void {
+    const waiting = queue.length()
+    ration.want(waiting, Math.min(waiting, maxConnections - inFlight.size))
+  }
+
+  function release(permit: Permit): void {
+    inFlight.delete(permit)
     // It may have been sent all the same.
-    if (tokens.get(call) === Number.POSITIVE_INFINITY) startReturn(call)
+    permit.sent()
     serveQueue()
-  }
-
-  function startReturn(call: symbol): void {
-    tokens.set(call, clock.elapsed() + tokenMs)
   }
 
   /** Rejects all calls that wait. */
   function rejectAll(failure: Failure): void {
     cancelWake()
     for (const { refuse } of queue.takeExpired()) refuse(failure)
+    tellRation()
   }
 
-  return { slot, rejectAll, load: () => ({ inFlight: inFlight.size, queued: queue.length() }) }
+  return {
+    slot,
+    rejectAll,
+    /** To be called when the ration may grant a call earlier or later than it said. */
+    serveQueue,
+    load: () => ({ inFlight: inFlight.size, queued: queue.length() }),
+  }
 }

@@ -1,3 +1,5 @@
+import type { HilosSettings } from '../hilos-settings.ts'
+
 /** The right to send one request to Hilos. */
 export interface Permit {
   /**
@@ -10,14 +12,32 @@ export interface Permit {
 /** When the next call to Hilos may begin. */
 export interface Ration {
   /**
-   * Says that calls wait. A ration that has to ask for a permit does so now, unless it has one or asks already.
+   * Says how many calls wait, each time that this changes. A ration that has to ask for permits asks for those that it does not
+   * have yet, and gives back those that it has too many.
+   * @param startable how many of them may start as far as their connections are concerned
    */
-  readonly want: () => void
+  readonly want: (waiting: number, startable: number) => void
   /** When the next call may be granted, on the monotonic clock, in milliseconds; infinity while that is not known. */
   readonly nextAt: () => number
   /** Takes the permit of a call that is granted now, not before `nextAt`. */
   readonly take: () => Permit
+  /** Hilos wants no calls for so many milliseconds. All who share the ration hear of it. */
+  readonly pause: (ms: number) => void
 }
 
-/** Makes a ration. @param onChange to be called when `nextAt` has become known or has changed by itself */
-export type CreateRation = (onChange: () => void) => Ration
+export interface RationListener {
+  /** `nextAt` has become known, or has changed by itself. */
+  readonly changed: () => void
+  /** Others who share the ration were told that Hilos wants no calls for so many milliseconds from now. */
+  readonly paused: (ms: number) => void
+}
+
+export type CreateRation = (listener: RationListener) => Ration
+
+/** How many permits there are, how long each is away after its request was sent, and the pace of what waits, in milliseconds. */
+export function bucketOf({ maxCallsPerSecond, rateMargin }: Pick<HilosSettings, 'maxCallsPerSecond' | 'rateMargin'>) {
+  if (maxCallsPerSecond === 0) return { size: Number.POSITIVE_INFINITY, returnMs: 0, paceMs: 0 }
+  const size = Math.max(1, Math.floor(maxCallsPerSecond))
+  const returnMs = (1000 * (1 + rateMargin)) / Math.min(maxCallsPerSecond, 1)
+  return { size, returnMs, paceMs: returnMs / size }
+}

@@ -27,6 +27,7 @@ function arrange(settings: Settings = {}, random = 0) {
   const clock = createClock(undefined, { random: () => random })
   const opened: string[] = []
   const reports: string[] = []
+  const pauses: number[] = []
   const breaker = createCircuitBreaker({
     circuitBreaker: { maxFailedContacts: 3, openMs: 1000, refusalMs: 5000, maxPausedContacts: 3, ...settings },
     clock,
@@ -34,6 +35,7 @@ function arrange(settings: Settings = {}, random = 0) {
       opened.push(code)
       if (isNews) reports.push(code)
     },
+    onPause: (ms) => pauses.push(ms),
     onClose: () => reports.push('closed'),
   })
   /** Starts a call and returns how to end it. */
@@ -68,6 +70,7 @@ function arrange(settings: Settings = {}, random = 0) {
     refused,
     refusedAfter,
     opened,
+    pauses,
     reports,
   }
 }

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { type Clock, sleep } from '../../../src/common/clock.ts'
 import type { CallDemand } from '../../../src/upstream/calls/call-queue.ts'
+import { createLocalRation } from '../../../src/upstream/calls/local-ration.ts'
 import { createRateLimiter, type RateLimiterOptions, type Slot } from '../../../src/upstream/calls/rate-limiter.ts'
 import { UpstreamFailure } from '../../../src/upstream/failures.ts'
 import { checkRowsInTurn, difference } from '../../harness/table.ts'
@@ -33,7 +34,8 @@ function arrange(
   sendsLater = false,
 ) {
   const timers = createTimers(0)
-  const limiter = createRateLimiter({ ...noLimits, ...settings, clock: { ...timers, ...clock } })
+  const options = { ...noLimits, ...settings, clock: { ...timers, ...clock } }
+  const limiter = createRateLimiter(options, createLocalRation(options))
   const started: Event[] = []
   const refused: Event[] = []
   const failures: unknown[] = []
@@ -375,7 +377,8 @@ t.test('timers that are up to 50 ms late do not slow down the pace', async (t) =
     async ([lateMs, expected]) => {
       const timers = createTimers(0)
       const schedule = (run: () => void, ms: number) => timers.schedule(run, ms + lateMs)
-      const limiter = createRateLimiter({ ...noLimits, maxCallsPerSecond: 10, clock: { ...timers, schedule } })
+      const options = { ...noLimits, maxCallsPerSecond: 10, clock: { ...timers, schedule } }
+      const limiter = createRateLimiter(options, createLocalRation(options))
       const times: number[] = []
       for (let left = 14; left > 0; left -= 1) {
         const slot = limiter.slot({ askedBy: new Set([`${left}`]), urgency: waiting })
