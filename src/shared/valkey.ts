@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { createRequire } from 'node:module'
 import { isIP } from 'node:net'
 import { Redis } from 'ioredis'
 import type { Clock } from '../common/clock.ts'
@@ -71,6 +72,9 @@ export interface Valkey {
   readonly close: () => void
 }
 
+/** With `DEBUG` in its environment, the library would write each command to standard error, with the password and the values. */
+const { disable: keepQuiet }: { disable: () => void } = createRequire(import.meta.resolve('ioredis'))('debug')
+
 type Argument = string | number | Buffer
 
 /** One connection. */
@@ -90,6 +94,7 @@ interface Line {
  * @throws SharedServerError
  */
 export async function connectValkey({ server, clock, limits }: ValkeyOptions): Promise<Valkey> {
+  keepQuiet()
   const lines: Line[] = []
   let isOver = false
   const lineTo = (host: Host): Line => {
@@ -212,11 +217,9 @@ function createLine({ host, port }: Host, { tls, ca }: ServerSettings): Line {
     lazyConnect: true,
     enableReadyCheck: false,
     enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
     disableClientInfo: true,
     retryStrategy: null,
-    // The time limits are ours, and what is dropped is not waited for.
-    connectTimeout: 0,
+    // What is dropped is not waited for.
     disconnectTimeout: 0,
     keepAlive: 5000,
   })

@@ -19,6 +19,8 @@ export type Answer = string | Buffer | null | ((received: Received) => string | 
 export interface StubOptions {
   /** By the name of the command in capital letters. They replace those of a server that is well. */
   readonly answers?: Readonly<Record<string, Answer>>
+  /** Whether it does not end a connection when the other side does, like a server that hangs. */
+  readonly staysOpen?: boolean
   readonly tls?: { readonly key: string; readonly cert: string }
 }
 
@@ -45,7 +47,7 @@ const well: Readonly<Record<string, Answer>> = {
  * Speaks the protocol of Valkey, until the test ends, and does nothing else. It proves nothing about what a server does with a
  * command: test/processes/valkey.test.ts does. A command without an answer is not answered.
  */
-export async function startRespStub(t: Test, { answers = {}, tls }: StubOptions = {}) {
+export async function startRespStub(t: Test, { answers = {}, tls, staysOpen = false }: StubOptions = {}) {
   const received: Received[] = []
   const sockets: Socket[] = []
   let heard = Promise.withResolvers<void>()
@@ -73,7 +75,7 @@ export async function startRespStub(t: Test, { answers = {}, tls }: StubOptions 
     })
     hear()
   }
-  const server = tls ? createTlsServer(tls, onConnection) : createServer(onConnection)
+  const server = tls ? createTlsServer(tls, onConnection) : createServer({ allowHalfOpen: staysOpen }, onConnection)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {

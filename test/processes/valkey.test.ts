@@ -123,11 +123,13 @@ t.test('a user has a password, and may do what the rules say', needsServer(), as
 })
 
 t.test('a script may use only the commands and the keys of its user', needsServer(), async (t) => {
-  const rules = ['--user', 'default', 'off', '--user', 'bff', 'on', '>right', '~{t}:*', '+@all', '-get']
+  const own = ['+info', '+client|setname', '+eval', '+evalsha', '+xread']
+  const rules = ['--user', 'default', 'off', '--user', 'bff', 'on', '>right', '~{t}:*', '-@all', ...own, '+set']
   const valkey = await connect(t, on(await startServer(t, rules)), { username: 'bff', password: new Secret('right') })
   await t.rejects(valkey.run(get, ['{t}:a'], []), problem('denied'))
   await t.rejects(valkey.run(set, ['other'], ['a']), problem('denied'))
   await valkey.run(set, ['{t}:a'], ['a'])
+  t.strictSame(await valkey.readEvents('{t}:ev', '0', 1), [])
 })
 
 t.test(

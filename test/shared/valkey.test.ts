@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { createRequire } from 'node:module'
 import { createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/common/clock.ts'
@@ -365,6 +367,28 @@ t.test('closing drops everything, as often as it is done', async (t) => {
   close()
   await t.rejects(run(script, [], []), problem('closed'))
   t.strictSame(timers.armed(), [])
+})
+
+t.test('what is dropped is not waited for, also by a server that hangs', async (t) => {
+  const stub = await startRespStub(t, { staysOpen: true })
+  const { onClose, close } = await connect(t, [stub.host])
+  let isClosed = false
+  onClose(() => {
+    isClosed = true
+  })
+  close()
+  // Timers run in the order in which they are due, so this is no limit for a busy machine.
+  await sleep(1000)
+  await settled()
+  t.ok(isClosed)
+})
+
+t.test('the library is quiet, whatever DEBUG is', async (t) => {
+  const debug = createRequire(import.meta.resolve('ioredis'))('debug')
+  debug.enable('*')
+  t.ok(debug.enabled('ioredis:redis'))
+  await connect(t, [(await startRespStub(t)).host])
+  t.notOk(debug.enabled('ioredis:redis'))
 })
 
 t.test('TLS accepts only a certificate that is trusted, valid, and of that host', async (t) => {
