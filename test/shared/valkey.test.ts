@@ -553,9 +553,9 @@ t.test('no error tells a secret, a name, a value or a host, and nothing is writt
   for (const error of errors) {
     const { stack = '', ...own } = error as Error
     const shown = inspect(error, { depth: 20, showHidden: true }) + stack + JSON.stringify(own)
-    t.notOk(
-      canaries.some((canary) => shown.includes(canary)),
-      shown,
+    t.strictSame(
+      canaries.filter((canary) => shown.includes(canary)),
+      [],
     )
     t.equal((error as Error).cause, undefined)
   }
