@@ -35,14 +35,15 @@ export async function createService(
   const metrics = createMetrics()
   const drift = createDriftTally((kind, path) => logger.warn({ kind, path }, 'document deviates from the contract'))
   const reloadedTokens = createReloadedTokens(config.hilos, logger, metrics, clock)
+  const sharedTier = config.sharedTier && (await createSharedTierOf(config, config.sharedTier, metrics, logger, clock))
   const hilos = createHilos({
     ...config.hilos,
     tokens: reloadedTokens.tokens,
     userAgent: `hilos-bff/${version}`,
     observer: createHilosObserver(metrics, logger),
+    createRation: sharedTier?.createRation,
     clock,
   })
-  const sharedTier = config.sharedTier && (await createSharedTierOf(config, config.sharedTier, metrics, logger, clock))
   const contacts = createContacts(config, hilos, drift.report, clock, sharedTier?.secondTier)
   const reloadedCallers = await createReloadedCallers(config.access, logger, metrics, clock)
 

@@ -14,7 +14,7 @@ import type { Script } from './shared-server.ts'
 /** Longer than any entry may be used: the whole day of an ended run, and its hour of freshness. */
 const longestMs = 25 * 60 * 60 * 1000
 
-const common = `
+export const common = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function text(number) return string.format('%.0f', number) end
@@ -32,7 +32,7 @@ local function keep(key, ms)
 end
 `
 
-const announce = `
+export const announce = `
 local function announce(key, ...)
   local id = redis.call('XADD', key, 'MAXLEN', '~', '10000', '*', ...)
   redis.call('PEXPIRE', key, '${longestMs}')
@@ -41,11 +41,11 @@ end
 `
 
 /** Control scripts also work when the memory of the server is full. */
-const whenFull = '#!lua flags=allow-oom\n'
+export const whenFull = '#!lua flags=allow-oom\n'
 const notWhenFull = '#!lua\n'
 
-const controlMs = 100
-const storingMs = 250
+export const controlMs = 100
+export const storingMs = 250
 
 /**
  * Says what to do about a contact. Keys: entry, loads, when all was cleared. Arguments: place, token, length of a lease, largest

@@ -6,6 +6,7 @@ import type { Config, SharedTierConfig } from '../config/config.ts'
 import { packedForm } from '../contacts/packed-contact.ts'
 import type { SecondTier } from '../contacts/second-tier.ts'
 import { createRecordPseudonym } from '../presentation/contact/pseudonyms.ts'
+import type { CreateRation } from '../upstream/calls/ration.ts'
 import { createAttachment } from './attachment.ts'
 import { createEnvelope } from './envelope.ts'
 import { createEvents } from './events.ts'
@@ -14,6 +15,7 @@ import { createNames } from './names.ts'
 import type { SharedTierObserver } from './observer.ts'
 import { createSealedEntries } from './sealed-entries.ts'
 import { createSharedContacts } from './shared-contacts.ts'
+import { createSharedRation } from './shared-ration.ts'
 import { connectValkey } from './valkey.ts'
 
 export interface SharedTierOptions {
@@ -81,9 +83,12 @@ export function createSharedTier({ config, settings, cacheKeys, observer, clock 
       contacts.listen(listener)
     },
   }
+  const createRation: CreateRation = (listener) =>
+    createSharedRation({ ...hilos, server, events, observer, limits: settings, clock }, listener)
 
   return {
     secondTier,
+    createRation,
     status: attachment.status,
     /** Begins to attach, and waits for it, but not for long: without the server, this replica serves by itself. */
     start: () => Promise.race([attachment.start(), sleep(clock, settings.startMs)]),

@@ -1,0 +1,225 @@
+import { randomBytes } from 'node:crypto'
+import type { Cancel, Clock } from '../common/clock.ts'
+import { createLocalRation } from '../upstream/calls/local-ration.ts'
+import { bucketOf, type Permit, type Ration, type RationListener } from '../upstream/calls/ration.ts'
+import type { HilosSettings } from '../upstream/hilos-settings.ts'
+import type { Events } from './events.ts'
+import type { SharedTierObserver } from './observer.ts'
+import { giveBack, keepTokens, pause, take } from './ration-scripts.ts'
+import type { SharedServer } from './shared-server.ts'
+
+export interface SharedRationOptions extends Pick<HilosSettings, 'maxCallsPerSecond' | 'rateMargin' | 'timeoutMs'> {
+  readonly server: SharedServer
+  readonly events: Pick<Events, 'encode'>
+  readonly observer: Pick<SharedTierObserver, 'slot'>
+  readonly limits: {
+    readonly ration: {
+      /** How far ahead slots are given, so that calls start in time however long the server takes to answer. */
+      readonly aheadMs: number
+      /** When to ask again after a failure. */
+      readonly retryMs: number
+      /** The interval at which the server is told of all tokens, in case that it has lost them. */
+      readonly keepMs: number
+      /** For how long after the loss of its memory there are as many replicas as before at least. */
+      readonly returnMs: number
+    }
+  }
+  readonly clock: Pick<Clock, 'elapsed' | 'schedule'>
+}
+
+/** Most tokens that are remembered because they could not be given back. Others come back by themselves. */
+const maxUnsure = 1000
+
+/** The permit of a call, given ahead. */
+interface Held {
+  readonly token: string
+  readonly at: number
+  readonly isNow: boolean
+}
+
+/**
+ * The ration of all replicas together, in the server. While the tier is detached, each replica has its share.
+ *
+ * The tokens come back a second and a margin after they were sent, as those of a local ration do. What the server does not hear
+ * of counts as not sent, so that nothing that is lost or late makes more calls.
+ */
+export function createSharedRation(options: SharedRationOptions, listener: RationListener): Ration {
+  if (options.maxCallsPerSecond === 0) return createLocalRation(options)
+  const { server, events, observer, clock } = options
+  const { aheadMs, retryMs, keepMs, returnMs: rejoinMs } = options.limits.ration
+  const { size, returnMs } = bucketOf(options)
+  const heldMs = options.timeoutMs + returnMs
+  const bucket = [size, returnMs, aheadMs, heldMs].map(Math.ceil)
+  const name = randomBytes(6).toString('base64url')
+  let count = 0
+  /** When the own tokens come back; infinity while the request is not sent. */
+  const tokens = new Map<string, number>()
+  /** Those that no call has taken yet, the earliest first. */
+  const held: Held[] = []
+  let wanted = 0
+  let isAsking = false
+  let askAgainAt = 0
+  let pausesHeard = 0
+  /** The share of this replica, which it has from then on while the tier is detached. */
+  let share: Ration
+  let shareFrom = 0
+  let isShareUsed = false
+  /** How many replicas there were, and until when those that are missing may make calls within their shares. */
+  let known = { replicas: 1, until: 0 }
+  /** How many there are while the tier is attached; 0 before that. */
+  let present = 0
+  /** Tokens that the server may have given, and could not be given back. */
+  let unsure: string[] = []
+  let cancelAsk: Cancel = () => {}
+  let cancelKeep: Cancel = () => {}
+
+  const rationKey = () => server.key(`gov:${server.runId()}`)
+  const newToken = () => {
+    count += 1
+    return `${name}${count.toString(36)}`
+  }
+  const knownReplicas = () => (clock.elapsed() < known.until ? known.replicas : 1)
+
+  function startShare(): void {
+    const replicas = server.replicas()
+    known = { ...known, replicas: Math.max(present === 0 ? replicas : present, knownReplicas()) }
+    share = createLocalRation({
+      ...options,
+      maxCallsPerSecond: options.maxCallsPerSecond / Math.max(replicas, known.replicas),
+    })
+    isShareUsed = false
+  }
+
+  function permitOf(token: string, ofShare?: Permit): Permit {
+    tokens.set(token, Number.POSITIVE_INFINITY)
+    return {
+      sent: () => {
+        if (tokens.get(token) !== Number.POSITIVE_INFINITY) return
+        ofShare?.sent()
+        tokens.set(token, clock.elapsed() + returnMs)
+        // Also while the tier attaches: until then, calls are made within the share.
+        tell([token]).catch(() => {})
+      },
+    }
+  }
+
+  /** Tells the server when tokens come back. */
+  async function tell(which: Iterable<string>): Promise<void> {
+    const now = clock.elapsed()
+    const args = [...which].flatMap((token) => {
+      const backAt = tokens.get(token) ?? 0
+      return backAt > now ? [token, Math.ceil(Math.min(backAt - now, heldMs))] : []
+    })
+    await server.run(keepTokens, [rationKey()], [...bucket, ...args])
+  }
+
+  function keep(): void {
+    present = server.replicas()
+    const now = clock.elapsed()
+    for (const [token, backAt] of tokens) if (backAt <= now) tokens.delete(token)
+    tell(tokens.keys()).catch(() => {})
+    returnUnused(unsure.splice(0))
+    cancelKeep = clock.schedule(keep, keepMs)
+  }
+
+  function returnUnused(unused: readonly string[]): void {
+    if (unused.length === 0) return
+    for (const token of unused) tokens.delete(token)
+    server.run(giveBack, [rationKey()], unused).catch(() => {
+      unsure = [...unsure, ...unused].slice(-maxUnsure)
+    })
+  }
+
+  /** Asks for the tokens that are missing, now or when the server may give them. */
+  function ask(): void {
+    cancelAsk()
+    const missing = wanted - held.length
+    if (isAsking || missing <= 0 || !server.isAttached()) return
+    const waitMs = askAgainAt - clock.elapsed()
+    if (waitMs > 0) cancelAsk = clock.schedule(ask, waitMs)
+    else void askFor(Array.from({ length: missing }, newToken))
+  }
+
+  async function askFor(asked: readonly string[]): Promise<void> {
+    isAsking = true
+    const before = pausesHeard
+    try {
+      const keys = [rationKey(), server.key('pause'), server.key('m')]
+      const reply = await server.run(take, keys, [...bucket, knownReplicas(), ...asked])
+      const [verdict, againMs, ...waits] = reply as [Buffer, number, ...number[]]
+      const now = clock.elapsed()
+      askAgainAt = now + againMs
+      if (String(verdict) === 'paused') {
+        observer.slot('paused')
+        listener.paused(againMs)
+      } else {
+        for (const [index, waitMs] of waits.entries()) {
+          const token = asked[index] as string
+          tokens.set(token, Number.POSITIVE_INFINITY)
+          held.push({ token, at: now + waitMs, isNow: waitMs === 0 })
+        }
+        held.sort((one, other) => one.at - other.at)
+        if (pausesHeard !== before) dropHeld(0)
+      }
+    } catch {
+      // The server may have given them all the same, or may still do so.
+      returnUnused(asked)
+      askAgainAt = clock.elapsed() + retryMs
+    }
+    isAsking = false
+    listener.changed()
+  }
+
+  /** Keeps only so many, the earliest. */
+  function dropHeld(most: number): void {
+    returnUnused(held.splice(most).map(({ token }) => token))
+  }
+
+  startShare()
+
+  server.onAttaching(async (isMemoryLost) => {
+    // Others may use their shares until they have come back.
+    if (isMemoryLost || isShareUsed) known = { ...known, until: clock.elapsed() + rejoinMs }
+    await tell(tokens.keys())
+  })
+  server.onAttached(() => {
+    askAgainAt = 0
+    keep()
+    listener.changed()
+  })
+  server.onDetached(() => {
+    cancelKeep()
+    startShare()
+    // Until then, others may not have noticed that the tier is away.
+    shareFrom = clock.elapsed() + 2 * returnMs
+    listener.changed()
+  })
+  server.onEvent(({ kind }) => {
+    if (kind !== 'paused') return
+    pausesHeard += 1
+    askAgainAt = 0
+    dropHeld(0)
+    listener.changed()
+  })
+
+  return {
+    want: (waiting, startable) => {
+      share.want(waiting, startable)
+      wanted = startable
+      dropHeld(wanted)
+      ask()
+    },
+    nextAt: () => held[0]?.at ?? (server.isAttached() ? Number.POSITIVE_INFINITY : Math.max(share.nextAt(), shareFrom)),
+    take: () => {
+      const next = held.shift()
+      observer.slot(next === undefined ? 'share' : next.isNow ? 'now' : 'later')
+      if (next !== undefined) return permitOf(next.token)
+      isShareUsed = true
+      return permitOf(newToken(), share.take())
+    },
+    pause: (ms) => {
+      const event = events.encode({ kind: 'paused' })
+      server.run(pause, [server.key('pause'), server.key('ev')], [Math.ceil(ms), ...event]).catch(() => {})
+    },
+  }
+}
