@@ -65,6 +65,16 @@ export function serializeContact(contact: ExecutionContact): Buffer {
   return ownBytes(serializers.transcript(contact))
 }
 
+/** Reads what `serializeContact` writes. Null for bytes that it would not write, out of which no view could be cut. */
+export function contactIn(serialized: Buffer): ExecutionContact | null {
+  try {
+    const contact: ExecutionContact = JSON.parse(serialized.toString())
+    return serializeContact(contact).equals(serialized) ? contact : null
+  } catch {
+    return null
+  }
+}
+
 /** Copies into memory of its own, because a slice of Node's shared pool keeps the whole pool alive. */
 export function ownBytes(content: string | Buffer): Buffer {
   // Encoding a text into the pool first takes half of the time of `write`.
