@@ -2,13 +2,16 @@ import type { Logger } from 'pino'
 import { createServiceStatus } from './admin/service-status.ts'
 import { type Clock, systemClock } from './common/clock.ts'
 import { version } from './common/version.ts'
-import type { Config, SharedTierConfig } from './config/config.ts'
+import type { CacheKeys } from './config/cache-keys.ts'
+import type { Config } from './config/config.ts'
 import { logLimits } from './config/limits.ts'
+import type { SharedTierConfig } from './config/shared-tier.ts'
 import { createContacts } from './contacts/contacts.ts'
 import { createCallersApp } from './http/callers-app.ts'
 import { createOperatorsApp } from './http/operators-app.ts'
 import type { DrainOptions } from './lifecycle/drain.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
+import { createReloadedCacheKeys } from './rotation/reloaded-cache-keys.ts'
 import { createReloadedCallers } from './rotation/reloaded-callers.ts'
 import { createReloadedTokens } from './rotation/reloaded-tokens.ts'
 import { createHilosObserver } from './telemetry/hilos-observer.ts'
@@ -35,7 +38,11 @@ export async function createService(
   const metrics = createMetrics()
   const drift = createDriftTally((kind, path) => logger.warn({ kind, path }, 'document deviates from the contract'))
   const reloadedTokens = createReloadedTokens(config.hilos, logger, metrics, clock)
-  const sharedTier = config.sharedTier && (await createSharedTierOf(config, config.sharedTier, metrics, logger, clock))
+  const reloadedCacheKeys = config.sharedTier && createReloadedCacheKeys(config.sharedTier, logger, metrics)
+  const sharedTier =
+    config.sharedTier &&
+    reloadedCacheKeys &&
+    (await createSharedTierOf(config, config.sharedTier, reloadedCacheKeys.keys, metrics, logger, clock))
   const hilos = createHilos({
     ...config.hilos,
     tokens: reloadedTokens.tokens,
@@ -47,7 +54,7 @@ export async function createService(
   const contacts = createContacts(config, hilos, drift.report, clock, sharedTier?.secondTier)
   const reloadedCallers = await createReloadedCallers(config.access, logger, metrics, clock)
 
-  const watched = { reloadedTokens, reloadedCallers }
+  const watched = { reloadedTokens, reloadedCallers, reloadedCacheKeys }
   const parts = { config, logger, logState, metrics, lifecycle, contacts, hilos, drift, clock, ...watched }
   const { authenticate } = reloadedCallers
   const { callers, streams, drain } = await createCallersApp({ ...parts, authenticate })
@@ -73,8 +80,8 @@ export async function createService(
      * @throws the error of `listen`, for example EADDRINUSE
      */
     listen: async () => {
-      await sharedTier?.start()
       const operatorsOrigin = operators && (await operators.listen({ ...config.operators }))
+      await sharedTier?.start()
       const origin = await callers.listen({ ...config.callers })
       lifecycle.serve()
       return { operators: operatorsOrigin, origin }
@@ -84,7 +91,7 @@ export async function createService(
       await drain(options)
       await callers.close()
       await operators?.close()
-      for (const part of [contacts, reloadedCallers, reloadedTokens]) part.close()
+      for (const part of [contacts, reloadedCallers, reloadedTokens, reloadedCacheKeys]) part?.close()
       await sharedTier?.close()
       await hilos.close()
     },
@@ -95,11 +102,12 @@ export async function createService(
 async function createSharedTierOf(
   config: Config,
   settings: SharedTierConfig,
+  cacheKeys: () => CacheKeys,
   metrics: Metrics,
   logger: Logger,
   clock: Clock,
 ) {
   const { createSharedTier } = await import('./shared/shared-tier.ts')
   const observer = createSharedTierObserver(metrics.registry, logger)
-  return createSharedTier({ config, settings, cacheKeys: () => settings.cacheKeys, observer, clock })
+  return createSharedTier({ config, settings, cacheKeys, observer, clock })
 }

@@ -1,6 +1,6 @@
 export type Command = 'serve' | 'check' | 'check as JSON' | 'keygen' | 'help' | 'unknown'
 
-export const usage = `Usage: node dist/main.js [--check [--json] | keygen NAME … | --help]
+export const usage = `Usage: node dist/main.js [--check [--json] | keygen … | --help]
 
   without arguments   serves
   --check             checks the settings, their safety, and whether Hilos accepts the token; exits with 1 on a failure
@@ -8,6 +8,7 @@ export const usage = `Usage: node dist/main.js [--check [--json] | keygen NAME �
   keygen NAME         prints a new key for the caller NAME, and its entry for the callers file
   keygen NAME --secrets FOLDER
                       makes the files of a first deployment, and asks for the Hilos token, or reads it from a pipe
+  keygen --cache      prints new keys of the shared tier, for the file that CACHE_KEY_FILE names
   --help              prints this text
 `
 

@@ -201,10 +201,12 @@ t.test('no callers file writes a line into the log or to stderr', async (t) => {
 
 t.test('no setting writes a line into the log, to stderr or into the output of the doctor', async (t) => {
   const file = join(t.testdir(), 'secret')
-  const names = [...Object.keys(SettingsSchema.properties), ...fileNames, 'REDIS_URL']
+  const names = [...Object.keys(SettingsSchema.properties), ...fileNames]
   for (const [name, attack] of Object.entries(attacks)) {
     writeFileSync(file, attack)
-    const misspelt = ['HILOS_', 'CALLER_', 'JWT_', 'CORS_ORIGINS_'].map((start) => ({ [start + attack]: attack }))
+    const misspelt = ['HILOS_', 'CALLER_', 'JWT_', 'CORS_ORIGINS_', 'REDIS_', 'CACHE_KEY_'].map((start) => ({
+      [start + attack]: attack,
+    }))
     const environments: readonly Environment[] = [
       ...names.map((setting) => ({ [setting]: attack })),
       ...fileNames.map((setting) => ({ HILOS_TOKEN: undefined, [setting]: file })),

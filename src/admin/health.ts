@@ -14,8 +14,8 @@ export interface HealthRoutesOptions {
 const PartStatusSchema = Type.Object(
   {
     ok: flag(
-      'Whether the present content of its files is in use (`hilosToken`, `callersFile`), Hilos answered the last call ' +
-        '(`hilos`, with its time and outcome), no line is being lost (`log`), or the shared tier is attached (`sharedTier`). ' +
+      'Whether the present content of its files is in use (`hilosToken`, `callersFile`, `cacheKeyFile`), Hilos answered the ' +
+        'last call (`hilos`, with its time and outcome), no line is being lost (`log`), or the shared tier is attached (`sharedTier`). ' +
         'If not, the service continues with what it has.',
     ),
   },

@@ -4,6 +4,7 @@ import { nodeVersion, version } from '../common/version.ts'
 import type { Config } from '../config/config.ts'
 import type { Contacts } from '../contacts/contacts.ts'
 import type { Lifecycle } from '../lifecycle/lifecycle.ts'
+import type { ReloadedCacheKeys } from '../rotation/reloaded-cache-keys.ts'
 import type { ReloadedCallers } from '../rotation/reloaded-callers.ts'
 import type { ReloadedTokens } from '../rotation/reloaded-tokens.ts'
 import type { Readings } from '../telemetry/gauges.ts'
@@ -37,6 +38,8 @@ export interface ServiceParts {
   readonly drift: DriftTally
   readonly reloadedTokens: ReloadedTokens
   readonly reloadedCallers: ReloadedCallers
+  /** Null without a shared tier. */
+  readonly reloadedCacheKeys: Pick<ReloadedCacheKeys, 'status'> | null
   readonly watching: Readings['watching']
   /** Null without a shared tier. */
   readonly sharedTier: { readonly status: () => SharedTierStatus } | null
@@ -46,12 +49,13 @@ export interface ServiceParts {
 /** The status of the service, for the routes for operators and for the metrics. */
 export function createServiceStatus(service: ServiceParts) {
   const { config, logState, lifecycle, callers, hilos, contacts, drift, watching, sharedTier, clock } = service
-  const { reloadedTokens, reloadedCallers } = service
+  const { reloadedTokens, reloadedCallers, reloadedCacheKeys } = service
   const { state, requestsInFlight } = lifecycle
   const build = { version, commit: config.sourceCommit, node: nodeVersion }
   const parts = () => ({
     hilosToken: reloadedTokens.status(),
     callersFile: reloadedCallers.status(),
+    cacheKeyFile: reloadedCacheKeys?.status() ?? null,
     hilos: hilos.health(),
     log: logState.status(),
     sharedTier: sharedTier?.status() ?? null,

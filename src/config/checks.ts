@@ -2,9 +2,6 @@ import { isIPv6 } from 'node:net'
 import { canonicalHost } from '../common/host.ts'
 import { type Environment, fileNames, listed, mustBe, type Settings, SettingsSchema } from './settings.ts'
 
-/** Settings of the public contract that this version ignores. */
-const ignoredSettings = ['REDIS_URL']
-
 const tokenSettings = ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_URL'] as const
 
 /** Returns the problems of settings that are each well-formed, one sentence each, without their values. */
@@ -29,12 +26,12 @@ export function checkSettings(given: Environment): string[] {
 }
 
 /** Returns the sentences that apply. */
-function applicable(sentences: Readonly<Record<string, boolean>>): string[] {
+export function applicable(sentences: Readonly<Record<string, boolean>>): string[] {
   return Object.keys(sentences).filter((sentence) => sentences[sentence])
 }
 
-/** If one of these names is misspelt, the service may be less safe than intended, or use the old token. */
-const guardedNames = /^(HILOS|CALLER|JWT|CORS|ADMIN)/
+/** If one of these names is misspelt, the service may be less safe than intended, use the old token, or share nothing. */
+const guardedNames = /^(HILOS|CALLER|JWT|CORS|ADMIN|REDIS_|REPLICAS|CACHE_KEY)/
 /** In each container, Kubernetes and Docker links set variables with such names for other services. */
 const serviceLink = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
 
@@ -98,7 +95,7 @@ function isOrigin(origin: string): boolean {
 }
 
 /** Whether it is a host name or an IP address and nothing else. An IPv6 address may have brackets. */
-function isHost(host: string): boolean {
+export function isHost(host: string): boolean {
   const isName = /^[\w-]+(\.[\w-]+)*\.?$/.test(host) && canonicalHost(host) !== null
   return isName || isIPv6(host.replace(/^\[(.*)\]$/, '$1'))
 }
@@ -130,9 +127,6 @@ export function warningsFor(given: Environment, memoryLimitBytes: number | null)
       'CACHE_MAX_BYTES is more than a quarter of the memory limit: the process may be killed before the cache is full':
         numberIn(given, 'CACHE_MAX_BYTES') > maxCacheBytes,
     }),
-    ...ignoredSettings
-      .filter((name) => given[name] !== undefined)
-      .map((name) => `${name} is set, but this version ignores it`),
   ]
 }
 

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
 import { parseCallers } from '../access/callers-file.ts'
 import { Secret } from '../common/secret.ts'
-import type { CacheKeys } from './cache-keys.ts'
 import { checkSettings, isLoopback, warningsFor } from './checks.ts'
 import {
   accessLimits,
@@ -13,7 +12,7 @@ import {
   issuerLimits,
   longestIdleGraceMs,
   serverLimits,
-  type sharedTierLimits,
+  sharedTierLimits,
   sheddingLimits,
   streamLimits,
   watchLimits,
@@ -27,7 +26,9 @@ import {
   readSettings,
   type Settings,
   type SettingsFiles,
+  withSecretsFromFiles,
 } from './settings.ts'
+import { readSharedTier, type SharedTierConfig, type SharedTierParts, sharedTierWarnings } from './shared-tier.ts'
 
 /** The configuration of the service, checked and frozen. */
 export type Config = Readonly<ReturnType<typeof configOf>>
@@ -57,15 +58,17 @@ export function loadConfig(env: Environment, constrainedMemoryBytes = 0, files: 
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()))
   const remarks: Remarks = { problems: [], warnings: [], notes: [] }
   const { problems } = remarks
-  const settings = readSettings(given, files, remarks)
+  const complete = withSecretsFromFiles(given, files, remarks)
+  const settings = readSettings(complete, problems)
   // A pipe can be read only once, so it is not watched.
   const watched = Object.fromEntries(Object.entries(given).filter(([name]) => !files[name]?.seen?.isPipe))
   const callersFile = given.CALLERS_FILE === undefined ? null : readCallersFile(watched.CALLERS_FILE, files, problems)
+  const sharedTier = readSharedTier(given, complete.REDIS_URL, files, problems)
   problems.push(...checkSettings(given), ...proxyProblems(given))
   if (settings === null || problems.length > 0) throw new ConfigError(problems)
   const memoryLimitBytes = memoryLimitOf(constrainedMemoryBytes)
-  remarks.warnings.push(...warningsFor(given, memoryLimitBytes))
-  return frozen(configOf(settings, given, watched, callersFile, memoryLimitBytes, remarks))
+  remarks.warnings.push(...warningsFor(given, memoryLimitBytes), ...sharedTierWarnings(given, sharedTier))
+  return frozen(configOf(settings, given, watched, callersFile, sharedTier, memoryLimitBytes, remarks))
 }
 
 /** Returns the callers file with its text and its entries at the start. Problems are added to `problems`. */
@@ -83,6 +86,7 @@ function configOf(
   given: Environment,
   watched: Environment,
   callersFile: ReturnType<typeof readCallersFile>,
+  sharedTier: SharedTierParts | null,
   memoryLimitBytes: number | null,
   { warnings, notes }: Remarks,
 ) {
@@ -193,10 +197,20 @@ function configOf(
       ...sheddingLimits,
     },
     /** The server that all replicas share; null for none. */
-    sharedTier: null as SharedTierConfig | null,
+    sharedTier: sharedTier && sharedTierOf(sharedTier, settings, watched),
     /** Sentences for the operator: warnings about valid but questionable settings, and notes about what is as it may be. */
     warnings,
     notes,
+  }
+}
+
+function sharedTierOf(parts: SharedTierParts, settings: Settings, watched: Environment): SharedTierConfig {
+  return {
+    ...parts,
+    cacheKeyFile: watched.CACHE_KEY_FILE ?? null,
+    keyPrefix: settings.REDIS_KEY_PREFIX,
+    expectedReplicas: settings.REPLICAS_EXPECTED,
+    ...sharedTierLimits,
   }
 }
 
@@ -250,21 +264,4 @@ function tokensOf({ JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL }: Settings, given: E
 function frozen<T extends object>(value: T): T {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part)
   return Object.freeze(value)
-}
-
-/** The shared tier. */
-export interface SharedTierConfig extends Readonly<typeof sharedTierLimits> {
-  readonly server: {
-    readonly hosts: readonly { readonly host: string; readonly port: number }[]
-    readonly sentinelName: string | null
-    readonly username: string | null
-    readonly password: Secret | null
-    readonly database: number
-    readonly tls: boolean
-    readonly ca: string | null
-  }
-  readonly keyPrefix: string
-  readonly cacheKeys: CacheKeys
-  readonly cacheKeyFile: string | null
-  readonly expectedReplicas: number
 }

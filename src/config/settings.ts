@@ -77,9 +77,22 @@ export const SettingsSchema = Type.Object({
   CALLER_MAX_RPS: wholeNumber(0, 100_000, 50),
   CALLER_MAX_STREAMS: wholeNumber(0, streamLimits.max, 100),
   CACHE_MAX_BYTES: wholeNumber(mebibyte, 64 * 1024 * mebibyte, 64 * mebibyte),
+  CACHE_KEY_FILE: optional('the path of a file'),
   CACHE_LIFETIME_SCALE: Type.Number({ minimum: 0, maximum: 100, default: 1, description: 'a number from 0 to 100' }),
   CONTACT_REF_KEY: optional('a secret of at least 16 characters', { minLength: 16 }),
   CONTACT_META_KEYS: Type.String({ default: '', description: 'names separated by commas' }),
+  REDIS_URL: optional(
+    'redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is needed, or rediss:// for TLS; with sentinels ' +
+      'redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/NAME/DATABASE or rediss+sentinel://. User and password are ' +
+      'percent-encoded',
+  ),
+  REDIS_CA_FILE: optional('the path of a file'),
+  REDIS_KEY_PREFIX: Type.String({
+    default: 'hbff',
+    pattern: '^[A-Za-z0-9-]{1,64}$',
+    description: '1 to 64 letters, digits and -',
+  }),
+  REPLICAS_EXPECTED: wholeNumber(1, 1000, 1),
   LOG_LEVEL: logLevel,
   DISCLOSURE_LOG_LEVEL: logLevel,
   DRAIN_DELAY_MS: wholeNumber(0, 300_000, 0),
@@ -90,11 +103,13 @@ export const SettingsSchema = Type.Object({
 export type Settings = Static<typeof SettingsSchema>
 
 /** Each of these may be set as `NAME_FILE` instead, to the path of a file with the value. */
-export const secretNames = ['HILOS_TOKEN', 'HILOS_TOKEN_NEXT', 'CONTACT_REF_KEY', 'ADMIN_TOKEN'] as const
+export const secretNames = ['HILOS_TOKEN', 'HILOS_TOKEN_NEXT', 'CONTACT_REF_KEY', 'ADMIN_TOKEN', 'REDIS_URL'] as const
 /** The files of these may be empty or missing: there is no next token between two rotations. */
 const optionalNames: readonly string[] = ['HILOS_TOKEN_NEXT', 'ADMIN_TOKEN']
 export const fileNames = secretNames.map((name) => `${name}_FILE`)
 export const largestSecretBytes = 8192
+/** A bundle of all public certificate authorities has a quarter of this. */
+const largestCertificatesBytes = mebibyte
 
 /** The files that settings name, by the name of the setting. */
 export type SettingsFiles = Readonly<Record<string, FileReading>>
@@ -102,6 +117,8 @@ export type SettingsFiles = Readonly<Record<string, FileReading>>
 const fileLimits: readonly (readonly [name: string, maxBytes: number])[] = [
   ...fileNames.map((name) => [name, largestSecretBytes] as const),
   ['CALLERS_FILE', accessLimits.maxCallersFileBytes],
+  ['CACHE_KEY_FILE', largestSecretBytes],
+  ['REDIS_CA_FILE', largestCertificatesBytes],
 ]
 
 /** Reads the files that settings name. Of a pipe, as `<(…)` makes it, it waits for the writer, for some seconds at most. */
@@ -123,20 +140,27 @@ export function contentOf(files: SettingsFiles, name: string): FileContent {
  */
 export type Remarks = Readonly<Record<'problems' | 'warnings' | 'notes', string[]>>
 
-/** Reads typed settings from the environment, and adds to the remarks. Returns null when one is missing or malformed. */
-export function readSettings(env: Environment, files: SettingsFiles, remarks: Remarks): Settings | null {
-  const given = withSecretsFromFiles(env, files, remarks)
+/**
+ * Reads typed settings, and adds a problem for each that is missing or malformed. Then it returns null.
+ * @param given the environment with the secrets in files
+ */
+export function readSettings(given: Environment, problems: string[]): Settings | null {
   const forms: readonly (readonly [string, SettingForm])[] = Object.entries(SettingsSchema.properties)
   const values = forms.map(([name, form]) => [name, valueIn(given[name], form)] as const)
   const mayBeUnset = (name: string) => given[name] === undefined && !required.includes(name)
   const wrong = values.filter(([name, value]) => value === undefined && !mayBeUnset(name))
-  remarks.problems.push(...wrong.map(([name]) => mustBe(name as keyof Settings)))
+  problems.push(...wrong.map(([name]) => mustBe(name as keyof Settings)))
   return wrong.length === 0 ? (Object.fromEntries(values) as Settings) : null
 }
 
 const required: readonly string[] = SettingsSchema.required
 
-function withSecretsFromFiles(env: Environment, files: SettingsFiles, { problems, warnings, notes }: Remarks) {
+/** Adds the secrets that are in files to the environment, and to the remarks what is to be said about these files. */
+export function withSecretsFromFiles(
+  env: Environment,
+  files: SettingsFiles,
+  { problems, warnings, notes }: Remarks,
+): Environment {
   const given: Record<string, string | undefined> = { ...env }
   for (const name of secretNames) {
     if (env[`${name}_FILE`] === undefined) continue

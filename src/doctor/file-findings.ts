@@ -21,6 +21,8 @@ function fileFinding(setting: string, file: SeenFile): Finding {
   const cure = 'chmod 600, and make the user that runs the service its owner'
   if ((file.mode & 0o022) > 0)
     return warn(setting, `Group or others can write this file, and so replace its content (${mode}): ${cure}.`)
+  if (setting === 'REDIS_CA_FILE')
+    return ok(setting, `Only its owner can write this file, which holds no secret (${mode}).`)
   if ((file.mode & 0o044) === 0) return ok(setting, `Only its owner can read this file (${mode}).`)
   return isMountedSecret(file)
     ? note(

@@ -8,7 +8,8 @@ import { hilosTokenForm } from '../config/settings.ts'
 import { readSecret, type Terminal } from './read-secret.ts'
 
 const usage =
-  'Usage: node dist/main.js keygen NAME [--profile viewer|agent|full] [--flows ID,ID] [--secrets FOLDER [--admin-token]]'
+  'Usage: node dist/main.js keygen NAME [--profile viewer|agent|full] [--flows ID,ID] [--secrets FOLDER [--admin-token]]\n' +
+  '   or: node dist/main.js keygen --cache'
 const misuse = `The arguments are not valid.\n${usage}`
 const options = {
   profile: { type: 'string', default: 'viewer' },
@@ -25,7 +26,8 @@ class Refusal extends Error {}
 
 /**
  * Makes a key for a caller, which is shown once and not stored, and its entry for the callers file. With `--secrets` it makes the
- * files of a deployment in a folder instead, with this entry, and leaves files that exist as they are.
+ * files of a deployment in a folder instead, with this entry, and leaves files that exist as they are. With `--cache` it makes the
+ * keys of the shared tier instead.
  * @param args the arguments after `keygen`, of which only the folder is repeated
  * @param user the number of the user of this process; undefined on Windows. Root gives the files to the user of the image.
  * @returns the exit status, and the text for standard output with 0, or for standard error with 1
@@ -43,6 +45,7 @@ export async function keygen(args: readonly string[], terminal: Terminal, user: 
 }
 
 async function outcomeOf(args: readonly string[], terminal: Terminal, user: number | undefined): Promise<string> {
+  if (args.length === 1 && args[0] === '--cache') return cacheKeys()
   const { positionals, values } = parseArgs({ args: [...args], allowPositionals: true, options })
   const { profile, flows, secrets, 'admin-token': hasAdminToken } = values
   if (secrets === '' || (hasAdminToken && secrets === undefined)) throw new Refusal(misuse)
@@ -75,6 +78,12 @@ async function outcomeOf(args: readonly string[], terminal: Terminal, user: numb
   return `New in ${folder}: ${namesOf(made)}. Left as it was: ${namesOf(kept)}.
 
 ${isForImage ? '' : advice}${keyOrNone}`
+}
+
+/** The content of a new file for `CACHE_KEY_FILE`. */
+function cacheKeys(): string {
+  const key = () => randomBytes(32).toString('base64')
+  return JSON.stringify({ names: key(), seal: [{ id: 1, key: key() }] }, null, 2)
 }
 
 async function readToken(terminal: Terminal): Promise<string> {

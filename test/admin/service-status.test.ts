@@ -21,6 +21,8 @@ const hilosHealth: HilosHealth = {
   ...{ circuitBreaker: 'closed', pausedFor: null, callsInFlight: 1, callsQueued: 2 },
 }
 
+const cacheKeyStatus = { ok: true, ids: [1], problems: [] }
+
 /** The status of a service that calls no other server, and the parts that it reports on. */
 async function start(t: Test, sharedTier: ServiceParts['sharedTier'] = null) {
   const clock = createClock()
@@ -44,6 +46,7 @@ async function start(t: Test, sharedTier: ServiceParts['sharedTier'] = null) {
     drift: createDriftTally(() => {}),
     reloadedTokens: createReloadedTokens(config.hilos, logger, metrics, clock),
     reloadedCallers: await createReloadedCallers(config.access, logger, metrics, clock),
+    reloadedCacheKeys: sharedTier && { status: () => cacheKeyStatus },
   })
   t.teardown(async () => {
     contacts.close()
@@ -100,6 +103,7 @@ t.test('the build, the start and the token are reported, and a part without a se
   t.match(status.parts(), {
     hilosToken: { ok: true, fingerprint: /^[\da-f]+$/, inUseSince: startedAt, problems: [] },
     callersFile: null,
+    cacheKeyFile: null,
     log: { ok: false, linesLost: 3 },
     sharedTier: null,
   })
@@ -114,6 +118,7 @@ t.test('the shared tier is reported in JSON and in the metrics, and does not mak
   const { status, lifecycle } = await start(t, { status: () => detached })
   lifecycle.serve()
   t.equal(status.parts().sharedTier, detached)
+  t.equal(status.parts().cacheKeyFile, cacheKeyStatus)
   t.equal(status.readings.sharedTier?.(), detached)
   t.strictSame([status.isShared, status.readings.isReady()], [true, true])
 })

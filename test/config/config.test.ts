@@ -121,6 +121,7 @@ t.test('the minimum of settings has the documented defaults', async (t) => {
     logLevel: 'info',
     disclosureLogLevel: 'info',
     sourceCommit: null,
+    sharedTier: null,
     shutdown: { drainDelayMs: 0, idleGraceMs: 500, timeoutMs: 10_000 },
     shedding: {
       memoryLimitBytes: null,
@@ -424,6 +425,7 @@ t.test('an unknown name that begins like a setting is a problem, unless it is a 
     'CALLERS',
     'JWT_JWKS',
     'JWT_SECRET',
+    ...['REDIS_HOST', 'REDIS_PASSWORD', 'REDIS_URI', 'REPLICAS', 'REPLICAS_EXPECT', 'CACHE_KEY', 'CACHE_KEYS_FILE'],
   ]
   const exact = [...slips, ...others, 'CORS_ORIGIN', 'HILOS_TOKEN_NEXT_FLIE', 'HILOS'.padEnd(64, 'S')]
   for (const [name, shown] of [
@@ -439,7 +441,10 @@ t.test('an unknown name that begins like a setting is a problem, unless it is a 
   t.strictSame(problemsOf({ THEIR_HILOS_TOKN: 'x' }), [])
   const ports = ['', '_3000_TCP', '_3000_TCP_ADDR'].map((end) => `HILOS_BFF_PORT${end}`)
   const services = ['HOST', 'PORT', 'PORT_HTTP'].map((end) => `HILOS_BFF_SERVICE_${end}`)
-  const links = ['HILOS_SERVICE_HOST', 'HILOS_PORT', 'JWT_ISSUER_SERVICE_HOST', ...ports, ...services]
+  const redis = ['PORT', 'SERVICE_HOST', 'SERVICE_PORT', 'PORT_6379_TCP', 'PORT_6379_TCP_ADDR'].map(
+    (end) => `REDIS_${end}`,
+  )
+  const links = [...redis, 'HILOS_SERVICE_HOST', 'HILOS_PORT', 'JWT_ISSUER_SERVICE_HOST', ...ports, ...services]
   t.strictSame(problemsOf(Object.fromEntries(links.map((name) => [name, 'tcp://10.0.0.1:3000']))), [])
 })
 
@@ -616,7 +621,6 @@ t.test('valid settings that are questionable are a warning', async (t) => {
     [{ SHUTDOWN_TIMEOUT_MS: '8001' }, 0, null],
     [{ SHUTDOWN_TIMEOUT_MS: '9000', DRAIN_DELAY_MS: '1000' }, 0, stopWarning],
     [{ SHUTDOWN_TIMEOUT_MS: '9001', DRAIN_DELAY_MS: '1000' }, 0, null],
-    [{ REDIS_URL: 'redis://canary' }, 0, 'REDIS_URL is set, but'],
   ] as const) {
     const warnings = loadConfig({ ...minimum, ...env }, limitBytes).warnings.slice(2)
     t.match(warnings, warning === null ? [] : [warning], JSON.stringify(env))

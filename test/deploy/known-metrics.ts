@@ -42,7 +42,7 @@ export const labelValues: Readonly<Record<string, Readonly<Record<string, Values
   hilos_bff_contract_drift_total: { kind: ['unknown_field', 'wrong_type', 'unknown_value'], path: null },
   hilos_bff_token_refusals_total: { code: codes },
   hilos_bff_file_changes_total: { setting: null, outcome: ['used', 'refused'] },
-  hilos_bff_part_ok: { part: ['hilosToken', 'callersFile', 'hilos', 'log', 'sharedTier'] },
+  hilos_bff_part_ok: { part: ['hilosToken', 'callersFile', 'cacheKeyFile', 'hilos', 'log', 'sharedTier'] },
   hilos_bff_log_lines_lost_total: { kind: ['info', 'warning'] },
   hilos_bff_shared_tier_operations_total: { operation: null, outcome: null },
   hilos_bff_shared_tier_operation_seconds: { operation: null },

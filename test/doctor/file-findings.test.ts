@@ -25,6 +25,13 @@ t.test('the mode, the owner and a link decide whether a file is safe', async (t)
   }
 })
 
+t.test('a file of certificates may be read by all users, and written by its owner only', async (t) => {
+  const findingsOf = (mode: number) =>
+    fileFindings({ REDIS_CA_FILE: { content, seen: { mode, owner: 1000, isLink: false, isPipe: false } } })
+  t.match(findingsOf(0o644), [{ level: 'ok', message: /holds no secret \(mode 0644/ }])
+  t.match(findingsOf(0o664), [{ level: 'warn', message: /can write/ }])
+})
+
 t.test('a pipe, and a file that cannot be opened, have no finding', async (t) => {
   const seen = { mode: 0o666, owner: 0, isLink: false, isPipe: true }
   t.strictSame(fileFindings({ X_FILE: { content, seen }, Y_FILE: { content: { problem: 'none' }, seen: null } }), [])

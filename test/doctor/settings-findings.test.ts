@@ -73,7 +73,7 @@ t.test('each setting has one finding, by its value', async (t) => {
     [{ CORS_ORIGINS: 'https://a.example' }, 'CORS_ORIGINS', 'ok', /^Pages on one other origin can call/],
     [{ HILOS_BASE_URL: 'http://localhost:1/x' }, 'HILOS_BASE_URL', 'warn', /unencrypted/],
     [{ CONTACT_REF_KEY: '' }, 'CONTACT_REF_KEY', 'warn', /is not set/],
-    [{ REDIS_URL: 'redis://canary' }, 'REDIS_URL', 'warn', /ignores it/],
+    [{ CACHE_KEY_FILE: '/missing' }, 'CACHE_KEY_FILE', 'warn', /is not used/],
     [{ ADMIN_TOKEN_FILE: '/missing' }, 'ADMIN_TOKEN_FILE', 'note', /^The file is missing, as it may be\.$/],
     [{ HILOS_TOKEN_NEXT_FILE: '/missing' }, 'HILOS_TOKEN_NEXT_FILE', 'note', /is missing/],
     [{ HILOS_TOKEN_NEXT_FILE: '/empty' }, 'HILOS_TOKEN_NEXT_FILE', 'warn', /is empty/],

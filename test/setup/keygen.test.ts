@@ -15,6 +15,7 @@ import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
 import { createCallerKeys } from '../../src/access/authentication.ts'
 import { parseCallers } from '../../src/access/callers-file.ts'
+import { parseCacheKeys } from '../../src/config/cache-keys.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { readSettingsFiles } from '../../src/config/settings.ts'
 import { fileWarnings } from '../../src/doctor/file-findings.ts'
@@ -23,7 +24,7 @@ import { checkRowsInTurn, difference } from '../harness/table.ts'
 
 const flow = 'b2c0f1de-0000-4000-8000-00000000000a'
 const usage =
-  'Usage: node dist/main.js keygen NAME [--profile viewer|agent|full] [--flows ID,ID] [--secrets FOLDER [--admin-token]]\n'
+  'Usage: node dist/main.js keygen NAME [--profile viewer|agent|full] [--flows ID,ID] [--secrets FOLDER [--admin-token]]\n   or: node dist/main.js keygen --cache\n'
 const token = 'hilos-token-of-this-test'
 const all = ['admin-token', 'callers.json', 'contact-ref-key', 'hilos-token']
 /** Another user than root and the one of the image. Nothing is given away then. */
@@ -80,10 +81,21 @@ t.test('keygen with invalid arguments shows the problem and the usage, no key an
     [['a', '--admin-token'], misuse],
     [['a', '--secrets', 'x', '--admin-token=a-token'], misuse],
     [['--help'], misuse],
+    [['--cache', 'a'], misuse],
+    [['a', '--cache'], misuse],
+    [['--cache=a-token'], misuse],
   ] as const
   const check = async ([args, sentence]: (typeof rows)[number]) =>
     difference(await run(args), { status: 1, text: `${sentence}\n${usage}` })
   await checkRowsInTurn(t, rows, check, 'the problem is shown')
+})
+
+t.test('keygen --cache prints new keys of the shared tier, which the service accepts, and nothing else', async (t) => {
+  const [one, two] = [await run(['--cache'], noTerminal()), await run(['--cache'], noTerminal())]
+  t.equal(one.status, 0)
+  t.match(parseCacheKeys(one.text), { keys: { seal: [{ id: 1 }] } })
+  const keysIn = ({ text }: typeof one) => [...text.matchAll(/"(\S{44})"/g)].map(([, key]) => key)
+  t.equal(new Set([...keysIn(one), ...keysIn(two)]).size, 4)
 })
 
 t.test('the service starts with the folder that keygen makes, and accepts the key', async (t) => {
