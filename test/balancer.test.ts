@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { createBalancer } from '../sandbox/balancer.ts'
 import { freePort } from './harness/free-port.ts'
@@ -66,14 +66,18 @@ t.test('a stream arrives part by part, and ends at the replica when the client g
 
 t.test('a replica that does not answer is 502, and one that breaks off cuts the response', async (t) => {
   const away = `http://127.0.0.1:${await freePort()}`
-  const broken = await startReplica(t, (_request, response) => {
-    response.writeHead(200, { 'content-length': 10 }).write('half', () => response.destroy())
-  })
-  const origin = await startBalancer(t, away, broken)
+  const broken = (breakOff: (response: ServerResponse) => void) =>
+    startReplica(t, (_request, response) => {
+      response.writeHead(200, { 'content-length': 10 }).write('half', () => breakOff(response))
+    })
+  const closes = await broken((response) => response.destroy())
+  const resets = await broken(({ socket }) => (socket as Socket).resetAndDestroy())
+  const origin = await startBalancer(t, away, closes, resets)
   const refused = await fetch(origin)
   t.strictSame([refused.status, refused.headers.get('x-replica')], [502, '1'])
-  const onward = request(origin).end()
-  const [reply]: IncomingMessage[] = await once(onward, 'response')
-  reply?.resume()
-  t.match((await once(reply as IncomingMessage, 'error'))[0], { code: 'ECONNRESET' })
+  for (const way of ['closes', 'resets']) {
+    const [reply]: IncomingMessage[] = await once(request(origin).end(), 'response')
+    reply?.resume()
+    t.match((await once(reply as IncomingMessage, 'error'))[0], { code: 'ECONNRESET' }, way)
+  }
 })
