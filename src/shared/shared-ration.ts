@@ -97,20 +97,19 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
         if (tokens.get(token) !== Number.POSITIVE_INFINITY) return
         ofShare?.sent()
         tokens.set(token, clock.elapsed() + returnMs)
-        // Also while the tier attaches: until then, calls are made within the share.
         tell([token]).catch(() => {})
       },
     }
   }
 
   /** Tells the server when tokens come back. */
-  async function tell(which: Iterable<string>): Promise<void> {
+  async function tell(which: Iterable<string>, run = server.run): Promise<void> {
     const now = clock.elapsed()
     const args = [...which].flatMap((token) => {
       const backAt = tokens.get(token) ?? 0
       return backAt > now ? [token, Math.ceil(Math.min(backAt - now, heldMs))] : []
     })
-    await server.run(keepTokens, [rationKey()], [...bucket, ...args])
+    await run(keepTokens, [rationKey()], [...bucket, ...args])
   }
 
   function keep(): void {
@@ -177,10 +176,10 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
 
   startShare()
 
-  server.onAttaching(async (isMemoryLost) => {
+  server.onAttaching(async (run, isMemoryLost) => {
     // Others may use their shares until they have come back.
     if (isMemoryLost || isShareUsed) known = { ...known, until: clock.elapsed() + rejoinMs }
-    await tell(tokens.keys())
+    await tell(tokens.keys(), run)
   })
   server.onAttached(() => {
     askAgainAt = 0

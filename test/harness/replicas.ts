@@ -7,9 +7,8 @@ import { createSandbox, type Sandbox } from '../../sandbox/hilos.ts'
 import { createKey } from '../../src/access/keys.ts'
 import { createService, type Service } from '../../src/app.ts'
 import { systemClock } from '../../src/common/clock.ts'
-import { Secret } from '../../src/common/secret.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { logLimits, sharedTierLimits } from '../../src/config/limits.ts'
+import { logLimits } from '../../src/config/limits.ts'
 import { readSettingsFiles } from '../../src/config/settings.ts'
 import { createLifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { createLogOutput } from '../../src/telemetry/log-output.ts'
@@ -57,7 +56,8 @@ export interface ReplicasOptions {
 export async function startReplicas(t: Test, server: TestServer, options: ReplicasOptions = {}): Promise<Replicas> {
   const { count = 3, env = {}, callers } = options
   const keys = new Map(callers?.map(({ name }) => [name, createKey()]))
-  const callersFile = join(t.testdir(), 'callers.json')
+  const folder = t.testdir({ 'cache-keys.json': cacheKeysJson() })
+  const callersFile = join(folder, 'callers.json')
   if (callers) writeFileSync(callersFile, callersJson(callers, keys))
   const sandbox = createSandbox({ token: sandboxToken })
   const settings = {
@@ -67,10 +67,11 @@ export async function startReplicas(t: Test, server: TestServer, options: Replic
     CONTACT_REF_KEY: contactRefKey,
     HILOS_MAX_RPS: '0',
     CALLER_MAX_RPS: '0',
+    REDIS_URL: `redis://127.0.0.1:${server.port}`,
+    CACHE_KEY_FILE: join(folder, 'cache-keys.json'),
+    REPLICAS_EXPECTED: String(count),
     ...env,
   }
-  const newKey = () => new Secret(randomBytes(32).toString('base64'))
-  const cacheKeys = { names: newKey(), seal: [{ id: 1, key: newKey() }] }
   const started: Replica[] = []
   t.teardown(async () => {
     for (const { service } of started) await service.close()
@@ -86,22 +87,6 @@ export async function startReplicas(t: Test, server: TestServer, options: Replic
       access: { ...usual.access, notFoundStepMs: 50 },
       hilos: { ...usual.hilos, connectTimeoutMs: 30_000 },
       shedding: { ...usual.shedding, maxEventLoopDelayMs: 0 },
-      sharedTier: {
-        ...sharedTierLimits,
-        server: {
-          hosts: [{ host: '127.0.0.1', port: server.port }],
-          sentinelName: null,
-          username: null,
-          password: null,
-          database: 0,
-          tls: false,
-          ca: null,
-        },
-        keyPrefix: 'hbff',
-        cacheKeys,
-        cacheKeyFile: null,
-        expectedReplicas: count,
-      },
     }
     const lines: string[] = []
     const logger = createLogger('info', { write: (line) => void lines.push(line) })
@@ -128,4 +113,10 @@ export async function startReplicas(t: Test, server: TestServer, options: Replic
   for (let index = 0; index < count; index += 1) await add()
   const as = (name: string) => ({ authorization: `Bearer ${keys.get(name)}` })
   return { sandbox, replicas: started, add, as, calls: () => sandbox.requests.length }
+}
+
+/** A file of new keys. */
+function cacheKeysJson(): string {
+  const newKey = () => randomBytes(32).toString('base64')
+  return JSON.stringify({ names: newKey(), seal: [{ id: 1, key: newKey() }] })
 }
