@@ -30,11 +30,17 @@ export function packContact({ revision, content, drift }: StoredContact): Buffer
 /**
  * Unpacks a contact. Null for what is not one of this id, as this version packs it: views are cut out of the bytes unread.
  * @param names what is the reader's own
+ * @param known what the reader has of this contact. It is returned if it is of the same document: its rendered views stay valid.
  */
-export function unpackContact(bytes: Buffer, names: Pick<StoredContact, 'id' | 'pseudonym'>): StoredContact | null {
+export function unpackContact(
+  bytes: Buffer,
+  names: Pick<StoredContact, 'id' | 'pseudonym'>,
+  known: StoredContact | null = null,
+): StoredContact | null {
   if (bytes.length < lengthBytes) return null
   const start = lengthBytes + bytes.readUInt32BE(0)
   const header = headerIn(bytes.subarray(lengthBytes, start))
+  if (known !== null && header?.revision === known.revision) return known
   const serialized = ownBytes(bytes.subarray(start))
   const contact = contactIn(serialized)
   if (header === null || contact?.id !== names.id) return null

@@ -66,9 +66,8 @@ export function createSealedEntries(options: SealedEntriesOptions) {
     const lifetime = { freshMs, staleWhileRevalidateMs, staleIfErrorMs }
     if (plain !== null && Math.abs(plain.readDoubleBE(0) - generatedAt) <= maxSkewMs) {
       if (kind === 0) return { value: null, bytes: 0, generatedAt, ...lifetime }
-      const unpacked = unpackContact(plain.subarray(timeBytes), { id, pseudonym: pseudonymOf(id) })
-      const isKnown = unpacked !== null && known?.value?.revision === unpacked.revision
-      const value = isKnown ? known.value : unpacked
+      const names = { id, pseudonym: pseudonymOf(id) }
+      const value = unpackContact(plain.subarray(timeBytes), names, known?.value)
       if (value !== null) return { value, bytes: bytesOf(value), generatedAt, ...lifetime }
     }
     observer.unopened()
