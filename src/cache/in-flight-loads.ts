@@ -16,8 +16,8 @@ export interface Demand<V> {
   readonly maxAgeMs: number
   /** The load asks the origin now, after all that it had to wait for. */
   readonly markAsked: () => void
-  /** The load waits for another process, which asks the origin; it has done so for so many milliseconds at least. */
-  readonly markAskedElsewhere: (agoMs: number) => void
+  /** The load waits for another process, which asks the origin. */
+  readonly markAskedElsewhere: () => void
   /** Stores an entry that the load came by. A request that accepts a stale entry gets it if the origin fails or is slow. */
   readonly offer: (entry: Entry<V>) => void
   /** What the load brings is not to be stored. */

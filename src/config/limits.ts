@@ -60,8 +60,8 @@ export const accessLimits = {
   /** Most verified access tokens that are cached. */
   maxCachedTokens: 10_000,
   /**
-   * A not-found response to a caller limited to flows is sent a multiple of this after the request. It is longer than
-   * Hilos usually takes, so that the time does not tell whether there is a document.
+   * A load that brings a caller limited to flows an absence ends a multiple of this after Hilos was asked. It is longer than Hilos
+   * usually takes, so that the time does not tell whether there is a document.
    */
   notFoundStepMs: 1000,
 }

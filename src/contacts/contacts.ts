@@ -72,8 +72,8 @@ export function createContacts(
     }),
     secondTier,
     detailOf: staleWordOf,
-    absenceLifetime: (ageMs) =>
-      lifetimeOf(null, clock.now(), { ageMs, scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }),
+    absenceLifetime: () =>
+      lifetimeOf(null, clock.now(), { ageMs: 0, scale: cache.lifetimeScale, ttlFactor: 1, random: clock.random() }),
     slowMs: cache.slowMs,
     grantReload: createReloadLimit({ ...cache.reloads, clock }),
     notFoundStepMs: config.access.notFoundStepMs,

@@ -1,5 +1,5 @@
 import { type Caller, maySee } from '../access/caller.ts'
-import { ageMs, type Entry, type Lifetime } from '../cache/entry.ts'
+import type { Entry, Lifetime } from '../cache/entry.ts'
 import type { Demand, Load } from '../cache/in-flight-loads.ts'
 import {
   type CacheAnswer,
@@ -48,9 +48,9 @@ export interface VisibleContactsOptions extends Omit<ReadThroughOptions<StoredCo
   readonly unlimited: NegativeCache
   /** Of the callers limited to flows, by contact and flows. */
   readonly limited: NegativeCache
-  /** How long a run of another flow stays absent for a limited caller; the age is that of the answer on arrival. */
-  readonly absenceLifetime: (ageMs: number) => Lifetime
-  /** A not-found answer to a limited caller is sent a multiple of this, in milliseconds, after Hilos was asked. */
+  /** How long a contact stays absent for a limited caller, from when that is known. */
+  readonly absenceLifetime: () => Lifetime
+  /** It is known to limited callers that a contact is absent a multiple of this, in milliseconds, after Hilos was asked. */
   readonly notFoundStepMs: number
   readonly clock: Pick<Clock, 'now' | 'elapsed' | 'schedule'>
 }
@@ -81,8 +81,6 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     },
   })
   const textOf = createFlowTexts()
-  /** When Hilos was asked for each absence of a limited caller. */
-  const askedFor = new WeakMap<Entry<StoredContact>, number>()
 
   function get(caller: Caller, id: string, request: CacheRequest): ReturnType<VisibleContacts['get']> {
     if (caller.flows === null) return getStored(id, request)
@@ -117,8 +115,7 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
 
   function getHidden(flows: ReadonlySet<string>, id: string, request: CacheRequest) {
     const key = keyOf(id, textOf(flows))
-    const answer = limited.get(key, (demand) => loadFor(flows, id, key.length, demand), request)
-    return answer instanceof Promise ? answer.then(padNotFound) : answer
+    return limited.get(key, (demand) => loadFor(flows, id, key.length, demand), request)
   }
 
   async function loadFor(
@@ -127,51 +124,37 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     keyBytes: number,
     demand: Demand<StoredContact>,
   ): Promise<Entry<StoredContact>> {
-    let askedAt: number | undefined
-    const noted: Demand<StoredContact> = {
-      ...demand,
-      markAsked: () => {
-        askedAt = clock.elapsed()
-        demand.markAsked()
-      },
-      markAskedElsewhere: (agoMs) => {
-        askedAt = clock.elapsed() - agoMs
-        demand.markAskedElsewhere(agoMs)
-      },
-    }
-    const entry = await secondTier.load({ id, flows, known: undefined }, noted, (demand) =>
-      loadUnseen(id, flows, demand),
-    )
-    if (entry.value !== null) return entry
+    const stored = values.peek(id)
+    const known = stored?.value && maySee(flows, stored.value.flowId) ? stored : undefined
+    const loadHere = (demand: Demand<StoredContact>) => loadUnseen(id, flows, demand)
+    const entry = await secondTier.load({ id, flows, known }, demand, loadHere)
     // The absence of a hidden contact takes as much memory as a real one.
-    const absence = { ...entry, bytes: keyBytes }
-    if (askedAt !== undefined) askedFor.set(absence, askedAt)
-    return absence
+    return entry.value === null ? { ...entry, bytes: keyBytes } : entry
   }
 
-  /** Loads a contact for callers who may not know of what is stored. */
+  /**
+   * Loads a contact for callers who may not know of what is stored. The time from the request of Hilos on can tell what is hidden
+   * from what does not exist, and that before it cannot. Until a multiple of a step has passed, the load is under way in either
+   * case, here and for other replicas: no request, joined or repeated, and no age shows when Hilos answered.
+   */
   async function loadUnseen(
     id: string,
     flows: ReadonlySet<string>,
     demand: Demand<StoredContact>,
   ): Promise<LoadedContact> {
-    const entry = await load(id, demand, undefined)
-    if (entry.value === null) {
+    let askedAt = clock.elapsed()
+    const markAsked = () => {
+      askedAt = clock.elapsed()
+      demand.markAsked()
+    }
+    const entry = await load(id, { ...demand, markAsked }, undefined)
+    const isGone = entry.value === null
+    if (isGone) {
       values.delete(id)
       onNews(id, { entry })
-      return { entry, isGone: true }
-    }
-    const isVisible = maySee(flows, entry.value.flowId)
-    const { generatedAt } = entry
-    const absence = { value: null, bytes: 0, generatedAt, ...absenceLifetime(ageMs(entry, clock.now())) }
-    return { entry: isVisible ? entry : absence, isGone: false }
-  }
-
-  /** The time from the request of Hilos on is padded, because it can tell the two cases apart. That before it cannot. */
-  async function padNotFound(answer: ContactAnswer | null): Promise<ContactAnswer | null> {
-    const askedAt = answer === null ? undefined : askedFor.get(answer.entry)
-    if (askedAt !== undefined) await sleep(clock, notFoundStepMs - ((clock.elapsed() - askedAt) % notFoundStepMs))
-    return answer
+    } else if (maySee(flows, entry.value.flowId)) return { entry, isGone }
+    await sleep(clock, notFoundStepMs - ((clock.elapsed() - askedAt) % notFoundStepMs))
+    return { entry: { value: null, bytes: 0, generatedAt: clock.now(), ...absenceLifetime() }, isGone }
   }
 
   function deleteOne(id: string): void {
@@ -191,7 +174,8 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     const isAwaited = known.value === null || !isSame(known.value)
     const look = async () => {
       const entry = await secondTier.look(id, known)
-      if (entry === null && isGone) deleteOne(id)
+      // What limited callers met stays as it is, as it would if the contact were hidden from them.
+      if (entry === null && isGone) unlimited.delete(id)
       return entry
     }
     unlimited.adopt(id, look, isAwaited)

@@ -8,8 +8,12 @@ import type { Script } from './shared-server.ts'
  *
  * What is known of its loads is another hash. Readers who may see the same flows share a place. The field `<place>` is the lease
  * of the replica that is loading, `token deadline begun`; `!<place>` is a failure, `until code isTransient`; `-<place>` is an
- * absence for these readers only, `answered fresh asked`.
+ * absence for these readers only, `since fresh`. `gone` is when the contact was last known not to exist: nothing that was answered
+ * before is stored. What other readers met stays: they would learn from its loss that the contact is not just hidden from them.
  */
+
+/** Longer than any load takes, so that none of them brings back what does not exist. */
+const fencedMs = 60_000
 
 /** Longer than any entry may be used: the whole day of an ended run, and its hour of freshness. */
 const longestMs = 25 * 60 * 60 * 1000
@@ -53,8 +57,8 @@ export const storingMs = 250
  * flows of limited readers, if the place is not `*`.
  *
  * Replies a verdict, its details, and the entry if it is the answer or may stand in for one. The verdicts: `hit` and `stale`;
- * `absent` with its age, freshness and how long ago Hilos was asked; `failed` with the code and whether it is transient; `follow`
- * with the time until the lease ends; `lead` with whether the lease of another replica had run out.
+ * `absent` with its age and freshness; `failed` with the code and whether it is transient; `follow` with the time until the lease
+ * ends; `lead` with whether the lease of another replica had run out.
  */
 export const open: Script = {
   name: 'open',
@@ -72,12 +76,12 @@ local function entry()
   for index = 8, #ARGV do isVisible = isVisible or (k == '1' and g == ARGV[index]) end
   local age = now - tonumber(t)
   if not isVisible or age < 0 then return nil end
-  return { age = age, fresh = tonumber(f), first = f + w, last = f + math.max(w, e), f = f, w = w, e = e, k = k }
+  return { age = age, fresh = tonumber(f), first = f + w, last = f + math.max(w, e), parts = { f, w, e, k, g } }
 end
 
 local found = entry()
 local function reply(verdict, ...)
-  local stored = found and { text(found.age), found.f, found.w, found.e, found.k, redis.call('HGET', KEYS[1], 'b') }
+  local stored = found and { text(found.age), found.parts, redis.call('HGET', KEYS[1], 'b') }
   return { verdict, { ... }, stored or {} }
 end
 
@@ -90,7 +94,7 @@ local absence = words(redis.call('HGET', KEYS[2], '-' .. place))
 local absentFor = absence[1] and now - absence[1]
 if absentFor and absentFor >= 0 and absentFor < tonumber(absence[2]) and (any or absentFor <= maxAge)
   and tonumber(absence[1]) > cleared then
-  return { 'absent', { text(absentFor), absence[2], text(now - absence[3]) }, {} }
+  return { 'absent', { text(absentFor), absence[2] }, {} }
 end
 
 local failure = words(redis.call('HGET', KEYS[2], '!' .. place))
@@ -113,11 +117,11 @@ export const look: Script = {
   name: 'look',
   waitMs: controlMs,
   lua: `${whenFull}${common}
-local t, f, w, e, k, n = unpack(redis.call('HMGET', KEYS[1], 't', 'f', 'w', 'e', 'k', 'n'))
+local t, f, w, e, k, n, g = unpack(redis.call('HMGET', KEYS[1], 't', 'f', 'w', 'e', 'k', 'n', 'g'))
 if not t or n ~= ARGV[2] or tonumber(t) <= tonumber(redis.call('GET', KEYS[2]) or 0) then return {} end
 local age = now - t
 if age < 0 or age >= f + math.max(w, e) or age > ARGV[1] + 250 then return {} end
-return { text(age), f, w, e, k, redis.call('HGET', KEYS[1], 'b') }
+return { text(age), { f, w, e, k, g }, redis.call('HGET', KEYS[1], 'b') }
 `,
 }
 
@@ -152,6 +156,7 @@ export const put: Script = {
 if not isHeld then return 'lost' end
 redis.call('HDEL', KEYS[2], ARGV[1], '!' .. ARGV[1])
 local t, f, w, e = now - ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+if tonumber(redis.call('HGET', KEYS[2], 'gone') or 0) > t then return 'older' end
 local stored = redis.call('HMGET', KEYS[1], 't', 'n')
 if stored[1] and stored[2] == ARGV[3] and tonumber(stored[1]) > t then return 'older' end
 redis.call('HSET', KEYS[1], 't', text(t), 'f', f, 'w', w, 'e', e, 'k', ARGV[8], 'n', ARGV[3], 'g', ARGV[9], 'b', ARGV[10])
@@ -162,19 +167,22 @@ return 'stored'
 }
 
 /**
- * Remembers that a contact is absent for some readers. Keys as in `put`. Arguments: place, token, how long ago Hilos answered and
- * was asked, freshness, `1` if the contact does not exist at all, and the event. Replies `stored` or `lost`.
+ * Remembers that a contact is absent for some readers. Keys as in `put`. Arguments: place, token, for how long that has been known,
+ * freshness, `1` if the contact does not exist at all, and the event. Replies `stored` or `lost`.
  */
 export const putAbsence: Script = {
   name: 'put_absence',
   waitMs: storingMs,
   lua: `${whenFull}${common}${keep}${announce}${holds}
 if not isHeld then return 'lost' end
-if ARGV[6] == '1' then redis.call('DEL', KEYS[1], KEYS[2]) end
+if ARGV[5] == '1' then
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[2], 'gone', text(now - ARGV[3]))
+end
 redis.call('HDEL', KEYS[2], ARGV[1], '!' .. ARGV[1])
-redis.call('HSET', KEYS[2], '-' .. ARGV[1], text(now - ARGV[3]) .. ' ' .. ARGV[5] .. ' ' .. text(now - ARGV[4]))
-keep(KEYS[2], tonumber(ARGV[5]))
-announce(KEYS[3], unpack(ARGV, 7))
+redis.call('HSET', KEYS[2], '-' .. ARGV[1], text(now - ARGV[3]) .. ' ' .. ARGV[4])
+keep(KEYS[2], math.max(tonumber(ARGV[4]), ${fencedMs}))
+announce(KEYS[3], unpack(ARGV, 6))
 return 'stored'
 `,
 }

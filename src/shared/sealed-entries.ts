@@ -3,13 +3,14 @@ import type { Clock } from '../common/clock.ts'
 import { packContact, unpackContact } from '../contacts/packed-contact.ts'
 import { bytesOf, type StoredContact } from '../contacts/stored-contact.ts'
 import type { Envelope } from './envelope.ts'
+import type { Names } from './names.ts'
 import type { SharedTierObserver } from './observer.ts'
 
 export type SharedEntry = Entry<StoredContact>
 
 /** An entry as the server has it. The lifetimes are in milliseconds; the kind is 1 for a contact, and 0 for an absence. */
 export interface SealedEntry {
-  /** `freshMs`, `staleWhileRevalidateMs`, `staleIfErrorMs` and the kind, as texts. */
+  /** `freshMs`, `staleWhileRevalidateMs`, `staleIfErrorMs`, the kind, and the name of the flow, as texts. */
   readonly parts: readonly string[]
   readonly bytes: Buffer
 }
@@ -20,7 +21,8 @@ export interface SealedEntriesOptions {
   readonly namespace: string
   /** What the record of disclosure calls a contact. */
   readonly pseudonymOf: (id: string) => string
-  /** How far the time at which an entry was sealed may be from its age, in milliseconds. */
+  readonly names: Pick<Names, 'flow'>
+  /** How far the time at which Hilos answered, by the clock of the replica that sealed it, may be from its age, in milliseconds. */
   readonly maxSkewMs: number
   readonly observer: Pick<SharedTierObserver, 'unopened'>
   readonly clock: Pick<Clock, 'now'>
@@ -30,17 +32,18 @@ export type SealedEntries = Readonly<ReturnType<typeof createSealedEntries>>
 
 const timeBytes = 8
 
-/** Seals the entries of the cache. What is sealed opens for no other contact, and with no other lifetimes. */
+/** Seals the entries of the cache. What is sealed opens for no other contact, and with no other lifetimes or flow. */
 export function createSealedEntries(options: SealedEntriesOptions) {
-  const { envelope, namespace, pseudonymOf, maxSkewMs, observer, clock } = options
+  const { envelope, namespace, pseudonymOf, names, maxSkewMs, observer, clock } = options
   const boundTo = (id: string, parts: readonly string[]) => [id, namespace, ...parts].join(' ')
 
   function seal(id: string, { value, ...entry }: SharedEntry): SealedEntry {
     const lifetimes = [entry.freshMs, entry.staleWhileRevalidateMs, entry.staleIfErrorMs]
-    const parts = [...lifetimes, value === null ? 0 : 1].map(String)
-    const sealedAt = Buffer.alloc(timeBytes)
-    sealedAt.writeDoubleBE(clock.now())
-    const plain = value === null ? sealedAt : Buffer.concat([sealedAt, packContact(value)])
+    const [kind, flow] = value === null ? [0, ''] : [1, names.flow(value.flowId)]
+    const parts = [...lifetimes, kind, flow].map(String)
+    const generatedAt = Buffer.alloc(timeBytes)
+    generatedAt.writeDoubleBE(entry.generatedAt)
+    const plain = value === null ? generatedAt : Buffer.concat([generatedAt, packContact(value)])
     return { parts, bytes: envelope.seal(plain, boundTo(id, parts)) }
   }
 

@@ -55,6 +55,11 @@ interface Opened {
   readonly isUnopened: boolean
 }
 
+/** An entry as the scripts reply it. It is empty for nothing. */
+type StoredReply =
+  | readonly [age: Buffer, parts: readonly Buffer[], bytes: Buffer]
+  | readonly [undefined?, undefined?, undefined?]
+
 /** A load that this replica leads: no other one loads the contact for the same readers. */
 interface Lease {
   readonly id: string
@@ -79,7 +84,6 @@ export function createSharedContacts(options: SharedContactsOptions) {
     const endsAt = clock.elapsed() + timeoutMs
     const change = changes.begin(query.id)
     let ignoresEntry = false
-    let isFollowing = false
     try {
       while (clock.elapsed() < endsAt) {
         change.reset()
@@ -88,10 +92,7 @@ export function createSharedContacts(options: SharedContactsOptions) {
         const { verdict, details, entry } = opened
         ignoresEntry ||= opened.isUnopened
         observer.read(verdict)
-        if (verdict === 'absent') {
-          if (isFollowing) demand.markAskedElsewhere(Number(details[2]))
-          return absenceOf(Number(details[0]), Number(details[1]))
-        }
+        if (verdict === 'absent') return absenceOf(Number(details[0]), Number(details[1]))
         if (verdict === 'hit' || verdict === 'stale') {
           // It is looked for again, as if there were none, when it does not open.
           if (entry === null) continue
@@ -103,8 +104,7 @@ export function createSharedContacts(options: SharedContactsOptions) {
           if (details[0] === '1') observer.tookOver()
           return await lead(lease, demand, loadHere)
         }
-        isFollowing = true
-        demand.markAskedElsewhere(0)
+        demand.markAskedElsewhere()
         await change.next(Math.min(Number(details[0]), limits.followMs))
       }
     } finally {
@@ -134,7 +134,7 @@ export function createSharedContacts(options: SharedContactsOptions) {
     const args = [place, token, limits.leaseMs, maxAge, knownAge, namespace, Number(ignoresEntry), ...flowNames]
     const reply = await server.run(open, [entry, loads, cleared], args).catch(() => null)
     if (reply === null) return null
-    const [verdict, details, stored] = reply as readonly [Buffer, readonly Buffer[], readonly Buffer[]]
+    const [verdict, details, stored] = reply as readonly [Buffer, readonly Buffer[], StoredReply]
     const opened = openStored(id, stored, known)
     const isUnopened = stored.length > 0 && opened === null
     return { verdict: String(verdict) as Opened['verdict'], details: details.map(String), entry: opened, isUnopened }
@@ -142,14 +142,9 @@ export function createSharedContacts(options: SharedContactsOptions) {
 
   async function lead(lease: Lease, demand: Demand<StoredContact>, loadHere: LoadHere): Promise<SharedEntry> {
     const stopRenewing = keepLease(lease)
-    let askedAt = clock.elapsed()
-    const markAsked = () => {
-      askedAt = clock.elapsed()
-      demand.markAsked()
-    }
     try {
-      const loaded = await loadHere({ ...demand, markAsked })
-      const verdict = await share(lease, loaded, clock.elapsed() - askedAt)
+      const loaded = await loadHere(demand)
+      const verdict = await share(lease, loaded)
       observer.put(verdict)
       if (loaded.isGone && (verdict === 'skipped' || verdict === 'full')) rememberGone(lease.id)
       // It was forgotten meanwhile, or another replica has loaded it after this one.
@@ -175,7 +170,7 @@ export function createSharedContacts(options: SharedContactsOptions) {
     return () => cancel()
   }
 
-  async function share(lease: Lease, { entry, isGone }: LoadedContact, askedAgoMs: number): Promise<PutVerdict> {
+  async function share(lease: Lease, { entry, isGone }: LoadedContact): Promise<PutVerdict> {
     const { id, place, token } = lease
     const isForPlace = place !== allReaders && entry.value === null
     const { parts, bytes } = entries.seal(id, entry)
@@ -185,23 +180,13 @@ export function createSharedContacts(options: SharedContactsOptions) {
       return isTooLarge ? 'too_large' : 'skipped'
     }
     const [keys, age] = [Object.values(keysOf(id)), ageOf(entry)]
-    const flow = entry.value === null ? '' : names.flow(entry.value.flowId)
-    const ofEntry = entry.value === null ? 'absent' : names.revision(entry.value.revision)
-    const revision = isForPlace ? '' : ofEntry
-    const kind = isForPlace && isGone ? 'forgotten' : 'landed'
-    const event = events.encode(kind === 'landed' ? { kind, id, place, revision } : { kind, id, purge: '' })
+    const absent = isForPlace && !isGone ? '' : 'absent'
+    const revision = entry.value === null ? absent : names.revision(entry.value.revision)
+    const event = events.encode({ kind: 'landed', id, place, revision })
     try {
       const stored = isForPlace
-        ? server.run(putAbsence, keys, [
-            place,
-            token,
-            age,
-            Math.round(askedAgoMs),
-            entry.freshMs,
-            Number(isGone),
-            ...event,
-          ])
-        : server.run(put, keys, [place, token, namespace, age, ...parts, flow, bytes, ...event])
+        ? server.run(putAbsence, keys, [place, token, age, entry.freshMs, Number(isGone), ...event])
+        : server.run(put, keys, [place, token, namespace, age, ...parts, bytes, ...event])
       return String(await stored) as PutVerdict
     } catch (error) {
       if ((error as SharedServerError).problem !== 'full') return 'skipped'
@@ -222,14 +207,15 @@ export function createSharedContacts(options: SharedContactsOptions) {
   async function lookFor(id: string, known: SharedEntry): Promise<SharedEntry | null> {
     const { entry, cleared } = keysOf(id)
     const stored = await server.run(look, [entry, cleared], [ageOf(known), namespace]).catch(() => [])
-    return openStored(id, stored as readonly Buffer[], known)
+    return openStored(id, stored as StoredReply, known)
   }
 
-  /** @param stored as the scripts reply it: age, the parts, the sealed bytes; empty for nothing */
-  function openStored(id: string, stored: readonly Buffer[], known: SharedEntry | undefined): SharedEntry | null {
-    const [age, ...parts] = stored.slice(0, -1).map(String)
-    const bytes = stored.at(-1)
-    return bytes === undefined ? null : entries.open(id, { parts, bytes }, Number(age), known)
+  function openStored(
+    id: string,
+    [age, parts, bytes]: StoredReply,
+    known: SharedEntry | undefined,
+  ): SharedEntry | null {
+    return bytes === undefined ? null : entries.open(id, { parts: parts.map(String), bytes }, Number(age), known)
   }
 
   function ageOf(entry: SharedEntry): number {
@@ -256,7 +242,7 @@ export function createSharedContacts(options: SharedContactsOptions) {
 
 /** The failure that another replica met, as far as it is known here. */
 function failureOf([code = '', isTransient]: readonly string[]): Failure {
-  const known = code in failureKinds ? (code as FailureCode) : 'upstream_error'
+  const known = Object.hasOwn(failureKinds, code) ? (code as FailureCode) : 'upstream_error'
   const facts = { facts: { reason: 'another replica met it' } }
   return isTransient === '1' ? new UpstreamFailure(known, facts) : new Failure(known, facts)
 }

@@ -58,6 +58,7 @@ export function createSharedTier({ config, settings, cacheKeys, observer, clock 
     envelope,
     namespace,
     pseudonymOf,
+    names,
     maxSkewMs: settings.maxSkewMs,
     observer,
     clock,

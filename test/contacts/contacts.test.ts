@@ -211,13 +211,13 @@ t.test(
     hilos.ageMs = 86_400_000
     const unknown = uuid(1, 1)
     const seconds: string[] = []
-    for (let second = 0; second < 7; second += 1) {
+    for (let second = 0; second < 11; second += 1) {
       const before = hilos.asked.length
       for (const one of [id, unknown]) t.equal((await read(one, { caller: limited })).representation, null)
       seconds.push(hilos.asked.slice(before).join())
       clock.advance(1000)
     }
     const both = `${id},${unknown}`
-    t.strictSame(seconds, [both, '', '', both, '', '', both])
+    t.strictSame(seconds, [both, ...Array(9).fill(''), both])
   },
 )
