@@ -128,9 +128,11 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
   async function wait(
     key: string,
     load: Load<V>,
-    { directives: { maxAgeMs }, askedBy, urgency }: CacheRequest,
+    request: CacheRequest,
     fwd: ForwardReason,
-  ): Promise<CacheAnswer<V>> {
+  ): Promise<CacheAnswer<V> | null> {
+    const { askedBy, urgency } = request
+    const { maxAgeMs } = request.directives
     const current = loads.current(key)
     const collapsed = current !== undefined
     const inFlight = current ?? loads.start(key, load, askedBy, maxAgeMs)
@@ -150,6 +152,8 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
       const isCollapsed = collapsed || asked === 'elsewhere'
       return { entry, handling: { ...hit, fwd, stored: stored && !isCollapsed, collapsed: isCollapsed } }
     }
+    // The load was for a request that wished for less: what is known elsewhere may be too old for this one.
+    if (collapsed && maxAgeMs !== Number.POSITIVE_INFINITY) return get(key, load, request)
     const isFresh = usabilityOf(entry, clock.now()) === 'fresh'
     if (!isFresh) revalidate(key, load, askedBy)
     return { entry, handling: { ...hit, detail: isFresh ? 'shared' : 'revalidating' } }

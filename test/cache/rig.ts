@@ -1,5 +1,5 @@
 import type { Entry } from '../../src/cache/entry.ts'
-import type { Load, Urgency } from '../../src/cache/in-flight-loads.ts'
+import type { Demand, Load } from '../../src/cache/in-flight-loads.ts'
 import { createLruStore } from '../../src/cache/lru-store.ts'
 import { type CacheAnswer, type CacheRequest, createReadThrough } from '../../src/cache/read-through.ts'
 import { createRecentFailures } from '../../src/cache/recent-failures.ts'
@@ -37,7 +37,9 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}, g
   const clock = createTimers()
   const values = createLruStore<string>({ maxBytes: valueBytes, clock })
   const absences = createLruStore<string>({ maxBytes: absenceBytes, clock })
-  const loads: { key: string; urgency: () => Urgency; markAsked: () => void; finish: (outcome: Outcome) => void }[] = []
+  /** `finish` ends a load that has asked the origin by then, and `bring` one that need not. */
+  const loads: (Demand<string> & Record<'finish' | 'bring', (outcome: Outcome) => void> & { readonly key: string })[] =
+    []
   /** What the loads brought, as texts, each with the key, and whether the value was stored by then. */
   const news: string[] = []
   const cache = createReadThrough<string>({
@@ -55,16 +57,23 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}, g
     clock,
   })
 
+  function entryOf(parts: Partial<Entry<string>>): Entry<string> {
+    const usual = { value: 'v', bytes: 1, freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
+    return { ...usual, generatedAt: clock.now(), ...parts }
+  }
+
   function loadOf(key: string): Load<string> {
-    return ({ urgency, markAsked }) => {
+    return (demand) => {
       const { promise, resolve, reject } = Promise.withResolvers<Entry<string>>()
-      const usual = { value: 'v', bytes: 1, freshMs: 5000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: 600_000 }
-      const finish = (outcome: Outcome) => {
-        markAsked()
+      const bring = (outcome: Outcome) => {
         if (outcome instanceof Error) reject(outcome)
-        else resolve({ ...usual, generatedAt: clock.now(), ...outcome })
+        else resolve(entryOf(outcome))
       }
-      loads.push({ key, urgency, markAsked, finish })
+      const finish = (outcome: Outcome) => {
+        demand.markAsked()
+        bring(outcome)
+      }
+      loads.push({ ...demand, key, finish, bring })
       return promise
     }
   }
@@ -103,7 +112,7 @@ export function arrange({ valueBytes = 100_000, absenceBytes = 100_000 } = {}, g
     return given
   }
 
-  return { cache, clock, loads, loadOf, news, values, absences, begin, ask }
+  return { cache, clock, loads, loadOf, entryOf, news, values, absences, begin, ask }
 }
 
 /** The rig with an entry of this age. */
