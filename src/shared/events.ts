@@ -30,8 +30,9 @@ export function createEvents(replica: string, envelope: Envelope, observer: Pick
       case 'forgotten': {
         const id = envelope.open(Buffer.from(text('id'), 'base64url'), sealedFor)
         if (id === null) return unopened()
-        const names = { id: id.toString(), place: text('place'), revision: text('revision'), purge: text('purge') }
-        return { kind, ...names }
+        return kind === 'landed'
+          ? { kind, id: id.toString(), place: text('place'), revision: text('revision') }
+          : { kind, id: id.toString(), purge: text('purge') }
       }
       case 'cleared':
         return { kind, purge: text('purge') }
