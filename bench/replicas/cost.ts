@@ -6,7 +6,7 @@ import { replicaId } from './contacts.ts'
 import { type Fleet, headersOf, type Replica } from './fleet.ts'
 import { type Part, type Stage, sharing, withFleet } from './part.ts'
 
-const rounds = 5
+const rounds = 12
 const contacts = 200
 const gapMs = 15
 
@@ -77,7 +77,7 @@ async function hitting(
     progress(`hits, round ${round + 1} of ${rounds}`)
     const order = round % 2 === 0 ? (['shared', 'alone'] as const) : (['alone', 'shared'] as const)
     for (const which of order) {
-      const { cpu, rate } = await load((which === 'shared' ? shared : alone).replicas[0], 2)
+      const { cpu, rate } = await load((which === 'shared' ? shared : alone).replicas[0], 1)
       found[which].cpu.push(cpu)
       found[which].rate.push(rate)
     }

@@ -12,7 +12,8 @@ const perSecond = 50
 /** Each 14th request is for a cold contact: 3.6 a second. */
 const coldEvery = 14
 const lookMs = 100
-const rampMs = 300
+/** From one warm contact to the next, so that the ration permits all calls for them; the second while each replica asks for itself. */
+const rampMs = { shared: 250, alone: 700 } as const
 const attachedWithinMs = 3000
 const callsPerSecond = 5
 
@@ -43,9 +44,14 @@ export interface PhaseSeen {
 }
 
 /** Watches replicas under a constant load while things happen to the server of their tier. The load has no gap between phases. */
-export async function watchFaults(stage: Stage, fleet: Fleet, phases: readonly Phase[]): Promise<PhaseSeen[]> {
+export async function watchFaults(
+  stage: Stage,
+  fleet: Fleet,
+  phases: readonly Phase[],
+  ramp: keyof typeof rampMs = 'shared',
+): Promise<PhaseSeen[]> {
   const { hilos, asker, progress } = stage
-  await warm(stage, fleet)
+  await warm(stage, fleet, rampMs[ramp])
   await hilos.forget()
   const totalMs = phases.reduce((sum, { seconds }) => sum + seconds * 1000, 0)
   const readiness: Readiness[][] = []
@@ -95,7 +101,7 @@ function requests({ replicas }: Fleet, totalMs: number): Asked[] {
 }
 
 /** Makes the hits hits at each replica, as far as possible without Hilos's ration. */
-async function warm({ asker, progress }: Stage, { replicas }: Fleet): Promise<void> {
+async function warm({ asker, progress }: Stage, { replicas }: Fleet, betweenMs: number): Promise<void> {
   progress('warming up')
   const asked = (gapMs: number) =>
     Array.from({ length: warmContacts }, (_, contact) =>
@@ -105,7 +111,7 @@ async function warm({ asker, progress }: Stage, { replicas }: Fleet): Promise<vo
         headers: headersOf(contact),
       })),
     ).flat()
-  await asker.ask(asked(rampMs / replicas.length))
+  await asker.ask(asked(betweenMs / replicas.length))
   const again = await asker.ask(asked(2))
   const cold = again.filter(({ status }) => status !== 200).length
   if (cold > 0) throw new Error(`${cold} contacts could not be made warm`)

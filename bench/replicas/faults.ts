@@ -107,10 +107,11 @@ export const absent: Part = {
       const began = monotonicMs()
       return await withFleet(stage, { redisUrl, env: faultSettings, isAwaited: false }, async (fleet) => {
         const startedMs = monotonicMs() - began
-        const seen = await watchFaults(stage, fleet, [
+        const phases: readonly Phase[] = [
           { name: 'absent at the start', seconds: 6, isWell: false },
           { name: 'started', seconds: 6, begin: server.restart, isWell: true },
-        ])
+        ]
+        const seen = await watchFaults(stage, fleet, phases, 'alone')
         const { promises, ...rest } = findingsOf('absent', seen)
         return {
           ...rest,

@@ -160,7 +160,8 @@ async function untilAttached(replicas: readonly Replica[]): Promise<void> {
   for (;;) {
     const states = await Promise.all(replicas.map(({ readiness }) => readiness()))
     if (states.every(({ isAttached, replicas: seen }) => isAttached === true && seen === fleetSize)) return
-    if (states.every(({ isAttached }) => isAttached === null)) throw new Error('this build knows no shared tier')
+    if (states.every(({ status, isAttached }) => status !== 0 && isAttached === null))
+      throw new Error('this build knows no shared tier')
     if (monotonicMs() > endsMs) throw new Error(`not attached within ${attachedWithinMs} ms: ${JSON.stringify(states)}`)
     await sleep(50)
   }

@@ -66,7 +66,7 @@ function findingsOf(measured: readonly Measured[]): Findings {
     ],
     tables: [
       {
-        columns: ['Promise', 'bound', 'measured', 'each for itself', ''],
+        columns: ['Promise', 'bound', 'measured', 'each for itself', 'verdict'],
         rows: found.flatMap(({ promises }) =>
           promises.map((each) => [each.text, each.bound, each.measured, each.alone, verdictOf(each)]),
         ),
