@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { Secret } from '../../src/common/secret.ts'
-import { loadConfig, type SharedTierConfig } from '../../src/config/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { sharedTierLimits } from '../../src/config/limits.ts'
+import type { SharedTierConfig } from '../../src/config/shared-tier.ts'
 import { fail, open } from '../../src/shared/contact-scripts.ts'
 import type { SharedTierObserver } from '../../src/shared/observer.ts'
 import { leave, report } from '../../src/shared/replica-scripts.ts'
@@ -27,6 +28,7 @@ function arrange(t: Test, port: number) {
     keyPrefix: 'hbff',
     cacheKeys: { names: key, seal: [{ id: 1, key }] },
     cacheKeyFile: null,
+    cacheKeyText: key,
     expectedReplicas: 2,
   }
   const ignore = () => {}
