@@ -1,0 +1,127 @@
+import t, { type Test } from 'tap'
+import { needsServer } from '../harness/valkey.ts'
+import { createRandom, createRationRig, type RationRigOptions, worstSecond } from './ration-rig.ts'
+
+interface Demand {
+  readonly perSecond: number
+  /** The share of calls that first open a connection, which takes up to 1.5 s. */
+  readonly connecting?: number
+  /** The longest time until an answer. */
+  readonly answerMs?: number
+}
+
+/** Three replicas, attached since two seconds, and random calls on them. */
+async function arrange(t: Test, seed: number, options: Partial<RationRigOptions> = {}) {
+  const random = createRandom(seed)
+  const defaults = { maxCallsPerSecond: 5, random, maxLatencyMs: 20, expectedReplicas: 3 }
+  const rig = await createRationRig(t, { ...defaults, ...options })
+  for (let left = 3; left > 0; left -= 1) rig.add()
+  const { clock, replicas, sentAt } = rig
+
+  async function demand({ perSecond, connecting = 0, answerMs = 600 }: Demand, ms: number): Promise<void> {
+    const end = clock.elapsed() + ms
+    while (clock.elapsed() < end) {
+      const burst = random() < 0.1 ? Math.ceil(random() * 8) : 1
+      for (let left = burst; left > 0; left -= 1) {
+        const replica = replicas[Math.floor(random() * replicas.length)]
+        void replica?.call(random() < connecting ? random() * 1500 : 0, random() * answerMs)
+      }
+      await clock.advance(((random() * 2000) / perSecond) * burst)
+    }
+  }
+
+  /** Attaches all, each after a random part of this time. */
+  function attachAll(withinMs: number, isMemoryLost = false): void {
+    for (const { attach } of replicas) clock.schedule(() => void attach(isMemoryLost), random() * withinMs)
+  }
+  function detachAll(withinMs: number): void {
+    for (const { detach } of replicas) clock.schedule(detach, random() * withinMs)
+  }
+  const sentBetween = (from: number, to: number) => sentAt.filter((at) => at >= from && at < to).length
+
+  attachAll(0)
+  await clock.advance(2000)
+  return { ...rig, random, demand, attachAll, detachAll, sentBetween }
+}
+
+const seeds = [1, 2, 3, 4]
+
+for (const [rate, most, mean] of [
+  [5, 5, 4.6],
+  [50, 50, 46],
+  [500, 500, 440],
+  [2.5, 2, 1.84],
+  [1, 1, 0.92],
+] as const)
+  t.test(`all replicas together make no more than ${rate} calls a second, and hardly fewer`, needsServer(), async (t) => {
+    const { demand, sentAt, sentBetween, clock, replicas, ask } = await arrange(t, rate, { maxCallsPerSecond: rate })
+    const ms = rate > 100 ? 4000 : 20_000
+    await demand({ perSecond: 3 * rate, answerMs: rate > 10 ? 60 : 600 }, ms)
+    const end = clock.elapsed()
+    const reached = sentBetween(end - ms + 2000, end) / ((ms - 2000) / 1000)
+    t.comment(reached, worstSecond(sentAt), replicas.map(({ calls }) => calls), await ask('INFO', 'commandstats').then((x) => /evalsha:calls=(\d+)/.exec(String(x))?.[1]))
+    t.ok(worstSecond(sentAt) <= most, `${worstSecond(sentAt)}`)
+    t.ok(reached >= mean, `${reached}`)
+  })
+
+/** How the tier fares while calls are made; from when on more calls are allowed, for how long, and how many. */
+const spells = {
+  'nothing happens': async ({ demand }: Arranged) => demand({ perSecond: 9, connecting: 0.3 }, 20_000),
+  'the server loses its memory': async ({ demand, flush }: Arranged) => {
+    for (let left = 4; left > 0; left -= 1) {
+      await demand({ perSecond: 9, connecting: 0.3 }, 4000)
+      await flush()
+    }
+    await demand({ perSecond: 9, connecting: 0.3 }, 4000)
+  },
+  'the server restarts': async ({ demand, restart, detachAll, attachAll, clock }: Arranged) => {
+    for (const awayMs of [100, 2000, 8000]) {
+      await demand({ perSecond: 9, connecting: 0.3 }, 6000)
+      await restart()
+      detachAll(40)
+      await clock.advance(50)
+      await demand({ perSecond: 9, connecting: 0.3 }, awayMs)
+      attachAll(1000, true)
+      await demand({ perSecond: 9, connecting: 0.3 }, 1000)
+    }
+    await demand({ perSecond: 9, connecting: 0.3 }, 4000)
+  },
+  'the server is frozen': async ({ demand, freeze, thaw, detachAll, attachAll }: Arranged) => {
+    await demand({ perSecond: 9, connecting: 0.3 }, 6000)
+    freeze()
+    await demand({ perSecond: 9, connecting: 0.3 }, 300)
+    detachAll(700)
+    await demand({ perSecond: 9, connecting: 0.3 }, 8000)
+    thaw()
+    attachAll(1000)
+    await demand({ perSecond: 9, connecting: 0.3 }, 6000)
+  },
+  'one replica comes and goes': async ({ demand, replicas }: Arranged) => {
+    const [one] = replicas
+    for (const awayMs of [500, 2000]) {
+      await demand({ perSecond: 9, connecting: 0.3 }, 6000)
+      one?.detach()
+      await demand({ perSecond: 9, connecting: 0.3 }, awayMs)
+      void one?.attach()
+      await demand({ perSecond: 9, connecting: 0.3 }, 2000)
+    }
+  },
+  'the clock of the server is set back': async ({ demand, skew }: Arranged) => {
+    for (const ms of [-500, -4000, -3_600_000]) {
+      await demand({ perSecond: 9, connecting: 0.3 }, 6000)
+      skew(ms)
+    }
+    await demand({ perSecond: 9, connecting: 0.3 }, 20_000)
+  },
+}
+type Arranged = Awaited<ReturnType<typeof arrange>>
+
+for (const [title, spell] of Object.entries(spells))
+  t.test(`no second has more than the ration while ${title}`, needsServer(), async (t) => {
+    for (const seed of seeds) {
+      const arranged = await arrange(t, seed)
+      await spell(arranged)
+      t.comment(worstSecond(arranged.sentAt), arranged.sentAt.length, arranged.clock.elapsed() - 1_002_000)
+      t.equal(worstSecond(arranged.sentAt), 5, `seed ${seed}`)
+    }
+  })
