@@ -63,7 +63,7 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
   /** The share of this replica, which it has from then on while the tier is detached. */
   let share: Ration
   let shareFrom = 0
-  let isShareUsed = false
+  let detachedAt = clock.elapsed()
   /** How many replicas there were, and until when those that are missing may make calls within their shares. */
   let known = { replicas: 1, until: 0 }
   /** How many there are while the tier is attached; 0 before that. */
@@ -87,7 +87,6 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
       ...options,
       maxCallsPerSecond: options.maxCallsPerSecond / Math.max(replicas, known.replicas),
     })
-    isShareUsed = false
   }
 
   function permitOf(token: string, ofShare?: Permit): Permit {
@@ -177,20 +176,26 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
   startShare()
 
   server.onAttaching(async (run, isMemoryLost) => {
-    // Others may use their shares until they have come back.
-    if (isMemoryLost || isShareUsed) known = { ...known, until: clock.elapsed() + rejoinMs }
+    const now = clock.elapsed()
+    // The server is not told of calls that are sent between this and the attachment.
+    shareFrom = Math.max(shareFrom, now + returnMs)
+    // Others may have made calls within their shares, and may do so until they have come back and told the server of them.
+    if (isMemoryLost || now - detachedAt > returnMs) {
+      known = { ...known, until: now + rejoinMs }
+      askAgainAt = now + returnMs + aheadMs
+    }
     await tell(tokens.keys(), run)
   })
   server.onAttached(() => {
-    askAgainAt = 0
     keep()
     listener.changed()
   })
   server.onDetached(() => {
     cancelKeep()
     startShare()
+    detachedAt = clock.elapsed()
     // Until then, others may not have noticed that the tier is away.
-    shareFrom = clock.elapsed() + 2 * returnMs
+    shareFrom = detachedAt + 2 * returnMs
     listener.changed()
   })
   server.onEvent(({ kind }) => {
@@ -213,7 +218,6 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
       const next = held.shift()
       observer.slot(next === undefined ? 'share' : next.isNow ? 'now' : 'later')
       if (next !== undefined) return permitOf(next.token)
-      isShareUsed = true
       return permitOf(newToken(), share.take())
     },
     pause: (ms) => {
