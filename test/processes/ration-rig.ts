@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import { sleep, systemClock } from '../../src/common/clock.ts'
 import { sharedTierLimits } from '../../src/config/limits.ts'
+import { createSharedRation } from '../../src/shared/shared-ration.ts'
 import {
   type Reply,
   type Script,
@@ -8,7 +9,6 @@ import {
   type SharedServer,
   SharedServerError,
 } from '../../src/shared/shared-server.ts'
-import { createSharedRation } from '../../src/shared/shared-ration.ts'
 import { connectValkey } from '../../src/shared/valkey.ts'
 import { createRateLimiter, type Slot } from '../../src/upstream/calls/rate-limiter.ts'
 import { createTimers, settled } from '../harness/timers.ts'
@@ -63,7 +63,11 @@ export async function createRationRig(t: Test, options: RationRigOptions) {
   let skewMs = 0
 
   /** Runs a script on the server, whose clock is set to ours. */
-  function runNow(script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<Reply> {
+  function runNow(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+  ): Promise<Reply> {
     const lua = script.lua.replace("redis.call('TIME')", "{ 0, redis.call('GET', 'clock') * 1000 }")
     const timed = scripts.get(script) ?? { ...script, lua, waitMs: 10_000 }
     scripts.set(script, timed)
@@ -77,7 +81,7 @@ export async function createRationRig(t: Test, options: RationRigOptions) {
 
   function createReplica(name: string) {
     const hooks = {
-      attaching: [] as ((isMemoryLost: boolean) => Promise<void>)[],
+      attaching: [] as Parameters<SharedServer['onAttaching']>[0][],
       attached: [] as (() => void)[],
       detached: [] as (() => void)[],
       event: [] as ((event: SharedEvent) => void)[],
@@ -87,16 +91,19 @@ export async function createRationRig(t: Test, options: RationRigOptions) {
     let drop = Promise.withResolvers<never>()
     drop.promise.catch(() => {})
     let arrival = 0
+    let runId = 0
     const slots: string[] = []
     const latency = () => random() ** 3 * maxLatencyMs
-    const run: SharedServer['run'] = async (script, keys, args) => {
+    const runLinked: SharedServer['run'] = async (script, keys, args) => {
       if (!isLinked) throw new SharedServerError('detached')
       // Requests on one connection arrive in their order.
       arrival = Math.max(arrival, clock.elapsed() + latency())
       const arrived = sleep(clock, arrival - clock.elapsed())
+      const linkedTo = runId
       const replied = arrived
         .then(() => (isFrozen ? new Promise<void>((resolve) => thawed.push(resolve)) : undefined))
-        .then(() => runNow(script, keys, args))
+        // What was sent to a server that has ended gets no reply.
+        .then(() => (linkedTo === runs ? runNow(script, keys, args) : new Promise<never>(() => {})))
       const reply = replied.then(async (result) => {
         await sleep(clock, latency())
         return result
@@ -105,10 +112,15 @@ export async function createRationRig(t: Test, options: RationRigOptions) {
       late.catch(() => {})
       return await Promise.race([reply, late, drop.promise])
     }
+    const run: SharedServer['run'] = async (...given) => {
+      if (!isAttached) throw new SharedServerError('detached')
+      return await runLinked(...given)
+    }
     const server: SharedServer = {
       isAttached: () => isAttached,
-      runId: () => `run${runs}`,
-      replicas: () => (isAttached ? replicas.filter((each) => each.server.isAttached()).length : options.expectedReplicas),
+      runId: () => `run${runId}`,
+      replicas: () =>
+        isAttached ? replicas.filter((each) => each.server.isAttached()).length : options.expectedReplicas,
       key,
       run,
       onAttaching: (prepare) => void hooks.attaching.push(prepare),
@@ -118,7 +130,7 @@ export async function createRationRig(t: Test, options: RationRigOptions) {
       isHeardByAll: () => Promise.resolve(true),
     }
     const report = () => {
-      if (isLinked) run(reportHere, [key('m')], [name]).catch(() => {})
+      if (isLinked) runLinked(reportHere, [key('m')], [name]).catch(() => {})
       clock.schedule(report, 1000)
     }
     clock.schedule(report, 1000)
@@ -176,14 +188,17 @@ export async function createRationRig(t: Test, options: RationRigOptions) {
       tell: (event: SharedEvent) => {
         for (const hear of hooks.event) hear(event)
       },
-      attach: async (isMemoryLost = false) => {
+      /** @param catchingUpMs how long it takes to hear the events that were missed */
+      attach: async (isMemoryLost = false, catchingUpMs = random() * 500): Promise<void> => {
         isLinked = true
+        runId = runs
         drop = Promise.withResolvers<never>()
         drop.promise.catch(() => {})
         arrival = 0
         try {
-          await run(reportHere, [key('m')], [name])
-          for (const prepare of hooks.attaching) await prepare(isMemoryLost)
+          await runLinked(reportHere, [key('m')], [name])
+          for (const prepare of hooks.attaching) await prepare(runLinked, isMemoryLost)
+          await Promise.race([sleep(clock, catchingUpMs), drop.promise])
         } catch {
           isLinked = false
           return
