@@ -271,7 +271,7 @@ export function createAttachment(options: AttachmentOptions) {
     status: () => ({
       ok: isAttached,
       since: new Date(clock.now() - (clock.elapsed() - since)),
-      reason: isAttached ? null : problem,
+      reason: problem,
       replicas: server.replicas(),
       server: kind,
       eventsBehindMs: caughtUpAt === null ? null : clock.elapsed() - caughtUpAt,

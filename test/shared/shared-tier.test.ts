@@ -5,9 +5,11 @@ import { loadConfig } from '../../src/config/config.ts'
 import { sharedTierLimits } from '../../src/config/limits.ts'
 import type { SharedTierConfig } from '../../src/config/shared-tier.ts'
 import { fail, open } from '../../src/shared/contact-scripts.ts'
+import { createEnvelope } from '../../src/shared/envelope.ts'
+import { createEvents } from '../../src/shared/events.ts'
 import type { SharedTierObserver } from '../../src/shared/observer.ts'
 import { leave, report } from '../../src/shared/replica-scripts.ts'
-import type { Script } from '../../src/shared/shared-server.ts'
+import type { Script, SharedEvent } from '../../src/shared/shared-server.ts'
 import { createSharedTier } from '../../src/shared/shared-tier.ts'
 import { UpstreamFailure } from '../../src/upstream/failures.ts'
 import { freePort } from '../harness/free-port.ts'
@@ -21,6 +23,7 @@ function arrange(t: Test, port: number) {
   const clock = createTimers()
   const settings: SharedTierConfig = {
     ...sharedTierLimits,
+    connectMs: 10_000,
     server: {
       ...{ hosts: [{ host: '127.0.0.1', port }], sentinelName: null, username: null, password: null },
       ...{ database: 0, tls: false, ca: null },
@@ -78,8 +81,14 @@ t.test('its parts use one attachment', async (t) => {
   const shaOf = ({ lua }: Script) => hash('sha1', lua)
   const integer = (value: number) => `:${value}\r\n`
   let reads = 0
-  const event = list(bulk('kind'), bulk('cleared'), bulk('by'), bulk('other'), bulk('purge'), bulk(''))
-  const landed = list(bulk('kind'), bulk('landed'), bulk('by'), bulk('other'), bulk('id'), bulk('unknown'))
+  const envelope = createEnvelope(() => ({ names: key, seal: [{ id: 1, key }] }))
+  const other = createEvents('other', envelope, { unopened: () => {} })
+  const told: readonly SharedEvent[] = [
+    { kind: 'cleared', purge: '' },
+    { kind: 'forgotten', id, purge: '' },
+    { kind: 'landed', id, place: '*', revision: 'revision' },
+  ]
+  const entries = told.map((event, index) => list(bulk(`5-${index + 2}`), list(...other.encode(event).map(bulk))))
   const replies = new Map<string, string>([
     [shaOf(report), list(integer(3), bulk('5-1'), bulk('5-1'), bulk('5-1'), integer(1000))],
     [shaOf(open), list(bulk('lead'), list(bulk('0')), list())],
@@ -90,9 +99,7 @@ t.test('its parts use one attachment', async (t) => {
     EVALSHA: ({ args: [sha] }) => replies.get(String(sha)) ?? '-ERR unknown script\r\n',
     XREAD: () => {
       reads += 1
-      return reads === 1
-        ? list(list(bulk('{hbff}:ev'), list(list(bulk('5-2'), event), list(bulk('5-3'), landed))))
-        : null
+      return reads === 1 ? list(list(bulk('{hbff}:ev'), list(...entries))) : null
     },
   }
   const stub = await startRespStub(t, { answers })
@@ -100,13 +107,13 @@ t.test('its parts use one attachment', async (t) => {
   const heard: string[] = []
   secondTier.listen({
     cleared: () => void heard.push('all'),
-    forgotten: (other) => void heard.push(other),
-    changed: (other) => void heard.push(other),
+    forgotten: (contact) => void heard.push(`forgotten ${contact}`),
+    changed: (contact) => void heard.push(`changed ${contact}`),
   })
   await start()
   t.match(status(), { ok: true, server: 'redis 7.0.15', replicas: 3 })
   await stub.nth('XREAD', 2)
-  t.strictSame(heard, ['all', 'all'])
+  t.strictSame(heard, ['all', `forgotten ${id}`, `changed ${id}`])
   const failure = new UpstreamFailure('upstream_error', { facts: { upstreamStatus: 500 } })
   await t.rejects(
     secondTier.load(query, demand, async () => {
