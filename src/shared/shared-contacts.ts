@@ -105,7 +105,7 @@ export function createSharedContacts(options: SharedContactsOptions) {
           return await lead(lease, demand, loadHere)
         }
         demand.markAskedElsewhere()
-        await change.next(Math.min(Number(details[0]), limits.followMs))
+        await change.next(Math.min(Number(details[0]), limits.followMs, endsAt - clock.elapsed()))
       }
     } finally {
       change.end()
@@ -159,7 +159,7 @@ export function createSharedContacts(options: SharedContactsOptions) {
   }
 
   function keepLease({ id, place, token }: Lease): Cancel {
-    let cancel: Cancel = () => {}
+    let cancel: Cancel
     const renewLater = () => {
       cancel = clock.schedule(() => {
         server.run(renew, [keysOf(id).loads], [place, token, limits.leaseMs]).catch(() => {})
