@@ -28,6 +28,8 @@ export interface PartFindings {
 export interface Stage extends Bench {
   readonly hilos: StampingHilos
   readonly asker: Asker
+  /** Adds a sentence to the report. */
+  readonly remark: (text: string) => void
 }
 
 /** A part of the section `replicas`. */
@@ -37,12 +39,14 @@ export interface Part {
   readonly run: (stage: Stage) => Promise<PartFindings>
 }
 
-/** Runs something with a fake Hilos and a process that asks. */
-export async function onStage<T>(bench: Bench, run: (stage: Stage) => Promise<T>): Promise<T> {
+/** Runs a part with a fake Hilos and a process that asks. */
+export async function runPart({ name, run }: Part, bench: Bench): Promise<PartFindings> {
   const hilos = await startStampingHilos(bench)
   const asker = startAsker(bench)
+  const remarks: string[] = []
   try {
-    return await run({ ...bench, hilos, asker })
+    const findings = await run({ ...bench, hilos, asker, remark: (text) => remarks.push(`${name}: ${text}`) })
+    return { ...findings, notes: [...(findings.notes ?? []), ...remarks] }
   } finally {
     await asker.stop()
     await hilos.stop()
@@ -60,7 +64,11 @@ export async function sharing<T>(
   const server = await startValkeyServer(valkeyServer ?? '', await freePort(), ['--loglevel', 'warning'])
   const redisUrl = `redis://127.0.0.1:${server.port}`
   try {
-    return await withFleet(stage, { ...settings, redisUrl }, (fleet) => measure(fleet, server, redisUrl))
+    return await withFleet(stage, { ...settings, redisUrl }, async (fleet) => {
+      const measured = await measure(fleet, server, redisUrl)
+      stage.remark(await troubleOf(fleet))
+      return measured
+    })
   } finally {
     await server.remove()
   }
@@ -96,4 +104,23 @@ export async function withFleet<T>(
   } finally {
     await fleet.stop()
   }
+}
+
+/** What explains a promise that was not kept: a replica that was detached, and scripts that failed. */
+async function troubleOf({ replicas }: Fleet): Promise<string> {
+  const reasons = replicas.flatMap(({ log }) =>
+    [...log().matchAll(/"reason":"([a-z-]+)".*"shared tier detached/g)].map(([, reason = '']) => reason),
+  )
+  const failed = new Map<string, number>()
+  for (const replica of replicas) {
+    const operations = (await replica.metrics()).matchAll(
+      /operations_total\{operation="(\w+)",outcome="([\w-]+)"\} (\d+)/g,
+    )
+    for (const [, operation, outcome, count] of operations) {
+      if (outcome !== 'ok')
+        failed.set(`${operation} ${outcome}`, (failed.get(`${operation} ${outcome}`) ?? 0) + Number(count))
+    }
+  }
+  const scripts = [...failed].map(([what, count]) => `${what} ${count}`)
+  return `detached ${reasons.length} times (${reasons.join(', ')}); scripts that failed: ${scripts.join(', ') || 'none'}.`
 }

@@ -5,7 +5,7 @@ import { cold } from '../replicas/cold.ts'
 import { cost } from '../replicas/cost.ts'
 import { absent, faults, sentinel } from '../replicas/faults.ts'
 import { leader } from '../replicas/leader.ts'
-import { onStage, type Part, type PartFindings, type Promised } from '../replicas/part.ts'
+import { type Part, type PartFindings, type Promised, runPart } from '../replicas/part.ts'
 import { purge } from '../replicas/purge.ts'
 import { ration } from '../replicas/ration.ts'
 import { viewing } from '../replicas/viewers.ts'
@@ -34,10 +34,11 @@ interface Measured {
 
 async function measure(bench: Bench, chosen: readonly Part[]): Promise<Measured[]> {
   const measured: Measured[] = []
-  for (const { name, run } of chosen) {
+  for (const part of chosen) {
+    const { name } = part
     const progress = (text: string) => bench.progress(`${name}: ${text}`)
     try {
-      const findings = await onStage({ ...bench, progress }, run)
+      const findings = await runPart(part, { ...bench, progress })
       measured.push({ part: name, findings, error: null })
       for (const each of findings.promises) bench.say(`  ${sentenceOf(each)}`)
     } catch (error) {
