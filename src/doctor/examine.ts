@@ -12,9 +12,10 @@ import { hilosFindings } from './hilos-findings.ts'
 import { type Outcome, type ProbeHilos, probeTokens } from './probes.ts'
 import { proxyFindings } from './proxy-findings.ts'
 import { settingsFindings } from './settings-findings.ts'
+import { sharedTierFindings } from './shared-tier-findings.ts'
 
 /**
- * Checks the settings, the token issuer and Hilos, as if the service started now. It opens no listener, logs nothing and
+ * Checks the settings, the token issuer, the shared tier and Hilos, as if the service started now. It opens no listener, logs nothing and
  * keeps no connection.
  * @param env the environment of the process
  * @param constrainedMemoryBytes as for `loadConfig`
@@ -36,6 +37,7 @@ export async function examine(env: Environment, constrainedMemoryBytes = 0): Pro
     ...fileFindings(files),
     ...proxyFindings(config, env),
     ...(access.tokens === null ? [] : [issuerFinding(await issuerKeys(access.tokens))]),
+    ...(config.sharedTier === null ? [] : await sharedTierFindings(config.sharedTier)),
     ...hilosFindings(hilos, await probeTokens(hilos, probeWith(hilos))),
   ]
 }

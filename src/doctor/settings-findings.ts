@@ -5,6 +5,7 @@ import { type Finding, findingOf, note, ok, warn } from './findings.ts'
 /** What the settings mean, and the risks of their values. */
 export function settingsFindings(config: Config): Finding[] {
   const { access, hilos } = config
+  const whence = config.sharedTier === null ? 'from each replica' : 'from all replicas together'
   return [
     callersListenerFinding(config.callers),
     operatorsListenerFinding(config.operators),
@@ -15,7 +16,7 @@ export function settingsFindings(config: Config): Finding[] {
       : ok('CALLER_MAX_RPS', `Each caller may send ${access.maxRequestsPerSecond} requests a second.`),
     hilos.maxCallsPerSecond === 0
       ? warn('HILOS_MAX_RPS', 'Calls to Hilos are not limited here, and Hilos may limit the whole account instead.')
-      : ok('HILOS_MAX_RPS', `Hilos gets at most ${hilos.maxCallsPerSecond} calls a second from each replica.`),
+      : ok('HILOS_MAX_RPS', `Hilos gets at most ${hilos.maxCallsPerSecond} calls a second ${whence}.`),
     ...memoryFindings(config),
     lifetimeFinding(config.cache.lifetimeScale),
     disclosureFinding(config.disclosureLogLevel),

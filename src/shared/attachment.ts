@@ -274,7 +274,7 @@ export function createAttachment(options: AttachmentOptions) {
       reason: problem,
       replicas: server.replicas(),
       server: kind,
-      eventsBehindMs: caughtUpAt === null ? null : clock.elapsed() - caughtUpAt,
+      eventsBehindMs: caughtUpAt === null ? null : Math.round(clock.elapsed() - caughtUpAt),
     }),
     /** Takes this replica out of the number of replicas, and closes the connections. */
     close: async () => {

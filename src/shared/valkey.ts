@@ -66,6 +66,11 @@ export interface Valkey {
    * @throws SharedServerError
    */
   readonly readEvents: (stream: string, after: string, blockMs: number) => Promise<readonly StreamEntry[]>
+  /**
+   * Sends a command that changes nothing, and waits as long as connecting may take. The service itself needs none.
+   * @throws SharedServerError
+   */
+  readonly ask: (command: string, ...args: (string | number)[]) => Promise<Reply>
   /** Called once when one of the connections is closed, by `close` too. At once if that has happened already. */
   readonly onClose: (hear: () => void) => void
   /** Drops both connections without waiting. What waits for a reply is `closed`. */
@@ -124,6 +129,7 @@ export async function connectValkey({ server, clock, limits }: ValkeyOptions): P
         const entries = told(events.send('XREAD', ...asked).then(entriesOf))
         return within(entries, blockMs + limits.eventGraceMs, clock)
       },
+      ask: (command, ...args) => within(told(commands.send(command, ...args)), limits.connectMs, clock),
       onClose: (hear) => void closed.then(hear),
       close: dropAll,
     }
@@ -169,14 +175,19 @@ async function signIn(line: Line, { username, password, database }: ServerSettin
   if (password !== null) await line.send('AUTH', username ?? 'default', password.reveal())
   if (database !== 0) await line.send('SELECT', database)
   await line.send('CLIENT', 'SETNAME', 'hilos-bff')
-  const lines = String(await line.send('INFO')).split('\r\n')
-  const info = new Map(lines.map((text) => text.split(':', 2) as [string, string]))
+  const info = infoOf(await line.send('INFO'))
   const [runId, redis, valkey] = [info.get('run_id'), info.get('redis_version'), info.get('valkey_version')]
   if (runId === undefined || redis === undefined) throw new SharedServerError('other')
   if (info.get('role') !== 'master' || info.get('loading') !== '0') throw new SharedServerError('not-primary')
   // Valkey has no version below 7.2, and says that it is compatible with Redis 7.2.
   if (Number.parseInt(redis, 10) < 7) throw new SharedServerError('too-old')
   return { runId, kind: valkey === undefined ? `redis ${redis}` : `valkey ${valkey}` }
+}
+
+/** The reply of INFO. */
+export function infoOf(reply: Reply): ReadonlyMap<string, string> {
+  const lines = String(reply).split('\r\n')
+  return new Map(lines.map((text) => text.split(':', 2) as [string, string]))
 }
 
 /** Runs scripts by their hashes, and sends the script itself where the server does not know it. */
@@ -246,8 +257,13 @@ function createLine({ host, port }: Host, { tls, ca }: ServerSettings): Line {
 /** The reply of XREAD for one stream. */
 function entriesOf(reply: Reply): StreamEntry[] {
   if (reply === null) return []
-  const [[, entries]] = reply as [[Buffer, [Buffer, Buffer[]][]]]
-  return entries.map(([id, texts]) => {
+  const [[, entries]] = reply as [[Buffer, Reply]]
+  return rangeOf(entries)
+}
+
+/** The reply of XRANGE and XREVRANGE. */
+export function rangeOf(reply: Reply): StreamEntry[] {
+  return (reply as [Buffer, Buffer[]][]).map(([id, texts]) => {
     const fields = new Map<string, string>()
     for (let index = 0; index < texts.length; index += 2) fields.set(String(texts[index]), String(texts[index + 1]))
     return { id: String(id), fields }

@@ -62,10 +62,13 @@ export function createSharedTierObserver(registry: Registry, logger: Logger) {
     },
     attached: (afterMs: number) => {
       remarked.clear()
-      logger.info({ detachedMs: afterMs }, 'shared tier attached')
+      logger.info({ detachedMs: Math.round(afterMs) }, 'shared tier attached')
     },
     detached: (reason: string, afterMs: number) =>
-      logger.warn({ reason, attachedMs: afterMs }, 'shared tier detached, this replica continues by itself'),
+      logger.warn(
+        { reason, attachedMs: Math.round(afterMs) },
+        'shared tier detached, this replica continues by itself',
+      ),
     read: (verdict: string) => reads.inc({ verdict }),
     put: (verdict: string) => puts.inc({ verdict }),
     tookOver: () => takeovers.inc(),

@@ -107,6 +107,7 @@ function createStore(clock: TestTimers) {
           return within(Promise.resolve(reply(given, args.map(String))), given.waitMs)
         },
         readEvents: (_stream, after, blockMs) => within(read(after, blockMs, ended.signal), blockMs + 500),
+        ask: () => Promise.reject(new SharedServerError('denied')),
         onClose: (hear) => void closeListeners.push(hear),
         close: line.drop,
       }

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto'
+import { clear, fail, forget, look, open, put, putAbsence, renew, sweep } from '../shared/contact-scripts.ts'
+import { giveBack, keepTokens, pause, take } from '../shared/ration-scripts.ts'
+import { leave, report } from '../shared/replica-scripts.ts'
+import type { Script, ServerProblem, SharedServerError } from '../shared/shared-server.ts'
+import type { Valkey } from '../shared/valkey.ts'
+
+type Call = readonly [script: Script, keys: readonly string[], args: readonly (string | number)[]]
+
+export interface ScriptProbe {
+  /** The first script that failed for another reason than a lack of memory. */
+  readonly failed: { readonly script: string; readonly problem: ServerProblem } | null
+  /** Whether the server has no memory left for something new. */
+  readonly isFull: boolean
+}
+
+/** Runs every script on keys of its own, up to one that fails, and removes the keys. What cannot be removed expires. */
+export async function probeScripts(valkey: Valkey, keyPrefix: string, waitMs: number): Promise<ScriptProbe> {
+  const prefix = `{${keyPrefix}}:doctor-${randomBytes(9).toString('hex')}`
+  const calls = callsOf((name) => `${prefix}:${name}`)
+  const used = [...new Set(calls.flatMap(([, keys]) => keys))]
+  const problemOf = ([script, ...given]: Call) =>
+    valkey.run({ ...script, waitMs }, ...given).then(
+      () => null,
+      ({ problem }: SharedServerError) => problem,
+    )
+
+  let failed: ScriptProbe['failed'] = null
+  let isFull = false
+  for (const call of calls) {
+    const problem = await problemOf(call)
+    isFull ||= problem === 'full'
+    if (problem === null || problem === 'full') continue
+    failed = { script: call[0].name, problem }
+    break
+  }
+  const problem = await problemOf([unlink, used, []])
+  return { failed: failed ?? (problem && { script: sweep.name, problem }), isFull }
+}
+
+/** `sweep` finds only some of the keys. */
+const unlink: Script = { ...sweep, lua: "return redis.call('UNLINK', unpack(KEYS))" }
+
+/** In an order in which each has all its work to do. */
+function callsOf(key: (name: string) => string): readonly Call[] {
+  const [entry, loads, events, cleared] = [key('c'), key('l'), key('ev'), key('cleared')]
+  const [ration, pausing, members, seen] = [key('gov'), key('pause'), key('m'), key('seen')]
+  const stored = [entry, loads, events, cleared]
+  const [all, some, token, namespace] = ['*', 'some', 'token', 'namespace']
+  const event = ['kind', 'probed']
+  const tokens = [1, 1000, 1000, 1000]
+  const opened = (place: string): Call => [open, [entry, loads, cleared], [place, token, 1000, -1, -1, namespace, 0]]
+  return [
+    [report, [members, seen, events], ['doctor', '']],
+    opened(all),
+    [renew, [loads], [all, token, 1000]],
+    [put, stored, [all, token, namespace, 0, 60_000, 0, 0, 1, 'flow', 'bytes', ...event]],
+    [look, [entry, cleared], [60_000, namespace]],
+    opened(some),
+    [putAbsence, stored, [some, token, 0, 0, 1000, 0, ...event]],
+    opened('other'),
+    [fail, stored, ['other', token, 'code', 1, 1000, ...event]],
+    [forget, [entry, loads, events], event],
+    [clear, [cleared, events], event],
+    [sweep, [cleared], ['0', key('*')]],
+    [take, [ration, pausing, members], [...tokens, 1, 'call']],
+    [keepTokens, [ration], [...tokens, 'call', 1000]],
+    [giveBack, [ration], ['call']],
+    [pause, [pausing, events], [1000, ...event]],
+    [leave, [members, seen], ['doctor']],
+  ]
+}
