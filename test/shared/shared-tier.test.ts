@@ -68,13 +68,15 @@ t.test('the start waits for a second when the server says nothing', async (t) =>
 })
 
 t.test('the start is over when there is no server, and the replica works by itself', async (t) => {
-  const { start, status, secondTier } = arrange(t, await freePort())
+  const { start, status, secondTier, createRation } = arrange(t, await freePort())
   await start()
   t.match(status(), { ok: false, reason: 'refused', replicas: 2 })
   t.equal(secondTier.replicas(), 2)
   const entry = await secondTier.load(query, demand, async () => ({ entry: absence, isGone: false }))
   t.equal(entry, absence)
   await t.rejects(secondTier.forget(id, 'purge'), { code: 'shared_tier_unavailable' })
+  const ration = createRation({ changed: () => {}, paused: () => {} })
+  t.ok(Number.isFinite(ration.nextAt()), 'a call may begin by the share of this replica')
 })
 
 t.test('its parts use one attachment', async (t) => {
