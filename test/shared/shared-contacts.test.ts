@@ -288,7 +288,7 @@ t.test('an absence for limited readers is stored for them, and all hear of it on
     const [[, , [, token]], [script, scriptKeys, args]] = calls as [Call, Call]
     t.strictSame([script, scriptKeys], ['put_absence', Object.values(keys)])
     t.strictSame(args.slice(0, 5), [place, token, 0, 5000, Number(isGone)])
-    const event = { kind: 'landed', id, place, revision: isGone ? 'absent' : '', purge: '' }
+    const event = { kind: 'landed', id, place, revision: isGone ? 'absent' : '' }
     t.strictSame([eventOf('put_absence'), args.length], [event, 15])
     t.strictSame([observed, gone], [['lead', 'put stored'], []])
   }
