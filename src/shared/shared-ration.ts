@@ -59,6 +59,8 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
   let wanted = 0
   let isAsking = false
   let askAgainAt = 0
+  /** Nothing is asked before this, for the sake of calls that the server does not know of. */
+  let askFrom = 0
   let pausesHeard = 0
   /** The share of this replica, which it has from then on while the tier is detached. */
   let share: Ration
@@ -133,7 +135,7 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
     cancelAsk()
     const missing = wanted - held.length
     if (isAsking || missing <= 0 || !server.isAttached()) return
-    const waitMs = askAgainAt - clock.elapsed()
+    const waitMs = Math.max(askAgainAt, askFrom) - clock.elapsed()
     if (waitMs > 0) cancelAsk = clock.schedule(ask, waitMs)
     else void askFor(Array.from({ length: missing }, newToken))
   }
@@ -182,11 +184,12 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
     // Others may have made calls within their shares, and may do so until they have come back and told the server of them.
     if (isMemoryLost || now - detachedAt > returnMs) {
       known = { ...known, until: now + rejoinMs }
-      askAgainAt = now + returnMs + aheadMs
+      askFrom = now + returnMs + aheadMs
     }
     await tell(tokens.keys(), run)
   })
   server.onAttached(() => {
+    askAgainAt = 0
     keep()
     listener.changed()
   })

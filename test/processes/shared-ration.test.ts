@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { UpstreamFailure } from '../../src/upstream/failures.ts'
 import { needsServer } from '../harness/valkey.ts'
 import { createRandom, createRationRig, type RationRigOptions, worstSecond } from './ration-rig.ts'
 
@@ -132,3 +133,41 @@ for (const [title, spell] of Object.entries(spells))
       t.ok(worstSecond(arranged.sentAt) <= most, `seed ${seed}: ${worstSecond(arranged.sentAt)}`)
     }
   })
+
+t.test('a pause holds for all replicas, the longer one of two, and is an event', needsServer(), async (t) => {
+  const { replicas, clock, ask, sentAt } = await arrange(t, 1)
+  const [one, other] = replicas
+  one?.ration.pause(60_000)
+  await clock.advance(100)
+  one?.ration.pause(30_000)
+  await clock.advance(100)
+  void other?.call(0, 0)
+  await clock.advance(100)
+  const [leftMs = 0] = other?.pauses ?? []
+  t.ok(leftMs > 30_000 && leftMs <= 60_000)
+  t.strictSame([sentAt, one?.pauses], [[], []])
+  t.equal(await ask('XLEN', '{test}:ev'), 1)
+})
+
+t.test(
+  'the ration is kept while replicas are idle, and they give back what they do not need',
+  needsServer(),
+  async (t) => {
+    const { replicas, clock, ask } = await arrange(t, 1)
+    const tokens = () => ask('ZCARD', '{test}:gov:run0').then((count) => Number(count) - 1)
+    for (let left = 8; left > 0; left -= 1) void replicas[0]?.call(0, 0)
+    await clock.advance(1000)
+    t.ok((await tokens()) >= 5)
+    // Those that waited have gone, with the slots that were given to them ahead.
+    replicas[0]?.limiter.rejectAll(new UpstreamFailure('overloaded'))
+    await clock.advance(100)
+    t.equal(await tokens(), 5)
+    await clock.advance(2000)
+    await ask('PEXPIRE', '{test}:gov:run0', 5000)
+    await clock.advance(1100)
+    t.ok(Number(await ask('PTTL', '{test}:gov:run0')) > 5000)
+    void replicas[1]?.call(0, 0)
+    await clock.advance(40)
+    t.equal(replicas[1]?.calls.sent, 1, 'without a wait')
+  },
+)

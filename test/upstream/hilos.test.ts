@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import t from 'tap'
 import { faultIds } from '../../sandbox/faults.ts'
 import { executionContact, uuid } from '../../sandbox/parts.ts'
+import type { CreateRation, RationListener } from '../../src/upstream/calls/ration.ts'
 import { UpstreamFailure } from '../../src/upstream/failures.ts'
 import { createTimers } from '../harness/timers.ts'
 import {
@@ -216,3 +217,37 @@ t.test('the health says why the breaker is open, and whether a probe is in fligh
   t.match(during, { circuitBreaker: 'half-open', pausedFor: 'upstream_rate_limited', callsInFlight: 1 })
   t.match(health(), { circuitBreaker: 'closed', pausedFor: null })
 })
+
+t.test(
+  'a ration that was made for it is told of a pause, and tells of one, which refuses the calls that wait',
+  async (t) => {
+    const pauses: number[] = []
+    let listener: RationListener | undefined
+    let at = 0
+    const createRation: CreateRation = (given) => {
+      listener = given
+      const permit = { sent: () => {} }
+      return { want: () => {}, nextAt: () => at, take: () => permit, pause: (ms) => pauses.push(ms) }
+    }
+    const answer = httpResponse(429, { 'retry-after': '7' })
+    const clock = createTimers()
+    const { call } = await arrangeRaw(t, answer, { createRation, clock })
+    t.equal(await outcomeOf(call()), 'upstream_rate_limited')
+    t.strictSame(pauses, [7000])
+    await clock.advance(7000)
+    at = Number.POSITIVE_INFINITY
+    const waiting = failureOf(call())
+    listener?.paused(3000)
+    const failure = await waiting
+    t.strictSame(
+      [failure.code, failure.retryAfterSeconds, failure.facts.reason],
+      ['upstream_rate_limited', 3, 'the circuit breaker is open'],
+    )
+    t.strictSame(pauses, [7000], 'it is not told again')
+    await clock.advance(3000)
+    const next = outcomeOf(call())
+    at = 0
+    listener?.changed()
+    t.equal(await next, 'upstream_rate_limited', 'it was asked')
+  },
+)

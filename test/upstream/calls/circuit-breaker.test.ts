@@ -503,3 +503,39 @@ t.test('a call may send another request until the breaker opens, and when it has
   call('e', unauthorized())
   t.notOk(early.mayGoOn())
 })
+
+t.test(
+  'a pause that Hilos asked for all calls is told when it opens the breaker, and no other reason is',
+  async (t) => {
+    const rows: readonly (readonly [string, readonly (Failure | null)[], readonly number[]])[] = [
+      ['contacts that failed', [broken(), broken(), broken()], []],
+      ['a 401', [unauthorized()], []],
+      ['two 403', [forbidden(), forbidden()], []],
+      ['one contact', [brokenFor(7), closed(7)], []],
+      ['a second contact', [closed(7), closed(8)], [8000]],
+      ['a longer one', [paused(7), paused(7), paused(6), paused(9)], [7000, 9000]],
+    ]
+    for (const [title, failures, expected] of rows) {
+      const { begin, pauses } = arrange()
+      const ends = failures.map((_failure, index) => begin(`${index}`))
+      for (const [index, failure] of failures.entries()) ends[index]?.(failure)
+      t.strictSame(pauses, expected, title)
+    }
+  },
+)
+
+t.test('a pause that another process was asked for stops all calls, and is not told again', async (t) => {
+  const { pause, refused, refusedAfter, reports, pauses, call, opened } = arrange()
+  pause(2500)
+  t.strictSame(refusedAfter(0, 500, 1000), [
+    'upstream_rate_limited 3',
+    'upstream_rate_limited 2',
+    'upstream_rate_limited 1',
+  ])
+  pause(500)
+  t.equal(refused(), 'upstream_rate_limited 1', 'the longer one holds')
+  t.strictSame([opened, reports, pauses], [['upstream_rate_limited'], ['upstream_rate_limited'], []])
+  t.strictSame(refusedAfter(1000).length, 1)
+  call('probe')
+  t.strictSame(reports, ['upstream_rate_limited', 'closed'])
+})

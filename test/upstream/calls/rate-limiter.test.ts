@@ -545,3 +545,33 @@ t.test('rejectAll refuses requeued calls too, which then hold no slot', async (t
   await advance(1000)
   t.equal(namesOf(started), 'a b', 'one at a time')
 })
+
+t.test('the ration hears how many calls wait, and how many of them could start', async (t) => {
+  const timers = createTimers(0)
+  const wants: string[] = []
+  let at = Number.POSITIVE_INFINITY
+  const ration = {
+    want: (waiting: number, startable: number) => wants.push(`${waiting} ${startable}`),
+    nextAt: () => at,
+    take: () => ({ sent: () => {} }),
+    pause: () => {},
+  }
+  const limiter = createRateLimiter({ ...noLimits, maxConnections: 2, maxWaitMs: 500, clock: timers }, ration)
+  const heard = () => [wants.at(-1), wants.splice(0).length > 0]
+  const slots = ['a', 'b', 'c'].map((name) => limiter.slot({ askedBy: new Set([name]), urgency: waiting }))
+  for (const slot of slots) slot.catch(() => {})
+  t.strictSame(heard(), ['3 2', true])
+  at = 0
+  limiter.serveQueue()
+  t.strictSame(wants.splice(0), ['3 2', '1 0'], 'those that were granted wait no more, and have the connections')
+  ;(await slots[0])?.release()
+  t.strictSame(wants.splice(0), ['1 1', '0 0'])
+  limiter.slot({ askedBy: new Set(['d']), urgency: waiting }).catch(() => {})
+  t.strictSame(heard(), ['1 0', true])
+  await timers.advance(500)
+  t.strictSame(heard(), ['0 0', true], 'its wait has ended')
+  limiter.slot({ askedBy: new Set(['e']), urgency: waiting }).catch(() => {})
+  heard()
+  limiter.rejectAll(new UpstreamFailure('upstream_rate_limited'))
+  t.strictSame(heard(), ['0 0', true])
+})
