@@ -7,13 +7,13 @@ import { type Fleet, headersOf, type Readiness } from './fleet.ts'
 import { monotonicMs } from './monotonic.ts'
 import type { Promised, Stage } from './part.ts'
 
-const warmContacts = 30
+const warmContacts = 15
 const perSecond = 50
 /** Each 14th request is for a cold contact: 3.6 a second. */
 const coldEvery = 14
 const lookMs = 100
 /** From one warm contact to the next, so that the ration permits all calls for them; the second while each replica asks for itself. */
-const rampMs = { shared: 250, alone: 700 } as const
+const rampMs = { shared: 250, alone: 1200 } as const
 const attachedWithinMs = 3000
 const callsPerSecond = 5
 

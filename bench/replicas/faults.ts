@@ -7,7 +7,6 @@ import { formatNumber } from '../statistics.ts'
 import { replicaId } from './contacts.ts'
 import type { PhaseSeen } from './fault-run.ts'
 import { faultPromises, faultSettings, faultTable, type Phase, watchFaults } from './fault-run.ts'
-import { monotonicMs } from './monotonic.ts'
 import { type Part, type PartFindings, sharing, withFleet } from './part.ts'
 import { command } from './server-command.ts'
 
@@ -104,9 +103,8 @@ export const absent: Part = {
     await server.kill()
     const redisUrl = `redis://127.0.0.1:${server.port}`
     try {
-      const began = monotonicMs()
       return await withFleet(stage, { redisUrl, env: faultSettings, isAwaited: false }, async (fleet) => {
-        const startedMs = monotonicMs() - began
+        const starts = fleet.replicas.map(({ startedInMs }) => startedInMs)
         const phases: readonly Phase[] = [
           { name: 'absent at the start', seconds: 6, isWell: false },
           { name: 'started', seconds: 6, begin: server.restart, isWell: true },
@@ -116,9 +114,7 @@ export const absent: Part = {
         return {
           ...rest,
           promises: promises.filter(({ text }) => !text.includes('beyond')),
-          notes: [
-            `Without the server, the three replicas answered ${formatNumber(startedMs, 0)} ms after the first was started.`,
-          ],
+          notes: [`absent: the replicas answered after ${starts.map((ms) => formatNumber(ms, 0)).join(', ')} ms.`],
         }
       })
     } finally {

@@ -34,6 +34,8 @@ export interface Readiness {
 
 export interface Replica {
   readonly pid: number
+  /** From its start to its first response. */
+  readonly startedInMs: number
   /** The pages of contacts. */
   readonly urlOf: (id: string) => string
   readonly origin: string
@@ -124,9 +126,13 @@ async function startReplica({ cores }: Bench, settings: Record<string, string>, 
   closeSync(stdout)
   const origin = `http://127.0.0.1:${port}`
   const admin = `http://127.0.0.1:${adminPort}`
-  await untilAnswered(origin, running)
+  const log = () => readFileSync(logPath, 'utf8')
+  const startedInMs = await untilAnswered(origin, running).catch((error: Error) => {
+    throw new Error(`${error.message}${log().slice(-1000)}`)
+  })
   return {
     pid: running.pid,
+    startedInMs,
     origin,
     urlOf: (id) => `${origin}/execution-contacts/${id}`,
     readiness: () => readinessOf(admin),
@@ -138,7 +144,7 @@ async function startReplica({ cores }: Bench, settings: Record<string, string>, 
       await response.arrayBuffer()
       return response.status
     },
-    log: () => readFileSync(logPath, 'utf8'),
+    log,
     signal: (name) => void process.kill(running.pid, name),
     stop: running.stop,
   }

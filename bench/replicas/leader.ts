@@ -71,7 +71,7 @@ async function lose(stage: Stage, fleet: Fleet, signal: 'SIGKILL' | 'SIGSTOP'): 
     await hilos.rule(id, { delayMs: hilosMs })
     // The first answer of a lost leader never comes, so it is asked by this process.
     void fetch(fleet.replicas[leading]?.urlOf(id) ?? '', { headers: headersOf(round) }).catch(() => {})
-    await sleep(150)
+    await untilAsked(stage)
     const following = asker.ask(followers.map((replica) => request(replica, 0)))
     await sleep(250)
     const lostMs = monotonicMs()
@@ -89,8 +89,12 @@ async function lose(stage: Stage, fleet: Fleet, signal: 'SIGKILL' | 'SIGSTOP'): 
       answeredMs: Math.max(...answers.map(({ endedMs }) => endedMs)) - lostMs,
       calls: calls.length,
       failed: answers.filter(({ status }) => status !== 200).length,
-      isLateUsed: after.some(({ revision }) => revision === null || revision < (answers[0]?.revision ?? 0)),
+      isLateUsed: after.some(({ revision }) => revision === null || revision === calls[0]?.revision),
     })
   }
   return lost
+}
+
+async function untilAsked({ hilos }: Stage): Promise<void> {
+  while ((await hilos.calls()).length === 0) await sleep(10)
 }
