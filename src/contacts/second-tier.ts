@@ -54,6 +54,9 @@ export interface SecondTierListener {
    * @param isGone whether it does not exist
    */
   readonly changed: (id: string, isSame: (contact: StoredContact) => boolean, isGone: boolean) => void
+  /** The contact does not exist, or did not when a replica last heard of it. It is forgotten for those who may know of it. */
+  readonly gone: (id: string) => void
+  /** An operator wants the contact to be forgotten. */
   readonly forgotten: (id: string) => void
   readonly cleared: () => void
 }

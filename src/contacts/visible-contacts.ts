@@ -181,7 +181,7 @@ export function createVisibleContacts(options: VisibleContactsOptions): VisibleC
     unlimited.adopt(id, look, isAwaited)
   }
 
-  secondTier.listen({ changed: adopt, forgotten: deleteOne, cleared: clear })
+  secondTier.listen({ changed: adopt, gone: unlimited.delete, forgotten: deleteOne, cleared: clear })
 
   return { get, refresh: (id) => unlimited.refresh(id, loadOf(id), watchers), delete: deleteOne, clear }
 }

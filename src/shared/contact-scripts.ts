@@ -138,6 +138,15 @@ return 1
 `,
 }
 
+/** Forgets a contact that does not exist, and only what those know of it who may see it: see above. */
+const drop = `
+local function drop(since)
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[2], 'gone', text(since))
+  keep(KEYS[2], ${fencedMs})
+end
+`
+
 /** Whether the lease is still held, and was taken after all was cleared. */
 const holds = `
 local lease = words(redis.call('HGET', KEYS[2], ARGV[1]))
@@ -173,15 +182,12 @@ return 'stored'
 export const putAbsence: Script = {
   name: 'put_absence',
   waitMs: storingMs,
-  lua: `${whenFull}${common}${keep}${announce}${holds}
+  lua: `${whenFull}${common}${keep}${announce}${drop}${holds}
 if not isHeld then return 'lost' end
-if ARGV[5] == '1' then
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[2], 'gone', text(now - ARGV[3]))
-end
+if ARGV[5] == '1' then drop(now - ARGV[3]) end
 redis.call('HDEL', KEYS[2], ARGV[1], '!' .. ARGV[1])
 redis.call('HSET', KEYS[2], '-' .. ARGV[1], text(now - ARGV[3]) .. ' ' .. ARGV[4])
-keep(KEYS[2], math.max(tonumber(ARGV[4]), ${fencedMs}))
+keep(KEYS[2], tonumber(ARGV[4]))
 announce(KEYS[3], unpack(ARGV, 6))
 return 'stored'
 `,
@@ -212,6 +218,16 @@ export const forget: Script = {
   waitMs: storingMs,
   lua: `${whenFull}${announce}
 redis.call('DEL', KEYS[1], KEYS[2])
+return announce(KEYS[3], unpack(ARGV))
+`,
+}
+
+/** Forgets a contact because it does not exist. Keys, arguments and reply are those of `forget`. */
+export const forgetGone: Script = {
+  name: 'forget_gone',
+  waitMs: storingMs,
+  lua: `${whenFull}${common}${keep}${announce}${drop}
+drop(now)
 return announce(KEYS[3], unpack(ARGV))
 `,
 }

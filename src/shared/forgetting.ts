@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.ts'
 import type { SecondTierListener } from '../contacts/second-tier.ts'
 import { Failure } from '../failures/failure.ts'
-import { clear, forget, sweep } from './contact-scripts.ts'
+import { clear, forget, forgetGone, sweep } from './contact-scripts.ts'
 import type { Events } from './events.ts'
 import type { Names } from './names.ts'
 import type { SharedTierObserver } from './observer.ts'
@@ -41,7 +41,7 @@ export function createForgetting(options: ForgettingOptions) {
   const { server, names, events, observer, limits, clock } = options
   /** By contact, the oldest first. */
   const remembered = new Map<string | typeof all, Memory>()
-  const listeners: Pick<SecondTierListener, 'forgotten' | 'cleared'>[] = []
+  const listeners: Pick<SecondTierListener, 'gone' | 'forgotten' | 'cleared'>[] = []
 
   function remember(id: string | typeof all, untold: string | null): Memory {
     const memory = { at: clock.elapsed(), untold }
@@ -65,7 +65,7 @@ export function createForgetting(options: ForgettingOptions) {
     const eventId = await (id === all
       ? run(clear, [server.key('cleared'), stream], events.encode({ kind: 'cleared', purge }))
       : run(
-          forget,
+          purge === '' ? forgetGone : forget,
           [server.key(`c:${name}`), server.key(`l:${name}`), stream],
           events.encode({ kind: 'forgotten', id, purge }),
         ))
@@ -99,14 +99,17 @@ export function createForgetting(options: ForgettingOptions) {
     const isAll = event.kind === 'cleared'
     remember(isAll ? all : event.id, null)
     if (event.purge !== '') observer.forgottenElsewhere(isAll, event.purge)
-    for (const listener of listeners) isAll ? listener.cleared() : listener.forgotten(event.id)
+    for (const listener of listeners)
+      if (isAll) listener.cleared()
+      else if (event.purge === '') listener.gone(event.id)
+      else listener.forgotten(event.id)
   })
 
   return {
     /** Hears what other replicas want to be forgotten. */
-    listen: (listener: Pick<SecondTierListener, 'forgotten' | 'cleared'>) => void listeners.push(listener),
+    listen: (listener: Pick<SecondTierListener, 'gone' | 'forgotten' | 'cleared'>) => void listeners.push(listener),
     /** Tells other replicas that a contact does not exist, as soon as it can. */
-    rememberGone: (id: string) => tellNow(id, remember(id, '')),
+    rememberGone: (id: string) => tellNow(id, remember(id, remembered.get(id)?.untold ?? '')),
     /** See `SecondTier.forget`. */
     forget: async (id: string | typeof all, purge: string): Promise<void> => {
       const memory = remember(id, purge)

@@ -151,26 +151,30 @@ t.test('a load that another replica leads is followed for as long, and Hilos is 
 })
 
 t.test('what another replica finds out changes nothing for those who may not see the run', async (t) => {
-  const seen = await inBothWorlds(async (flowId) => {
-    const { tier, listener } = createFakeSecondTier()
-    const { ask, clock, hilos } = arrange(flowId, tier)
-    const answers: unknown[] = []
-    ask(reader, answers)
-    await clock.advance(1000)
-    ask(anonymous, [])
-    await clock.advance(500)
-    ask(other, answers)
-    await clock.advance(100)
-    // A caller of every flow, or of other flows, has asked there.
-    listener().changed('k', () => false, flowId === null)
-    await clock.advance(1000)
-    ask(reader, answers)
-    ask(other, answers)
-    await clock.advance(2000)
-    return { answers, asked: hilos.asked.length }
-  })
-  t.equal(seen[0].asked, 3)
-  t.strictSame(seen[0], seen[1])
+  for (const how of ['gone', 'changed']) {
+    const seen = await inBothWorlds(async (flowId) => {
+      const { tier, listener } = createFakeSecondTier()
+      const { ask, clock, hilos } = arrange(flowId, tier)
+      const answers: unknown[] = []
+      ask(reader, answers)
+      await clock.advance(1000)
+      ask(anonymous, [])
+      await clock.advance(500)
+      ask(other, answers)
+      await clock.advance(100)
+      // A caller of every flow, or of other flows, has asked there.
+      if (how === 'gone') {
+        if (flowId === null) listener().gone('k')
+      } else listener().changed('k', () => false, flowId === null)
+      await clock.advance(1000)
+      ask(reader, answers)
+      ask(other, answers)
+      await clock.advance(2000)
+      return { answers, asked: hilos.asked.length }
+    })
+    t.equal(seen[0].asked, 3)
+    t.strictSame(seen[0], seen[1])
+  }
 })
 
 t.test(
@@ -311,6 +315,21 @@ t.test('what does not exist any more is deleted, also if the tier does not say m
   t.ok(gone.visible.get(anonymous, 'k', anyRequest) instanceof Promise, 'a contact replaces an absence')
   await gone.clock.advance(0)
   t.equal(unlimited.absences.usage().entries, 0)
+})
+
+t.test('what does not exist is forgotten for those who may see it, and what is loading is not stored', async (t) => {
+  const { tier, listener } = createFakeSecondTier()
+  const { ask, clock, values, limited } = arrange('b', tier)
+  ask(anonymous, [])
+  ask(other, [])
+  await clock.advance(1000)
+  ask(anonymous, [], noCache)
+  await clock.advance(0)
+  listener().gone('k')
+  t.equal(values.peek('k'), undefined)
+  await clock.advance(400)
+  t.equal(values.peek('k'), undefined)
+  t.equal(limited.absences.usage().entries, 1)
 })
 
 t.test('what is to be forgotten is forgotten for all callers', async (t) => {

@@ -45,7 +45,8 @@ function startReplica(t: Test, port: number, replica: string, mayConnect: () => 
   const attachment = createAttachment({ ...common, connect, replica, keyPrefix: 'hbff', expectedReplicas: 1 })
   const forgetting = createForgetting({ ...common, server: attachment.server, names: createNames(secret) })
   const forgotten: string[] = []
-  forgetting.listen({ forgotten: (id) => void forgotten.push(id), cleared: () => void forgotten.push('all') })
+  const forget = (id: string) => void forgotten.push(id)
+  forgetting.listen({ gone: forget, forgotten: forget, cleared: () => forget('all') })
   t.teardown(attachment.close)
   void attachment.start()
   return { attachment, forgetting, forgotten, logged: () => lines.map((line) => JSON.parse(line)) }

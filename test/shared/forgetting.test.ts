@@ -78,7 +78,11 @@ function arrange(limits: Partial<ForgettingOptions['limits']> = {}) {
     clock,
   })
   const heard: string[] = []
-  forgetting.listen({ forgotten: (id) => void heard.push(id), cleared: () => void heard.push('all') })
+  forgetting.listen({
+    gone: (id) => void heard.push(`${id} gone`),
+    forgotten: (id) => void heard.push(id),
+    cleared: () => void heard.push('all'),
+  })
   const forget = (id: string | null, purge = '') => {
     const outcome = forgetting.forget(id, purge)
     return outcome.then(
@@ -89,7 +93,8 @@ function arrange(limits: Partial<ForgettingOptions['limits']> = {}) {
   return { ...stand, clock, forgetting, forget, heard, elsewhere }
 }
 
-const line = (id: string, purge = '') => `forget {hbff}:c:<${id}> {hbff}:l:<${id}> {hbff}:ev forgotten ${id} ${purge}`
+const line = (id: string, purge = '') =>
+  `${purge === '' ? 'forget_gone' : 'forget'} {hbff}:c:<${id}> {hbff}:l:<${id}> {hbff}:ev forgotten ${id} ${purge}`
 const clearLine = (purge = '') => `clear {hbff}:cleared {hbff}:ev cleared ${purge}`
 const sweepLine = (kind: string, cursor = '0') => `sweep {hbff}:cleared ${cursor} {hbff}:${kind}:*`
 
@@ -212,6 +217,14 @@ t.test('a purge stays untold if it fails while an earlier one of the contact is 
   t.strictSame(await attach(), [line('a', 'second')])
 })
 
+t.test('a purge that is not told yet is told as one, also if the contact is found not to exist', async (t) => {
+  const { forget, forgetting, detach, attach } = arrange()
+  detach()
+  await forget('a', 'purge')
+  for (const id of ['a', 'b']) forgetting.rememberGone(id)
+  t.strictSame(await attach(), [line('a', 'purge'), line('b')])
+})
+
 t.test('what others say is heard, and remembered', async (t) => {
   const { tell, heard, elsewhere, attach } = arrange()
   tell({ kind: 'forgotten', id: 'a', purge: '' })
@@ -221,7 +234,7 @@ t.test('what others say is heard, and remembered', async (t) => {
   t.strictSame(await attach(true), [line('a'), line('b')])
   tell({ kind: 'cleared', purge: 'purge-all' })
   tell({ kind: 'cleared', purge: '' })
-  t.strictSame(heard, ['a', 'b', 'all', 'all'])
+  t.strictSame(heard, ['a gone', 'b', 'all', 'all'], 'a contact that does not exist is none that was purged')
   t.strictSame(elsewhere, [
     [false, 'purge-b'],
     [true, 'purge-all'],

@@ -109,6 +109,7 @@ t.test('its parts use one attachment', async (t) => {
   const heard: string[] = []
   secondTier.listen({
     cleared: () => void heard.push('all'),
+    gone: (contact) => void heard.push(`gone ${contact}`),
     forgotten: (contact) => void heard.push(`forgotten ${contact}`),
     changed: (contact) => void heard.push(`changed ${contact}`),
   })
