@@ -8,8 +8,8 @@ import type { Valkey } from '../shared/valkey.ts'
 type Call = readonly [script: Script, keys: readonly string[], args: readonly (string | number)[]]
 
 export interface ScriptProbe {
-  /** The first script that failed for another reason than a lack of memory. */
-  readonly failed: { readonly script: string; readonly problem: ServerProblem } | null
+  /** The first script, or command, that failed for another reason than a lack of memory. */
+  readonly failed: { readonly name: string; readonly problem: ServerProblem } | null
   /** Whether the server has no memory left for something new. */
   readonly isFull: boolean
 }
@@ -17,29 +17,24 @@ export interface ScriptProbe {
 /** Runs every script on keys of its own, up to one that fails, and removes the keys. What cannot be removed expires. */
 export async function probeScripts(valkey: Valkey, keyPrefix: string, waitMs: number): Promise<ScriptProbe> {
   const prefix = `{${keyPrefix}}:doctor-${randomBytes(9).toString('hex')}`
-  const calls = callsOf((name) => `${prefix}:${name}`)
-  const used = [...new Set(calls.flatMap(([, keys]) => keys))]
-  const problemOf = ([script, ...given]: Call) =>
-    valkey.run({ ...script, waitMs }, ...given).then(
-      () => null,
-      ({ problem }: SharedServerError) => problem,
-    )
-
+  const key = (name: string) => `${prefix}:${name}`
+  const calls = callsOf(key)
   let failed: ScriptProbe['failed'] = null
   let isFull = false
-  for (const call of calls) {
-    const problem = await problemOf(call)
-    isFull ||= problem === 'full'
-    if (problem === null || problem === 'full') continue
-    failed = { script: call[0].name, problem }
-    break
-  }
-  const problem = await problemOf([unlink, used, []])
-  return { failed: failed ?? (problem && { script: sweep.name, problem }), isFull }
-}
+  const attempt = (name: string, work: Promise<unknown>) =>
+    work.catch(({ problem }: SharedServerError) => {
+      if (problem === 'full') isFull = true
+      else failed ??= { name, problem }
+    })
 
-/** `sweep` finds only some of the keys. */
-const unlink: Script = { ...sweep, lua: "return redis.call('UNLINK', unpack(KEYS))" }
+  for (const [script, ...given] of calls)
+    if (failed === null) await attempt(script.name, valkey.run({ ...script, waitMs }, ...given))
+  if (failed === null) await attempt('XREAD', valkey.readEvents(key('ev'), '0-0', 1))
+  const used = new Set(calls.flatMap(([, keys]) => keys))
+  // A sweep finds only some of the keys.
+  await attempt(sweep.name, valkey.ask('UNLINK', ...used))
+  return { failed, isFull }
+}
 
 /** In an order in which each has all its work to do. */
 function callsOf(key: (name: string) => string): readonly Call[] {

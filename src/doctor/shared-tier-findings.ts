@@ -1,4 +1,4 @@
-import { systemClock } from '../common/clock.ts'
+import { type Clock, systemClock } from '../common/clock.ts'
 import type { SharedTierConfig } from '../config/shared-tier.ts'
 import { controlMs } from '../shared/contact-scripts.ts'
 import { createEnvelope } from '../shared/envelope.ts'
@@ -16,13 +16,13 @@ const hourMs = 60 * 60_000
 /** Of the last hour. */
 const mostEvents = 1000
 
-/** What the server of the shared tier is, and whether it does all that is needed. Nothing of what replicas share is changed. */
-export async function sharedTierFindings(tier: SharedTierConfig): Promise<Finding[]> {
+/** What the server of the shared tier is, and whether it does all that is needed. What replicas share is not changed. */
+export async function sharedTierFindings(tier: SharedTierConfig, clock: Clock = systemClock): Promise<Finding[]> {
   const findings: Finding[] = []
   try {
-    const valkey = await connectValkey({ server: tier.server, clock: systemClock, limits: tier })
+    const valkey = await connectValkey({ server: tier.server, clock, limits: tier })
     try {
-      for await (const finding of check(valkey, tier)) findings.push(finding)
+      for await (const finding of check(valkey, tier, clock)) findings.push(finding)
     } finally {
       valkey.close()
     }
@@ -34,7 +34,7 @@ export async function sharedTierFindings(tier: SharedTierConfig): Promise<Findin
   return findings
 }
 
-async function* check(valkey: Valkey, tier: SharedTierConfig): AsyncGenerator<Finding> {
+async function* check(valkey: Valkey, tier: SharedTierConfig, clock: Clock): AsyncGenerator<Finding> {
   const key = (name: string) => `{${tier.keyPrefix}}:${name}`
   const way = tier.server.tls ? 'with TLS' : 'without TLS'
   yield ok('REDIS_URL', `The server of the shared tier accepts us ${way}: it is a primary, and is ${valkey.kind}.`)
@@ -45,25 +45,25 @@ async function* check(valkey: Valkey, tier: SharedTierConfig): AsyncGenerator<Fi
 
   const { failed, isFull } = await probeScripts(valkey, tier.keyPrefix, tier.connectMs)
   if (isFull) yield warn(subject, 'The server is full, so nothing new is shared: raise its maxmemory.')
-  if (failed !== null) return yield fail(subject, problemSentence(failed.problem, `the script ${failed.script}`))
+  if (failed !== null) return yield fail(subject, problemSentence(failed.problem, failed.name))
   yield ok(subject, 'The user may do all that is needed: every script was run, on keys that were removed again.')
 
-  const { medianMs, now } = await ping(valkey)
+  const { medianMs, now } = await ping(valkey, clock)
   yield pingFinding(medianMs)
-  yield clockFinding(now - systemClock.now())
+  yield clockFinding(now - clock.now())
   yield replicasFinding((await valkey.ask('HGETALL', key('m'))) as readonly Buffer[], now, tier.expectedReplicas)
   const range = [key('ev'), '+', `${now - hourMs}-0`, 'COUNT', mostEvents]
   yield keysFinding(rangeOf(await valkey.ask('XREVRANGE', ...range)), tier)
 }
 
 /** The median time of a reply, and what the clock of the server says now, both in milliseconds. */
-async function ping({ ask }: Valkey) {
+async function ping({ ask }: Valkey, clock: Clock) {
   const times: number[] = []
   let now = 0
   for (let count = 0; count < pings; count += 1) {
-    const askedAt = systemClock.elapsed()
+    const askedAt = clock.elapsed()
     const [seconds, microseconds] = (await ask('TIME')) as readonly [Buffer, Buffer]
-    times.push(systemClock.elapsed() - askedAt)
+    times.push(clock.elapsed() - askedAt)
     now = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
   }
   const [lower = 0, upper = 0] = times.sort((one, other) => one - other).slice(pings / 2 - 1)
@@ -156,7 +156,7 @@ function problemSentence(problem: ServerProblem, what = 'the sign-in'): string {
     case 'auth':
       return 'The server does not accept the user and the password in REDIS_URL: correct them, or the users of the server.'
     case 'denied':
-      return `The user in REDIS_URL may not do all that ${what} needs: give it the rule in docs/runbook.md.`
+      return `The user in REDIS_URL may not do all that is needed for ${what}: give it the rule in docs/runbook.md.`
     case 'script':
       return `The server cannot run ${what}: use Valkey 7.2 or Redis 7.0, or later.`
     case 'too-old':

@@ -67,7 +67,7 @@ export interface Valkey {
    */
   readonly readEvents: (stream: string, after: string, blockMs: number) => Promise<readonly StreamEntry[]>
   /**
-   * Sends a command that changes nothing, and waits as long as connecting may take. The service itself needs none.
+   * Sends a command, and waits for its reply as long as connecting may take. Only the doctor needs it.
    * @throws SharedServerError
    */
   readonly ask: (command: string, ...args: (string | number)[]) => Promise<Reply>

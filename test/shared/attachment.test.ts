@@ -237,8 +237,8 @@ t.test('it attaches when it has reported, has been prepared, and has heard what 
   t.equal(server.runId(), 'run-1')
   t.equal(await problemOf(), 'script')
   t.equal(server.key('ev'), '{hbff}:ev')
-  await clock.advance(20)
-  const status = { ok: true, since: new Date(clock.now() - 20), reason: null, replicas: 1, server: 'valkey 8.1.0' }
+  await clock.advance(20.4)
+  const status = { ok: true, since: new Date(clock.now() - 20.4), reason: null, replicas: 1, server: 'valkey 8.1.0' }
   t.strictSame(attachment.status(), { ...status, eventsBehindMs: 50 })
   store.add({ kind: 'paused' })
   await settled()

@@ -68,8 +68,8 @@ t.test('durations are given in milliseconds and exported in seconds', async (t) 
 
 t.test('a line says when the tier is attached or detached, and how long it was the other', async (t) => {
   const { observer, logged } = arrange()
-  observer.attached(12)
-  observer.detached('timeout', 3456)
+  observer.attached(12.4)
+  observer.detached('timeout', 3455.6)
   observer.memoryLost()
   t.match(logged(), [
     { level: 30, detachedMs: 12, msg: 'shared tier attached' },
