@@ -72,6 +72,7 @@ t.test('an entry opens for nothing else, however it is changed', async (t) => {
   const withPart = (index: number, text: string): SealedEntry => ({ ...sealed, parts: sealed.parts.with(index, text) })
   const changed: readonly (readonly [of: string, sealed: SealedEntry])[] = [
     [flowId, sealed],
+    [flowId, absence],
     [id, withPart(0, '6000')],
     [id, withPart(1, '30001')],
     [id, withPart(2, '6000000')],
