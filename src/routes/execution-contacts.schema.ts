@@ -111,6 +111,7 @@ export const codesOfOthers: readonly FailureCode[] = [
   'method_not_allowed',
   'request_timeout',
   'foreign_request',
+  'shared_tier_unavailable',
   'too_many_streams',
   'too_many_ids',
 ]
