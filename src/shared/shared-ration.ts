@@ -73,7 +73,7 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
   /** Tokens that the server may have given, and could not be given back. */
   let unsure: string[] = []
   let cancelAsk: Cancel = () => {}
-  let cancelKeep: Cancel = () => {}
+  let cancelKeep: Cancel
 
   const rationKey = () => server.key(`gov:${server.runId()}`)
   const newToken = () => {
@@ -97,19 +97,19 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
       sent: () => {
         if (tokens.get(token) !== Number.POSITIVE_INFINITY) return
         ofShare?.sent()
-        tokens.set(token, clock.elapsed() + returnMs)
-        tell([token]).catch(() => {})
+        const backAt = clock.elapsed() + returnMs
+        tokens.set(token, backAt)
+        tell([[token, backAt]]).catch(() => {})
       },
     }
   }
 
   /** Tells the server when tokens come back. */
-  async function tell(which: Iterable<string>, run = server.run): Promise<void> {
+  async function tell(which: Iterable<readonly [string, number]>, run = server.run): Promise<void> {
     const now = clock.elapsed()
-    const args = [...which].flatMap((token) => {
-      const backAt = tokens.get(token) ?? 0
-      return backAt > now ? [token, Math.ceil(Math.min(backAt - now, heldMs))] : []
-    })
+    const args = [...which].flatMap(([token, backAt]) =>
+      backAt > now ? [token, Math.ceil(Math.min(backAt - now, heldMs))] : [],
+    )
     await run(keepTokens, [rationKey()], [...bucket, ...args])
   }
 
@@ -117,7 +117,7 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
     present = server.replicas()
     const now = clock.elapsed()
     for (const [token, backAt] of tokens) if (backAt <= now) tokens.delete(token)
-    tell(tokens.keys()).catch(() => {})
+    tell(tokens).catch(() => {})
     returnUnused(unsure.splice(0))
     cancelKeep = clock.schedule(keep, keepMs)
   }
@@ -186,7 +186,7 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
       known = { ...known, until: now + rejoinMs }
       askFrom = now + returnMs + aheadMs
     }
-    await tell(tokens.keys(), run)
+    await tell(tokens, run)
   })
   server.onAttached(() => {
     askAgainAt = 0

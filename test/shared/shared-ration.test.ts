@@ -197,7 +197,7 @@ t.test('tokens of a question without a reply are given back, and asked for again
 })
 
 t.test('the server is told of all tokens each second, while the tier is attached', async (t) => {
-  const { want, advance, take, asked, slotsIn, detach } = await attached()
+  const { want, advance, take, asked, slotsIn, detach, state } = await attached()
   slotsIn(0, 0, 10)
   await want(3)
   const [sent] = [take(), take()]
@@ -207,8 +207,11 @@ t.test('the server is told of all tokens each second, while the tier is attached
   asked()
   await advance(600)
   t.strictSame(asked(), ['keep_tokens gov:r1 token 450 token 6050 token 6050'])
+  state.isFailing = true
   await advance(1000)
   t.strictSame(asked(), ['keep_tokens gov:r1 token 6050 token 6050'], 'one has come back')
+  await advance(1000)
+  t.equal(asked().length, 1, 'a failure changes nothing')
   detach()
   await advance(5000)
   t.strictSame(asked(), [])
@@ -254,6 +257,21 @@ t.test('who comes back soon tells its tokens and asks at once', async (t) => {
   await want(1)
   const told = 'keep_tokens gov:r1 token 450'
   t.strictSame(asked(), [told, told, 'take gov:r1 1 token'])
+})
+
+t.test('tokens that have come back are not told', async (t) => {
+  const { want, take, asked, detach, attach, advance, slotsIn } = await attached()
+  slotsIn(0, 0)
+  await want(2)
+  const [first, second] = [take(), take()]
+  first.sent()
+  await advance(500)
+  second.sent()
+  detach()
+  await advance(550)
+  asked()
+  await attach()
+  t.equal(asked()[0], 'keep_tokens gov:r1 token 500')
 })
 
 t.test('after a longer time, or when memory is lost, it waits until others have told of their calls', async (t) => {
