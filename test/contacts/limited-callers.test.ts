@@ -1,6 +1,6 @@
 import t from 'tap'
 import { anonymous, type Caller } from '../../src/access/caller.ts'
-import { createLruStore } from '../../src/cache/lru-store.ts'
+import { createLruStore, overheadBytes } from '../../src/cache/lru-store.ts'
 import { createRecentFailures } from '../../src/cache/recent-failures.ts'
 import { noDirectives, type RequestDirectives } from '../../src/cache/request-directives.ts'
 import { noSecondTier, type SecondTier } from '../../src/contacts/second-tier.ts'
@@ -197,6 +197,7 @@ t.test(
       await clock.advance(0)
       return limited.absences.usage().bytes
     })
+    t.equal(sizes[0], 2 * (overheadBytes + 'k ["b"]'.length))
     t.equal(sizes[0], sizes[1])
     const { tier } = createFakeSecondTier()
     const { ask, clock, limited } = arrange(null, tier)
@@ -330,6 +331,21 @@ t.test('what does not exist is forgotten for those who may see it, and what is l
   await clock.advance(400)
   t.equal(values.peek('k'), undefined)
   t.equal(limited.absences.usage().entries, 1)
+})
+
+t.test('an absence that the tier has replaces the contact', async (t) => {
+  const { tier, behaviour, listener } = createFakeSecondTier()
+  const { ask, clock, values, unlimited, news } = arrange('b', tier)
+  ask(anonymous, [])
+  await clock.advance(400)
+  const lifetime = { freshMs: 9000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
+  const absence = { value: null, bytes: 0, generatedAt: clock.now(), ...lifetime }
+  behaviour.look = async () => absence
+  listener().changed('k', () => false, true)
+  await clock.advance(0)
+  t.equal(values.peek('k'), undefined)
+  t.equal(unlimited.absences.peek('k'), absence)
+  t.strictSame(news, ['b', 'absent'])
 })
 
 t.test('what is to be forgotten is forgotten for all callers', async (t) => {
