@@ -19,8 +19,8 @@ async function send({ dueMs, url, headers }: Asked, began: number): Promise<Answ
   if (waitMs > 0) await sleep(waitMs)
   const sentMs = monotonicMs()
   return new Promise((resolve) => {
-    const end = (status: number, text: string, cacheStatus = '') =>
-      resolve({ sentMs, endedMs: monotonicMs(), status, revision: revisionIn(text), cacheStatus })
+    const end = (status: number, text: string, cacheStatus = '', code = codeIn(text)) =>
+      resolve({ sentMs, endedMs: monotonicMs(), status, revision: revisionIn(text), cacheStatus, code })
     get(url, { agent, headers, timeout: timeoutMs }, (response) => {
       let text = ''
       response.setEncoding('utf8')
@@ -28,11 +28,16 @@ async function send({ dueMs, url, headers }: Asked, began: number): Promise<Answ
         text += chunk
       })
       response.once('end', () => end(response.statusCode ?? 0, text, String(response.headers['cache-status'] ?? '')))
-      response.once('error', (error) => end(0, '', String((error as NodeJS.ErrnoException).code)))
+      response.once('error', (error) => end(0, '', '', String((error as NodeJS.ErrnoException).code)))
     })
       .once('timeout', function (this: import('node:http').ClientRequest) {
         this.destroy()
       })
-      .once('error', (error) => end(0, '', String((error as NodeJS.ErrnoException).code)))
+      .once('error', (error) => end(0, '', '', String((error as NodeJS.ErrnoException).code)))
   })
+}
+
+/** The code of a problem document. */
+function codeIn(text: string): string {
+  return (text.length < 2000 && /"code":"([a-z_]+)"/.exec(text)?.[1]) || ''
 }

@@ -19,6 +19,17 @@ export interface Answer {
   /** The revision of the document; null for an answer without one. */
   readonly revision: number | null
   readonly cacheStatus: string
+  /** The code of a problem, or the error of the connection; empty for an answer. */
+  readonly code: string
+}
+
+/** How many answers there were that are not 200, by status and code. */
+export function failuresIn(answers: readonly Answer[]): Record<string, number> {
+  const found: Record<string, number> = {}
+  for (const { status, code } of answers) {
+    if (status !== 200) found[`${status} ${code}`] = (found[`${status} ${code}`] ?? 0) + 1
+  }
+  return found
 }
 
 /** Sends requests from a process of its own. */

@@ -1,4 +1,5 @@
 import { formatNumber, spreadOf } from '../statistics.ts'
+import { failuresIn } from './asker.ts'
 import { replicaId } from './contacts.ts'
 import { type Fleet, headersOf } from './fleet.ts'
 import { both, type Part, type Stage } from './part.ts'
@@ -53,6 +54,7 @@ export const cold: Part = {
 interface Rush {
   readonly calls: number
   readonly failed: number
+  readonly failures: Record<string, number>
   readonly lastMs: number
 }
 
@@ -76,6 +78,7 @@ async function rush({ hilos, asker, progress }: Stage, { replicas }: Fleet): Pro
     done.push({
       calls: (await hilos.calls()).length,
       failed: answers.filter(({ status }) => status !== 200).length,
+      failures: failuresIn(answers),
       lastMs: Math.max(...answers.map(({ endedMs }) => endedMs)) - began,
     })
   }

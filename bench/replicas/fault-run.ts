@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Table } from '../section.ts'
 import { formatNumber } from '../statistics.ts'
-import type { Answer, Asked } from './asker.ts'
+import { type Answer, type Asked, failuresIn } from './asker.ts'
 import { replicaId } from './contacts.ts'
 import { type Fleet, headersOf, type Readiness } from './fleet.ts'
 import { monotonicMs } from './monotonic.ts'
@@ -16,6 +16,9 @@ const lookMs = 100
 const rampMs = { shared: 250, alone: 1200 } as const
 const attachedWithinMs = 3000
 const callsPerSecond = 5
+
+/** The number of a contact that the load does not ask for. */
+export const unaskedContact = 900
 
 export const faultSettings = { HILOS_MAX_RPS: String(callsPerSecond) }
 
@@ -41,6 +44,7 @@ export interface PhaseSeen {
   /** When all were attached for the rest of the phase; null if they were not at its end. */
   readonly attachedAfterMs: number | null
   readonly isWell: boolean
+  readonly failures: { readonly hits: Record<string, number>; readonly cold: Record<string, number> }
 }
 
 /** Watches replicas under a constant load while things happen to the server of their tier. The load has no gap between phases. */
@@ -114,7 +118,7 @@ async function warm({ asker, progress }: Stage, { replicas }: Fleet, betweenMs: 
   await asker.ask(asked(betweenMs / replicas.length))
   const again = await asker.ask(asked(2))
   const cold = again.filter(({ status }) => status !== 200).length
-  if (cold > 0) throw new Error(`${cold} contacts could not be made warm`)
+  if (cold > 0) throw new Error(`${cold} requests were not made warm: ${JSON.stringify(failuresIn(again))}`)
 }
 
 function phaseSeen(
@@ -129,6 +133,7 @@ function phaseSeen(
   const hitMs = hits.map(({ endedMs, sentMs }) => endedMs - sentMs).sort((a, b) => a - b)
   return {
     name,
+    failures: { hits: failuresIn(hits), cold: failuresIn(cold) },
     hits: {
       all: hits.length,
       failed: hits.filter(({ status }) => status !== 200).length,

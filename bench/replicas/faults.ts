@@ -6,9 +6,12 @@ import { freePort } from '../processes.ts'
 import { formatNumber } from '../statistics.ts'
 import { replicaId } from './contacts.ts'
 import type { PhaseSeen } from './fault-run.ts'
-import { faultPromises, faultSettings, faultTable, type Phase, watchFaults } from './fault-run.ts'
+import { faultPromises, faultSettings, faultTable, type Phase, unaskedContact, watchFaults } from './fault-run.ts'
 import { type Part, type PartFindings, sharing, withFleet } from './part.ts'
 import { command } from './server-command.ts'
+
+/** Room for a few contacts, so that some are evicted. */
+const roomBytes = 100_000
 
 const findingsOf = (what: string, seen: readonly PhaseSeen[]): PartFindings => ({
   promises: faultPromises(what, seen),
@@ -25,10 +28,11 @@ export const faults: Part = {
       const fill = async (policy: string) => {
         const { port } = server
         await command(port, 'CONFIG', 'SET', 'maxmemory-policy', policy)
-        const used = /used_memory:(\d+)/.exec(String(await command(port, 'INFO', 'memory')))?.[1] ?? '1'
-        await command(port, 'CONFIG', 'SET', 'maxmemory', policy === 'noeviction' ? '1' : used)
+        const used = /used_memory:(\d+)/.exec(String(await command(port, 'INFO', 'memory')))?.[1]
+        const maxBytes = policy === 'noeviction' ? 1 : Number(used) + roomBytes
+        await command(port, 'CONFIG', 'SET', 'maxmemory', String(maxBytes))
         await sleep(2000)
-        purged.push((await fleet.replicas[1]?.purge(replicaId('ended', 1))) ?? 0)
+        purged.push((await fleet.replicas[1]?.purge(replicaId('ended', unaskedContact))) ?? 0)
       }
       const phases: readonly Phase[] = [
         { name: 'well', seconds: 6, isWell: true },

@@ -83,7 +83,14 @@ export async function startFleet(bench: Bench, options: FleetOptions): Promise<F
     ...(redisUrl !== null && sharedTierSettings(folder, redisUrl)),
     ...env,
   }
-  const start = (index: number) => startReplica(bench, settings, join(folder, `log-${index}`))
+  const start = async (index: number) => {
+    const startOnce = () => startReplica(bench, settings, join(folder, `log-${index}`))
+    // A port that was free a moment ago can be taken.
+    return startOnce().catch((error: Error) => {
+      if (!error.message.includes('EADDRINUSE')) throw error
+      return startOnce()
+    })
+  }
   const replicas: Replica[] = []
   const fleet: Fleet = {
     replicas,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { formatNumber } from '../statistics.ts'
-import type { Asked } from './asker.ts'
+import { type Answer, type Asked, failuresIn } from './asker.ts'
 import { replicaId } from './contacts.ts'
 import { type Fleet, headersOf } from './fleet.ts'
 import { both, type Part, type Stage } from './part.ts'
@@ -23,7 +23,7 @@ export const ration: Part = {
       pause: await pause(stage, fleet),
     }))
     const { shared, alone } = measured
-    const answersOf = ({ answered, refused }: Demand) => `${answered} answered, ${refused} refused`
+    const answersOf = ({ answeredBy, refused }: Demand) => `${answeredBy.join(' + ')} answered, ${refused} refused`
     return {
       promises: [
         {
@@ -74,9 +74,11 @@ export const ration: Part = {
 interface Demand {
   readonly mostInASecond: number
   readonly perSecond: number
-  readonly answered: number
   readonly refused: number
   readonly lateMs: number
+  /** How many were answered at each replica. */
+  readonly answeredBy: readonly number[]
+  readonly failures: Record<string, number>
   readonly arrivals: readonly number[]
 }
 
@@ -99,8 +101,12 @@ async function demand({ hilos, asker, progress }: Stage, fleet: Fleet, seconds: 
   return {
     mostInASecond: mostInASecond(arrivals),
     perSecond: arrivals.filter((at) => at < seconds * 1000).length / seconds,
-    answered: answers.filter(({ status }) => status === 200).length,
     refused: answers.filter(({ status }) => status !== 200).length,
+    answeredBy: fleet.replicas.map(
+      (_, replica) =>
+        answers.filter(({ status }, index) => status === 200 && index % fleet.replicas.length === replica).length,
+    ),
+    failures: failuresIn(answers),
     lateMs: await hilos.lateMs(),
     arrivals,
   }
@@ -110,6 +116,8 @@ interface Pause {
   /** Arrivals from when all may have heard of the 429 until it is over. */
   readonly calls: number
   readonly nextAfterMs: number
+  readonly failures: Record<string, number>
+  readonly limited: Answer | undefined
 }
 
 async function pause({ hilos, asker, progress }: Stage, fleet: Fleet): Promise<Pause> {
@@ -118,8 +126,9 @@ async function pause({ hilos, asker, progress }: Stage, fleet: Fleet): Promise<P
   await hilos.forget()
   const limited = replicaId('ended', 9000)
   await hilos.rule(limited, { status: 429, retryAfterSeconds: pauseSeconds })
-  const first = { dueMs: 900, url: fleet.replicas[0]?.urlOf(limited) ?? '', headers: headersOf(0) }
-  await asker.ask([...coldRequests(fleet, 10_000, shortSeconds), first])
+  // By then, the others wait for their turns.
+  const first = { dueMs: 700, url: fleet.replicas[0]?.urlOf(limited) ?? '', headers: headersOf(0) }
+  const answers = await asker.ask([...coldRequests(fleet, 10_000, shortSeconds), first])
   const calls = await hilos.calls()
   const refusedMs = calls.find(({ status }) => status === 429)?.answeredMs ?? Number.NaN
   const afterMs = calls.map(({ atMs }) => atMs - refusedMs).filter((after) => after > hearingMs)
@@ -127,5 +136,7 @@ async function pause({ hilos, asker, progress }: Stage, fleet: Fleet): Promise<P
   return {
     calls: Number.isNaN(refusedMs) ? Number.NaN : afterMs.filter((after) => after < pauseSeconds * 1000).length,
     nextAfterMs: Math.min(...afterMs),
+    failures: failuresIn(answers),
+    limited: answers.at(-1),
   }
 }
