@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -7,6 +8,7 @@ import { examine } from '../../src/doctor/examine.ts'
 import type { Finding } from '../../src/doctor/findings.ts'
 import { throwawayCertificates, throwawayKey } from '../harness/certificate.ts'
 import { createIssuer } from '../harness/issuer.ts'
+import { info, startRespStub } from '../harness/resp-stub.ts'
 import { type Answer, canary, closed, httpResponse, startRawHilos, token } from '../upstream/raw-hilos.ts'
 
 const json = { 'content-type': 'application/json' }
@@ -205,6 +207,23 @@ t.test('each secret has a finding about its place: a file has its mode, and an e
     { level: 'note', subject: 'HILOS_TOKEN', message: /HILOS_TOKEN_FILE/ },
     { level: 'note', subject: 'CONTACT_REF_KEY', message: /CONTACT_REF_KEY_FILE/ },
   ])
+})
+
+t.test('the server of the shared tier is asked between the issuer and Hilos', async (t) => {
+  const { baseUrl } = await startRawHilos(t, absent)
+  const stub = await startRespStub(t, { answers: { INFO: info({ role: 'slave' }) } })
+  const newKey = () => randomBytes(32).toString('base64')
+  const keys = { names: newKey(), seal: [{ id: 1, key: newKey() }] }
+  const folder = t.testdir({ 'cache-keys.json': JSON.stringify(keys) })
+  const findings = await examined(t, {
+    HILOS_BASE_URL: baseUrl,
+    CONTACT_REF_KEY: 'contact-ref-key-canary',
+    REDIS_URL: `redis://user-canary:password-canary@127.0.0.1:${stub.host.port}`,
+    CACHE_KEY_FILE: join(folder, 'cache-keys.json'),
+  })
+  t.match(findings.at(-2), { level: 'fail', subject: 'REDIS_URL', message: /^The server is a replica of another one/ })
+  for (const secret of ['-canary', `:${stub.host.port}`, keys.names]) t.notMatch(JSON.stringify(findings), secret)
+  await stub.left()
 })
 
 t.test('each invalid setting is a failure, and no request is sent', async (t) => {

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { loadConfig } from '../../src/config/config.ts'
+import type { SharedTierConfig } from '../../src/config/shared-tier.ts'
 import type { Level } from '../../src/doctor/findings.ts'
 import { settingsFindings } from '../../src/doctor/settings-findings.ts'
 
@@ -88,6 +89,17 @@ t.test('each setting has one finding, by its value', async (t) => {
 t.test('a remark about the file of the deletion token is the only finding about that token', async (t) => {
   for (const path of ['/empty', '/missing'])
     t.notOk(findingsOf({ ADMIN_TOKEN_FILE: path }).some(({ subject }) => subject === 'ADMIN_TOKEN'))
+})
+
+t.test('the limit of calls to Hilos is that of each replica, or of all that share a tier', async (t) => {
+  const config = loadConfig({ ...minimum, HILOS_MAX_RPS: '7' }, 0, {})
+  for (const [sharedTier, message] of [
+    [null, /at most 7 calls a second from each replica\.$/],
+    [{} as SharedTierConfig, /at most 7 calls a second from all replicas together\.$/],
+  ] as const) {
+    const found = settingsFindings({ ...config, sharedTier }).filter(({ subject }) => subject === 'HILOS_MAX_RPS')
+    t.match(found, [{ level: 'ok', message }])
+  }
 })
 
 t.test('each origin with plain http that is not this machine is a warning', async (t) => {

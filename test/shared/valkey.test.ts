@@ -297,6 +297,27 @@ t.test('events are read on the second connection', async (t) => {
   await t.rejects(readEvents('ev', '6-0', 1000), problem('full'))
 })
 
+t.test('a command may take as long as connecting', async (t) => {
+  const answers = { TIME: list(bulk('1'), bulk('2')), CONFIG: "-NOPERM User x can't\r\n" }
+  const stub = await startRespStub(t, { answers })
+  const timers = createTimers()
+  const { ask } = await connect(t, [stub.host], {}, { clock: timers, limits: { ...sharedTierLimits, connectMs: 700 } })
+  t.strictSame(await ask('TIME'), [Buffer.from('1'), Buffer.from('2')])
+  await t.rejects(ask('CONFIG', 'GET', 'save'), problem('denied'))
+  t.match(await stub.nth('CONFIG'), { connection: 0, args: [Buffer.from('GET'), Buffer.from('save')] })
+  let isOver = false
+  const silent = ask('PING').catch((error) => {
+    isOver = true
+    return error
+  })
+  await stub.nth('PING')
+  await passing(timers, 699)
+  t.notOk(isOver)
+  await passing(timers, 1)
+  t.match(await silent, problem('timeout'))
+  t.strictSame(timers.armed(), [])
+})
+
 t.test('a read of events is over half a second after its block', async (t) => {
   const stub = await startRespStub(t)
   const timers = createTimers()
