@@ -39,11 +39,15 @@ export interface PhaseSeen {
   readonly cold: { readonly answered: number; readonly refused: number; readonly slowestMs: number }
   readonly mostInASecond: number
   readonly notReady: number
+  /** When which replicas were attached, whenever that changed. */
+  readonly attachments: readonly string[]
   /** When the first replica was detached, in milliseconds since the beginning; null if none was. */
   readonly detachedAfterMs: number | null
   /** When all were attached for the rest of the phase; null if they were not at its end. */
   readonly attachedAfterMs: number | null
   readonly isWell: boolean
+  /** The calls: when, about which contact, and by how much the stamp may be late. */
+  readonly arrived: readonly string[]
   readonly failures: { readonly hits: Record<string, number>; readonly cold: Record<string, number> }
 }
 
@@ -79,7 +83,8 @@ export async function watchFaults(
   const answers = await asking
   isOver = true
   await looking
-  const arrivals = (await hilos.calls()).map(({ atMs }) => atMs)
+  const calls = await hilos.calls()
+  const arrivals = calls.map(({ atMs }) => atMs)
   return phases.map((phase, index) => {
     const [fromMs, toMs] = [begins[index] ?? 0, begins[index + 1] ?? Number.POSITIVE_INFINITY]
     const isWithin = (at: number) => at >= fromMs && at < toMs
@@ -87,7 +92,17 @@ export async function watchFaults(
       .map((answer, each) => ({ answer, isCold: isCold(each) }))
       .filter(({ answer }) => isWithin(answer.sentMs))
     const looks = readiness.filter(([first]) => isWithin(first?.atMs ?? 0))
-    return { ...phaseSeen(phase, own, arrivals, fromMs, toMs), ...attachmentIn(looks, fromMs), isWell: phase.isWell }
+    const within = calls.filter(({ atMs }) => isWithin(atMs))
+    const arrived = within.map(
+      ({ id, atMs, lateMs }) =>
+        `${Math.round(atMs - fromMs)} ${Number.parseInt(id.slice(24), 16)} ${Math.round(lateMs)}`,
+    )
+    return {
+      arrived,
+      ...phaseSeen(phase, own, arrivals, fromMs, toMs),
+      ...attachmentIn(looks, fromMs),
+      isWell: phase.isWell,
+    }
   })
 }
 
@@ -161,6 +176,10 @@ function attachmentIn(looks: readonly (readonly Readiness[])[], fromMs: number) 
   const lastDetached = looks.findLastIndex((look) => !isAttached(look))
   return {
     notReady: looks.flat().filter(({ status }) => status !== 200).length,
+    attachments: looks
+      .map((look) => ({ at: sinceMs(look), state: look.map((each) => Number(each.isAttached)).join('') }))
+      .filter(({ state }, index, all) => state !== all[index - 1]?.state)
+      .map(({ at, state }) => `${Math.round(at ?? 0)} ${state}`),
     detachedAfterMs: sinceMs(looks.find((look) => !isAttached(look))),
     attachedAfterMs: lastDetached < 0 ? 0 : sinceMs(looks[lastDetached + 1]),
   }

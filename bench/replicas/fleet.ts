@@ -85,11 +85,8 @@ export async function startFleet(bench: Bench, options: FleetOptions): Promise<F
   }
   const start = async (index: number) => {
     const startOnce = () => startReplica(bench, settings, join(folder, `log-${index}`))
-    // A port that was free a moment ago can be taken.
-    return startOnce().catch((error: Error) => {
-      if (!error.message.includes('EADDRINUSE')) throw error
-      return startOnce()
-    })
+    // A port that was free a moment ago can be taken, and a busy machine can take too long.
+    return startOnce().catch(startOnce)
   }
   const replicas: Replica[] = []
   const fleet: Fleet = {
@@ -134,7 +131,8 @@ async function startReplica({ cores }: Bench, settings: Record<string, string>, 
   const origin = `http://127.0.0.1:${port}`
   const admin = `http://127.0.0.1:${adminPort}`
   const log = () => readFileSync(logPath, 'utf8')
-  const startedInMs = await untilAnswered(origin, running).catch((error: Error) => {
+  const startedInMs = await untilAnswered(origin, running).catch(async (error: Error) => {
+    await running.stop()
     throw new Error(`${error.message}${log().slice(-1000)}`)
   })
   return {

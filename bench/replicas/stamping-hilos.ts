@@ -10,6 +10,8 @@ export interface StampedCall {
   readonly atMs: number
   readonly revision: number
   readonly status: number
+  /** By how much the stamp may be late. */
+  readonly lateMs: number
   /** When it was answered; null if it was not yet. */
   answeredMs: number | null
 }

@@ -9,12 +9,18 @@ import type { Rule, StampedCall } from './stamping-hilos.ts'
 // gets the revision that the contact had when it arrived, however late the answer is. Arguments: port, token.
 const [, , port, token] = argv
 const contactPath = /\/flow-execution-contact\/([0-9a-f-]{36})\/?$/
+const turnMs = 2
 let calls: StampedCall[] = []
 const revisions = new Map<string, number>()
 /** By the id; null is for all others. */
 const rules = new Map<string | null, Rule>()
 const delays = monitorEventLoopDelay({ resolution: 2 })
 delays.enable()
+/** When this process last had its turn. */
+let turnAt = monotonicMs()
+setInterval(() => {
+  turnAt = monotonicMs()
+}, turnMs)
 
 createServer((request, response) => {
   const atMs = monotonicMs()
@@ -27,7 +33,14 @@ function take(id: string, atMs: number, request: IncomingMessage, response: Serv
   const revision = (revisions.get(id) ?? 0) + 1
   revisions.set(id, revision)
   const { delayMs = 0, status = 200, retryAfterSeconds } = rules.get(id) ?? rules.get(null) ?? {}
-  const call: StampedCall = { id, atMs, revision, status, answeredMs: null }
+  const call: StampedCall = {
+    id,
+    atMs,
+    revision,
+    status,
+    lateMs: Math.max(0, atMs - turnAt - turnMs),
+    answeredMs: null,
+  }
   calls.push(call)
   if (request.headers.authorization !== `Token ${token}`) return void response.writeHead(401).end()
   const answer = () => {
