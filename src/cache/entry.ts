@@ -56,3 +56,9 @@ export function usableMs({ freshMs, staleWhileRevalidateMs, staleIfErrorMs }: Li
 export function freshOnly<V>(entry: Entry<V>): Entry<V> {
   return { ...entry, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
 }
+
+/** The same entry as one that may be served only when the origin fails or is slow, until the end of its last window. */
+export function errorOnly<V>(entry: Entry<V>, now: number): Entry<V> {
+  const freshMs = Math.max(1, Math.min(ageMs(entry, now), entry.freshMs))
+  return { ...entry, freshMs, staleWhileRevalidateMs: 0, staleIfErrorMs: usableMs(entry) - freshMs }
+}

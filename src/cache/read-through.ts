@@ -1,6 +1,6 @@
 import type { Clock } from '../common/clock.ts'
 import { decide, type FailureDetail, type ForwardReason } from './decision.ts'
-import { type Entry, freshOnly, type News, usabilityOf } from './entry.ts'
+import { type Entry, errorOnly, freshOnly, type News, usabilityOf } from './entry.ts'
 import {
   createInFlightLoads,
   type InFlightLoad,
@@ -58,7 +58,8 @@ export interface ReadThrough<V> {
   /**
    * Stores what another process has loaded, unless the key is deleted meanwhile.
    * @param read gets it; null for nothing newer than what is stored. It never rejects.
-   * @param isAwaited whether requests wait for it, because what is stored is out of date
+   * @param isAwaited whether requests wait for it, because what is stored is out of date. If nothing newer can be read, that is
+   *   fresh no longer.
    */
   readonly adopt: (key: string, read: () => Promise<Entry<V> | null>, isAwaited: boolean) => void
   /**
@@ -180,9 +181,17 @@ export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThroug
         if (adoptions.get(key) !== adoption) return
         adoptions.delete(key)
         if (entry !== null) store(key, entry)
+        else if (isAwaited) endFreshness(key)
       }),
     }
     adoptions.set(key, adoption)
+  }
+
+  /** There is something newer, which could not be read: what is stored replaces errors only. */
+  function endFreshness(key: string): void {
+    absences.delete(key)
+    const known = values.get(key)
+    if (known !== undefined) values.set(key, errorOnly(known, clock.now()))
   }
 
   function isUsable(entry: Entry<V> | undefined): entry is Entry<V> {

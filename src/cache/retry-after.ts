@@ -18,6 +18,7 @@ export function retryAfterSeconds(
 ): number {
   const isRefreshed = detail === 'revalidating' || detail === 'origin-slow'
   const staleSeconds = isRefreshed ? 1 : (pauseSeconds ?? failureSeconds)
-  const seconds = detail === null ? Math.ceil(remainingMs(entry, now) / 1000) : staleSeconds
+  const isFresh = detail === null || detail === 'shared'
+  const seconds = isFresh ? Math.ceil(remainingMs(entry, now) / 1000) : staleSeconds
   return Math.min(Math.max(seconds, 1), longestSeconds)
 }

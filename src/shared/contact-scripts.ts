@@ -15,6 +15,9 @@ import type { Script } from './shared-server.ts'
 /** Longer than any load takes, so that none of them brings back what does not exist. */
 const fencedMs = 60_000
 
+/** Longer than any failure is remembered. */
+const longestFailureMs = 10_000
+
 /** Longer than any entry may be used: the whole day of an ended run, and its hour of freshness. */
 const longestMs = 25 * 60 * 60 * 1000
 
@@ -26,6 +29,30 @@ local function words(value)
   local list = {}
   for word in string.gmatch(value or '', '%S+') do list[#list + 1] = word end
   return list
+end
+`
+
+/**
+ * When all was cleared, and when the contact was last known not to exist. A time that has not come, because the clock of the server
+ * was set back, counts as none: what it excludes is in the future too.
+ */
+const past = `
+local function past(time) return time and tonumber(time) and tonumber(time) <= now and tonumber(time) or 0 end
+`
+
+/** The entry, as far as it may be used: with what the script sends of it. */
+const entryOf = `
+local function entry(key, loads, cleared, namespace)
+  local t, f, w, e, k, n, g = unpack(redis.call('HMGET', key, 't', 'f', 'w', 'e', 'k', 'n', 'g'))
+  if not t or n ~= namespace then return nil end
+  local excluded = math.max(past(redis.call('GET', cleared)), past(redis.call('HGET', loads, 'gone')))
+  local age = now - t
+  if age < 0 or tonumber(t) <= excluded then return nil end
+  local last = f + math.max(w, e)
+  return { age = age, fresh = tonumber(f), first = f + w, last = last, kind = k, flow = g, parts = { f, w, e, k, g } }
+end
+local function sealed(found)
+  return found and { text(found.age), found.parts, redis.call('HGET', KEYS[1], 'b') } or {}
 end
 `
 
@@ -63,46 +90,41 @@ export const storingMs = 250
 export const open: Script = {
   name: 'open',
   waitMs: controlMs,
-  lua: `${whenFull}${common}${keep}
+  lua: `${whenFull}${common}${past}${entryOf}${keep}
 local place, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local maxAge, knownAge = tonumber(ARGV[4]), tonumber(ARGV[5])
-local cleared = tonumber(redis.call('GET', KEYS[3]) or 0)
 local any = maxAge < 0
+local isLimited = place ~= '*'
 
-local function entry()
-  local t, f, w, e, k, n, g = unpack(redis.call('HMGET', KEYS[1], 't', 'f', 'w', 'e', 'k', 'n', 'g'))
-  if not t or n ~= ARGV[6] or ARGV[7] == '1' or tonumber(t) <= cleared then return nil end
-  local isVisible = place == '*'
-  for index = 8, #ARGV do isVisible = isVisible or (k == '1' and g == ARGV[index]) end
-  local age = now - tonumber(t)
-  if not isVisible or age < 0 then return nil end
-  return { age = age, fresh = tonumber(f), first = f + w, last = f + math.max(w, e), parts = { f, w, e, k, g } }
+local found = ARGV[7] == '0' and entry(KEYS[1], KEYS[2], KEYS[3], ARGV[6]) or nil
+if found and isLimited then
+  local isVisible = false
+  for index = 8, #ARGV do isVisible = isVisible or (found.kind == '1' and found.flow == ARGV[index]) end
+  if not isVisible then found = nil end
 end
-
-local found = entry()
-local function reply(verdict, ...)
-  local stored = found and { text(found.age), found.parts, redis.call('HGET', KEYS[1], 'b') }
-  return { verdict, { ... }, stored or {} }
-end
+local function reply(verdict, ...) return { verdict, { ... }, sealed(found) } end
 
 if found and found.age < found.fresh and (any or found.age <= maxAge) then return reply('hit') end
 local isNewer = found and (knownAge < 0 or found.age + 250 < knownAge)
 if found and not (isNewer and any and found.age < found.last) then found = nil end
-if found and found.age < found.first then return reply('stale') end
 
-local absence = words(redis.call('HGET', KEYS[2], '-' .. place))
-local absentFor = absence[1] and now - absence[1]
-if absentFor and absentFor >= 0 and absentFor < tonumber(absence[2]) and (any or absentFor <= maxAge)
-  and tonumber(absence[1]) > cleared then
-  return { 'absent', { text(absentFor), absence[2] }, {} }
+if isLimited then
+  local absence = words(redis.call('HGET', KEYS[2], '-' .. place))
+  local age = now - (tonumber(absence[1]) or now)
+  local fresh = math.min(tonumber(absence[2]) or 0, ${longestMs})
+  if age >= 0 and age < fresh and (any or age <= maxAge) and now - age > past(redis.call('GET', KEYS[3])) then
+    return { 'absent', { text(age), text(fresh) }, {} }
+  end
 end
 
 local failure = words(redis.call('HGET', KEYS[2], '!' .. place))
-if failure[1] and now < tonumber(failure[1]) then return reply('failed', failure[2], failure[3]) end
+local failedFor = (tonumber(failure[1]) or 0) - now
+if failedFor > 0 and failedFor <= ${longestFailureMs} then return reply('failed', failure[2], failure[3]) end
+if found and found.age < found.first then return reply('stale') end
 
 local holder = words(redis.call('HGET', KEYS[2], place))
-local left = holder[2] and holder[2] - now
-if left and left > 0 and holder[1] ~= token then return reply('follow', text(left)) end
+local left = tonumber(holder[2]) and holder[2] - now
+if left and left > 0 and left <= lease and holder[1] ~= token then return reply('follow', text(left)) end
 redis.call('HSET', KEYS[2], place, token .. ' ' .. text(now + lease) .. ' ' .. text(now))
 keep(KEYS[2], 4 * lease)
 return reply('lead', left and left <= 0 and '1' or '0')
@@ -110,18 +132,16 @@ return reply('lead', left and left <= 0 and '1' or '0')
 }
 
 /**
- * Reads an entry. Keys: entry, when all was cleared. Arguments: age of the known entry, namespace. Replies the entry, or nothing if
+ * Reads an entry. Keys: entry, loads, when all was cleared. Arguments: age of the known entry, namespace. Replies the entry, or nothing if
  * that is older.
  */
 export const look: Script = {
   name: 'look',
   waitMs: controlMs,
-  lua: `${whenFull}${common}
-local t, f, w, e, k, n, g = unpack(redis.call('HMGET', KEYS[1], 't', 'f', 'w', 'e', 'k', 'n', 'g'))
-if not t or n ~= ARGV[2] or tonumber(t) <= tonumber(redis.call('GET', KEYS[2]) or 0) then return {} end
-local age = now - t
-if age < 0 or age >= f + math.max(w, e) or age > ARGV[1] + 250 then return {} end
-return { text(age), { f, w, e, k, g }, redis.call('HGET', KEYS[1], 'b') }
+  lua: `${whenFull}${common}${past}${entryOf}
+local found = entry(KEYS[1], KEYS[2], KEYS[3], ARGV[2])
+if found and (found.age >= found.last or found.age > ARGV[1] + 250) then found = nil end
+return sealed(found)
 `,
 }
 
@@ -147,11 +167,12 @@ local function drop(since)
 end
 `
 
-/** Whether the lease is still held, and was taken after all was cleared. */
+/** Ends the lease, and whether it was still held and taken after all was cleared. */
 const holds = `
 local lease = words(redis.call('HGET', KEYS[2], ARGV[1]))
-local cleared = tonumber(redis.call('GET', KEYS[4]) or 0)
-local isHeld = lease[1] == ARGV[2] and tonumber(lease[3]) > cleared
+local isOwn = lease[1] == ARGV[2]
+local isHeld = isOwn and tonumber(lease[3]) > past(redis.call('GET', KEYS[4]))
+if isOwn then redis.call('HDEL', KEYS[2], ARGV[1]) end
 `
 
 /**
@@ -161,15 +182,15 @@ local isHeld = lease[1] == ARGV[2] and tonumber(lease[3]) > cleared
 export const put: Script = {
   name: 'put',
   waitMs: storingMs,
-  lua: `${notWhenFull}${common}${announce}${holds}
+  lua: `${notWhenFull}${common}${past}${announce}${holds}
 if not isHeld then return 'lost' end
-redis.call('HDEL', KEYS[2], ARGV[1], '!' .. ARGV[1])
+redis.call('HDEL', KEYS[2], '!' .. ARGV[1])
 local t, f, w, e = now - ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-if tonumber(redis.call('HGET', KEYS[2], 'gone') or 0) > t then return 'older' end
+if past(redis.call('HGET', KEYS[2], 'gone')) > t then return 'older' end
 local stored = redis.call('HMGET', KEYS[1], 't', 'n')
-if stored[1] and stored[2] == ARGV[3] and tonumber(stored[1]) > t then return 'older' end
+if stored[2] == ARGV[3] and past(stored[1]) > t then return 'older' end
 redis.call('HSET', KEYS[1], 't', text(t), 'f', f, 'w', w, 'e', e, 'k', ARGV[8], 'n', ARGV[3], 'g', ARGV[9], 'b', ARGV[10])
-redis.call('PEXPIRE', KEYS[1], text(math.min(f + math.max(w, e), ${longestMs})))
+redis.call('PEXPIRE', KEYS[1], text(math.min(f + math.max(w, e) - ARGV[4], ${longestMs})))
 announce(KEYS[3], unpack(ARGV, 11))
 return 'stored'
 `,
@@ -182,10 +203,10 @@ return 'stored'
 export const putAbsence: Script = {
   name: 'put_absence',
   waitMs: storingMs,
-  lua: `${whenFull}${common}${keep}${announce}${drop}${holds}
+  lua: `${whenFull}${common}${past}${keep}${announce}${drop}${holds}
 if not isHeld then return 'lost' end
 if ARGV[5] == '1' then drop(now - ARGV[3]) end
-redis.call('HDEL', KEYS[2], ARGV[1], '!' .. ARGV[1])
+redis.call('HDEL', KEYS[2], '!' .. ARGV[1])
 redis.call('HSET', KEYS[2], '-' .. ARGV[1], text(now - ARGV[3]) .. ' ' .. ARGV[4])
 keep(KEYS[2], tonumber(ARGV[4]))
 announce(KEYS[3], unpack(ARGV, 6))
@@ -194,16 +215,17 @@ return 'stored'
 }
 
 /**
- * Ends a load that brought nothing to store. Keys: entry (not used), loads, events, when all was cleared. Arguments: place, token,
- * code of the failure (empty for none that concerns others), whether it is transient, how long to remember it, and the event.
+ * Ends a load that brought nothing to store. Keys as in `put`. Arguments: place, token, code of the failure (empty for none that
+ * concerns others), whether it is transient, how long to remember it, and the event. After a failure that is not transient, no
+ * stale entry may be served.
  */
 export const fail: Script = {
   name: 'fail',
   waitMs: storingMs,
-  lua: `${whenFull}${common}${keep}${announce}${holds}
+  lua: `${whenFull}${common}${past}${keep}${announce}${holds}
 if not isHeld then return 'lost' end
-redis.call('HDEL', KEYS[2], ARGV[1])
 if ARGV[3] ~= '' then
+  if ARGV[4] == '0' and ARGV[1] == '*' then redis.call('DEL', KEYS[1]) end
   redis.call('HSET', KEYS[2], '!' .. ARGV[1], text(now + ARGV[5]) .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
   keep(KEYS[2], tonumber(ARGV[5]))
 end

@@ -57,8 +57,10 @@ interface Opened {
 
 /** An entry as the scripts reply it. It is empty for nothing. */
 type StoredReply =
-  | readonly [age: Buffer, parts: readonly Buffer[], bytes: Buffer]
+  | readonly [age: Buffer, parts: readonly Buffer[], bytes: Buffer | null]
   | readonly [undefined?, undefined?, undefined?]
+
+type OpenReply = readonly [verdict: Buffer, details: readonly Buffer[], stored: StoredReply]
 
 /** A load that this replica leads: no other one loads the contact for the same readers. */
 interface Lease {
@@ -132,12 +134,14 @@ export function createSharedContacts(options: SharedContactsOptions) {
     const maxAge = maxAgeMs === Number.POSITIVE_INFINITY ? -1 : maxAgeMs
     const flowNames = Array.from(flows ?? [], names.flow)
     const args = [place, token, limits.leaseMs, maxAge, knownAge, namespace, Number(ignoresEntry), ...flowNames]
-    const reply = await server.run(open, [entry, loads, cleared], args).catch(() => null)
-    if (reply === null) return null
-    const [verdict, details, stored] = reply as readonly [Buffer, readonly Buffer[], StoredReply]
-    const opened = openStored(id, stored, known)
-    const isUnopened = stored.length > 0 && opened === null
-    return { verdict: String(verdict) as Opened['verdict'], details: details.map(String), entry: opened, isUnopened }
+    const reply = server.run(open, [entry, loads, cleared], args)
+    return await reply.then((said) => openedOf(id, said as OpenReply, known)).catch(() => null)
+  }
+
+  function openedOf(id: string, [verdict, details, stored]: OpenReply, known: SharedEntry | undefined): Opened {
+    const entry = openStored(id, stored, known)
+    const isUnopened = stored.length > 0 && entry === null
+    return { verdict: String(verdict) as Opened['verdict'], details: details.map(String), entry, isUnopened }
   }
 
   async function lead(lease: Lease, demand: Demand<StoredContact>, loadHere: LoadHere): Promise<SharedEntry> {
@@ -173,15 +177,15 @@ export function createSharedContacts(options: SharedContactsOptions) {
   async function share(lease: Lease, { entry, isGone }: LoadedContact): Promise<PutVerdict> {
     const { id, place, token } = lease
     const isForPlace = place !== allReaders && entry.value === null
-    const { parts, bytes } = entries.seal(id, entry)
-    const isTooLarge = bytes.length > limits.maxEntryBytes
-    if (usableMs(entry) === 0 || isTooLarge) {
-      await giveUp(lease, null)
-      return isTooLarge ? 'too_large' : 'skipped'
-    }
     const [keys, age] = [Object.values(keysOf(id)), ageOf(entry)]
     const absent = isForPlace && !isGone ? '' : 'absent'
     const revision = entry.value === null ? absent : names.revision(entry.value.revision)
+    const { parts, bytes } = entries.seal(id, entry)
+    const isTooLarge = bytes.length > limits.maxEntryBytes
+    if (usableMs(entry) <= age || isTooLarge) {
+      await giveUp(lease, null, revision)
+      return isTooLarge ? 'too_large' : 'skipped'
+    }
     const event = events.encode({ kind: 'landed', id, place, revision })
     try {
       const stored = isForPlace
@@ -190,24 +194,27 @@ export function createSharedContacts(options: SharedContactsOptions) {
       return String(await stored) as PutVerdict
     } catch (error) {
       if ((error as SharedServerError).problem !== 'full') return 'skipped'
-      await giveUp(lease, null)
+      await giveUp(lease, null, revision)
       return 'full'
     }
   }
 
-  /** Ends a lease with nothing to share but, if it is that of Hilos, the failure. */
-  async function giveUp({ id, place, token }: Lease, failure: unknown): Promise<void> {
+  /**
+   * Ends a lease with nothing to share but, if it is that of Hilos, the failure.
+   * @param revision that of a document which could not be stored: what the others have may be older
+   */
+  async function giveUp({ id, place, token }: Lease, failure: unknown, revision = ''): Promise<void> {
     const isShared = failure instanceof Failure && isAnswered(failure)
     const [code, isTransient] = isShared ? [failure.code, Number(failure instanceof UpstreamFailure)] : ['', 0]
-    const event = events.encode({ kind: 'landed', id, place, revision: '' })
+    const event = events.encode({ kind: 'landed', id, place, revision })
     const args = [place, token, code, isTransient, Math.ceil(failureTtlMs()), ...event]
     await server.run(fail, Object.values(keysOf(id)), args).catch(() => {})
   }
 
   async function lookFor(id: string, known: SharedEntry): Promise<SharedEntry | null> {
-    const { entry, cleared } = keysOf(id)
-    const stored = await server.run(look, [entry, cleared], [ageOf(known), namespace]).catch(() => [])
-    return openStored(id, stored as StoredReply, known)
+    const { entry, loads, cleared } = keysOf(id)
+    const reply = server.run(look, [entry, loads, cleared], [ageOf(known), namespace])
+    return await reply.then((stored) => openStored(id, stored as StoredReply, known)).catch(() => null)
   }
 
   function openStored(
@@ -215,7 +222,7 @@ export function createSharedContacts(options: SharedContactsOptions) {
     [age, parts, bytes]: StoredReply,
     known: SharedEntry | undefined,
   ): SharedEntry | null {
-    return bytes === undefined ? null : entries.open(id, { parts: parts.map(String), bytes }, Number(age), known)
+    return bytes ? entries.open(id, { parts: parts.map(String), bytes }, Number(age), known) : null
   }
 
   function ageOf(entry: SharedEntry): number {
@@ -242,7 +249,8 @@ export function createSharedContacts(options: SharedContactsOptions) {
 
 /** The failure that another replica met, as far as it is known here. */
 function failureOf([code = '', isTransient]: readonly string[]): Failure {
-  const known = Object.hasOwn(failureKinds, code) ? (code as FailureCode) : 'upstream_error'
+  const isKnown = code.startsWith('upstream_') && Object.hasOwn(failureKinds, code)
+  const known = isKnown ? (code as FailureCode) : 'upstream_error'
   const facts = { facts: { reason: 'another replica met it' } }
   return isTransient === '1' ? new UpstreamFailure(known, facts) : new Failure(known, facts)
 }

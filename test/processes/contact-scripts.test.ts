@@ -67,14 +67,16 @@ async function arrange(t: Test) {
     }) => String(await run(put, keys, [place, token, 'ns', ago, ...lifetimes, kind, flow, bytes, ...event])),
     putAbsence: async ({ place = some, token = 'me', isGone = 0, fresh = minute }) =>
       String(await run(putAbsence, keys, [place, token, 100, fresh, isGone, ...event])),
-    fail: async ({ place = all, token = 'me', code = 'broken', ms = minute }) =>
-      String(await run(fail, keys, [place, token, code, 1, ms, ...event])),
+    fail: async ({ place = all, token = 'me', code = 'broken', ms = 5000, isTransient = 1 }) =>
+      String(await run(fail, keys, [place, token, code, isTransient, ms, ...event])),
+    set: (key: string, field: string, value: string | number) => server.ask('HSET', key, field, value),
+    setText: (key: string, value: string | number) => server.ask('SET', key, value),
     renew: async (token: string) => Number(await run(renew, [loads], [all, token, minute])),
     forget: () => run(forget, [entry, loads, events], event),
     forgetGone: () => run(forgetGone, [entry, loads, events], event),
     clear: () => run(clear, [cleared, events], event),
     look: async (known: number) =>
-      String(((await run(look, [entry, cleared], [known, 'ns'])) as Buffer[]).at(-1) ?? ''),
+      String(((await run(look, [entry, loads, cleared], [known, 'ns'])) as Buffer[]).at(-1) ?? ''),
     sweep: async (pattern: string) => String(await run(sweep, [cleared], ['0', name(pattern)])),
     evict: (key: string) => server.ask('DEL', key),
     exists: async (key: string) => Number(await server.ask('EXISTS', key)),
@@ -218,6 +220,78 @@ t.test('what some readers find does not exist shows to no other limited readers'
   }
   t.strictSame(seen[0], ['absent', 'failed', 'follow', 'absent', 'lead', 'stored'])
   t.strictSame(seen.slice(1), [seen[0], seen[0]])
+})
+
+t.test('what Hilos refuses is not served stale', needsServer(), async (t) => {
+  const scripts = await arrange(t)
+  for (const [isTransient, place, words] of [
+    [0, all, 'lead'],
+    [1, all, 'stale bytes'],
+    [0, some, 'stale bytes'],
+  ] as const) {
+    await scripts.wipe()
+    await scripts.open({})
+    await scripts.put({ ago: 61_000 })
+    await scripts.open({ place, known: 61_000 })
+    t.equal(await scripts.fail({ place, isTransient, ms: 1 }), 'stored')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    t.equal((await scripts.open({ token: 'other' })).words, words)
+    await scripts.wipe()
+    await scripts.open({})
+    await scripts.put({ ago: 61_000 })
+    await scripts.open({ known: 61_000 })
+    await scripts.fail({ isTransient: 1 })
+    t.equal((await scripts.open({ token: 'other' })).words, 'failed bytes', 'a failure comes before what is stale')
+  }
+})
+
+t.test('a time that has not come counts as none: the clock of the server was set back', needsServer(), async (t) => {
+  const scripts = await arrange(t)
+  const future = Date.now() + hour
+  await scripts.open({})
+  await scripts.set(entry, 't', future)
+  await scripts.set(entry, 'n', 'ns')
+  t.equal(await scripts.put({}), 'stored', 'over an entry from the future')
+  await scripts.setText(cleared, future)
+  await scripts.set(loads, 'gone', future)
+  t.equal((await scripts.open({ token: 'other' })).words, 'hit bytes')
+  await scripts.set(loads, all, `other ${future} ${future}`)
+  t.equal((await scripts.open({ maxAge: 0, known: 0 })).words, 'lead', 'a lease that is too long is none')
+  t.equal(await scripts.put({}), 'stored')
+  await scripts.set(loads, `!${all}`, `${future} broken 1`)
+  t.equal((await scripts.open({ token: 'other', maxAge: -1 })).words, 'hit bytes')
+  await scripts.evict(entry)
+  t.equal((await scripts.open({})).words, 'lead', 'a failure is not remembered for so long')
+})
+
+t.test('what another program has written breaks nothing', needsServer(), async (t) => {
+  const scripts = await arrange(t)
+  for (const poison of ['inf', 'nan', '-1', '1e400', 'x', '']) {
+    await scripts.wipe()
+    await scripts.open({})
+    await scripts.put({})
+    await scripts.set(loads, `-${all}`, `${poison} ${poison}`)
+    await scripts.set(loads, `-${some}`, `${poison} ${poison}`)
+    await scripts.set(loads, `!${all}`, `${poison} broken 1`)
+    await scripts.set(loads, all, `other ${poison} ${poison}`)
+    await scripts.evict(entry)
+    t.equal((await scripts.open({})).words, 'lead', poison)
+    t.equal((await scripts.open({ place: some })).words, 'lead', poison)
+  }
+  await scripts.wipe()
+  await scripts.set(loads, `-${all}`, `${Date.now()} 1e15`)
+  t.equal((await scripts.open({})).words, 'lead', 'those who may see all have no absences of their own')
+  await scripts.set(loads, `-${some}`, `${Date.now() - 60_000} 1e15`)
+  t.ok(Number((await scripts.open({ place: some })).details[1]) <= 25 * hour)
+})
+
+t.test('an entry from before the contact was known not to exist is none', needsServer(), async (t) => {
+  const scripts = await arrange(t)
+  await scripts.open({})
+  await scripts.put({ ago: 1000 })
+  await scripts.set(loads, 'gone', Date.now() - 500)
+  t.equal((await scripts.open({})).words, 'lead')
+  t.equal(await scripts.look(hour), '')
 })
 
 t.test('each key expires', needsServer(), async (t) => {
