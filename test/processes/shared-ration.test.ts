@@ -171,3 +171,27 @@ t.test(
     t.equal(replicas[1]?.calls.sent, 1, 'without a wait')
   },
 )
+
+t.test('while replicas are missing, the others leave them their shares, for a minute', needsServer(), async (t) => {
+  const { replicas, clock, sentBetween } = await arrange(t, 1)
+  const [one, other, missing] = replicas
+  /** How many calls may start at once. */
+  const burst = async () => {
+    const start = clock.elapsed()
+    for (let left = 4; left > 0; left -= 1) {
+      void one?.call(0, 0)
+      void other?.call(0, 0)
+    }
+    await clock.advance(100)
+    const sent = sentBetween(start, clock.elapsed())
+    await clock.advance(5000)
+    return sent
+  }
+  t.equal(await burst(), 5)
+  missing?.detach()
+  await clock.advance(1500)
+  t.equal(await burst(), 5, 'that is not noticed yet')
+  t.equal(await burst(), 3)
+  await clock.advance(55_000)
+  t.equal(await burst(), 5)
+})
