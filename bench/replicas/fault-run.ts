@@ -6,6 +6,7 @@ import { replicaId } from './contacts.ts'
 import { type Fleet, headersOf, type Readiness } from './fleet.ts'
 import { monotonicMs } from './monotonic.ts'
 import type { Promised, Stage } from './part.ts'
+import { isWithinASecondBefore, type StampedCall } from './stamping-hilos.ts'
 
 const warmContacts = 15
 const perSecond = 50
@@ -84,7 +85,6 @@ export async function watchFaults(
   isOver = true
   await looking
   const calls = await hilos.calls()
-  const arrivals = calls.map(({ atMs }) => atMs)
   return phases.map((phase, index) => {
     const [fromMs, toMs] = [begins[index] ?? 0, begins[index + 1] ?? Number.POSITIVE_INFINITY]
     const isWithin = (at: number) => at >= fromMs && at < toMs
@@ -99,7 +99,7 @@ export async function watchFaults(
     )
     return {
       arrived,
-      ...phaseSeen(phase, own, arrivals, fromMs, toMs),
+      ...phaseSeen(phase, own, calls, fromMs, toMs),
       ...attachmentIn(looks, fromMs),
       isWell: phase.isWell,
     }
@@ -139,7 +139,7 @@ async function warm({ asker, progress }: Stage, { replicas }: Fleet, betweenMs: 
 function phaseSeen(
   { name }: Phase,
   own: readonly { readonly answer: Answer; readonly isCold: boolean }[],
-  arrivals: readonly number[],
+  calls: readonly StampedCall[],
   fromMs: number,
   toMs: number,
 ) {
@@ -163,9 +163,9 @@ function phaseSeen(
     // A second that ends in this phase may have begun in the one before.
     mostInASecond: Math.max(
       0,
-      ...arrivals
-        .filter((at) => at >= fromMs && at < toMs)
-        .map((end) => arrivals.filter((at) => at > end - 1000 && at <= end).length),
+      ...calls
+        .filter(({ atMs }) => atMs >= fromMs && atMs < toMs)
+        .map((last) => calls.filter((call) => isWithinASecondBefore(call, last)).length),
     ),
   }
 }

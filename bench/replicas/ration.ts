@@ -99,7 +99,7 @@ async function demand({ hilos, asker, progress }: Stage, fleet: Fleet, seconds: 
   const calls = await hilos.calls()
   const arrivals = calls.map(({ atMs }) => atMs - began)
   return {
-    mostInASecond: mostInASecond(arrivals),
+    mostInASecond: mostInASecond(calls),
     perSecond: arrivals.filter((at) => at < seconds * 1000).length / seconds,
     refused: answers.filter(({ status }) => status !== 200).length,
     answeredBy: fleet.replicas.map(
