@@ -144,7 +144,9 @@ export const logLimits = {
   longestExitMs: 1000,
 }
 
-/** For the server of the shared tier. */
+export type SharedTierLimits = Readonly<typeof sharedTierLimits>
+
+/** For the shared tier. Each part takes from here what it needs. */
 export const sharedTierLimits = {
   /** All of connecting: sentinels, TCP, TLS, the sign-in, and whether the server is what is needed. */
   connectMs: 1000,
@@ -179,7 +181,7 @@ export const sharedTierLimits = {
   maxEntryBytes: 1024 * 1024,
   /** How far the time at which an entry was sealed may be from its age: so far may the clocks of two replicas be apart. */
   maxSkewMs: 5 * 60_000,
-  /** How long, and for how many contacts, a replica remembers that they were to be forgotten. */
+  /** How long, and for how many contacts, a replica remembers that they were to be forgotten; for more, that all were. */
   rememberedMs: 60 * 60_000,
   maxRemembered: 10_000,
 }

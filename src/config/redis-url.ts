@@ -4,7 +4,10 @@ import { isHost } from './checks.ts'
 
 /** The server that `REDIS_URL` names, and who signs in. */
 export interface RedisUrl {
-  /** One server; or, with the name of a primary, sentinels that tell where it is. IPv6 addresses have no brackets. */
+  /**
+   * One server; or, with the name of a primary, sentinels that tell where it is, and ask for no password. IPv6 addresses
+   * have no brackets.
+   */
   readonly hosts: readonly { readonly host: string; readonly port: number }[]
   readonly sentinelName: string | null
   /** Null for the user `default`. */

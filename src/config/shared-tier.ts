@@ -2,12 +2,12 @@ import { X509Certificate } from 'node:crypto'
 import { Secret } from '../common/secret.ts'
 import { type CacheKeys, parseCacheKeys } from './cache-keys.ts'
 import { applicable, isLoopback } from './checks.ts'
-import type { sharedTierLimits } from './limits.ts'
+import type { SharedTierLimits } from './limits.ts'
 import { parseRedisUrl, type RedisUrl } from './redis-url.ts'
 import { contentOf, type Environment, mustBe, type SettingsFiles } from './settings.ts'
 
 /** The shared tier. */
-export interface SharedTierConfig extends Readonly<typeof sharedTierLimits> {
+export interface SharedTierConfig extends SharedTierLimits {
   readonly server: RedisUrl & {
     /** Certificates in PEM that are trusted instead of those of Node.js. */
     readonly ca: string | null

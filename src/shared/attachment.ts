@@ -1,4 +1,5 @@
 import { type Cancel, type Clock, sleep } from '../common/clock.ts'
+import type { SharedTierLimits } from '../config/limits.ts'
 import type { Events } from './events.ts'
 import type { SharedTierObserver } from './observer.ts'
 import { firstEvent, goneMs, leave, report } from './replica-scripts.ts'
@@ -11,19 +12,6 @@ import {
 } from './shared-server.ts'
 import type { StreamEntry, Valkey } from './valkey.ts'
 
-export interface AttachmentLimits {
-  /** The interval of reports. */
-  readonly reportMs: number
-  /** How long one read waits for events. */
-  readonly eventBlockMs: number
-  /** So many scripts in a row without a reply, over this time at least, detach. */
-  readonly timeouts: { readonly inARow: number; readonly overMs: number }
-  /** The wait before connecting anew grows from the one to the other. */
-  readonly reconnect: { readonly firstMs: number; readonly longestMs: number }
-  /** How long all replicas may take to hear an event, and how often to look whether they have. */
-  readonly hearing: { readonly longestMs: number; readonly everyMs: number }
-}
-
 export interface AttachmentOptions {
   /** Connects to the server. It rejects with a SharedServerError. */
   readonly connect: () => Promise<Valkey>
@@ -34,7 +22,7 @@ export interface AttachmentOptions {
   readonly expectedReplicas: number
   readonly events: Pick<Events, 'decode'>
   readonly observer: SharedTierObserver
-  readonly limits: AttachmentLimits
+  readonly limits: Pick<SharedTierLimits, 'reportMs' | 'eventBlockMs' | 'timeouts' | 'reconnect' | 'hearing'>
   readonly clock: Clock
 }
 

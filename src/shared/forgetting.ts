@@ -1,4 +1,5 @@
 import type { Clock } from '../common/clock.ts'
+import type { SharedTierLimits } from '../config/limits.ts'
 import type { SecondTierListener } from '../contacts/second-tier.ts'
 import { Failure } from '../failures/failure.ts'
 import { clear, forget, forgetGone, sweep } from './contact-scripts.ts'
@@ -12,12 +13,7 @@ export interface ForgettingOptions {
   readonly names: Pick<Names, 'contact'>
   readonly events: Pick<Events, 'encode'>
   readonly observer: Pick<SharedTierObserver, 'forgottenElsewhere'>
-  readonly limits: {
-    /** How long this replica remembers what is to be forgotten. */
-    readonly rememberedMs: number
-    /** Most contacts that it remembers as that. When there are more, all are to be forgotten. */
-    readonly maxRemembered: number
-  }
+  readonly limits: Pick<SharedTierLimits, 'rememberedMs' | 'maxRemembered'>
   readonly clock: Pick<Clock, 'elapsed'>
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { ageMs, usableMs } from '../cache/entry.ts'
 import type { Demand } from '../cache/in-flight-loads.ts'
 import type { Cancel, Clock } from '../common/clock.ts'
+import type { SharedTierLimits } from '../config/limits.ts'
 import type { LoadedContact, SecondTier, SecondTierListener, SharedQuery } from '../contacts/second-tier.ts'
 import type { StoredContact } from '../contacts/stored-contact.ts'
 import { Failure } from '../failures/failure.ts'
@@ -14,17 +15,6 @@ import { allReaders, type Names } from './names.ts'
 import type { PutVerdict, SharedTierObserver } from './observer.ts'
 import type { SealedEntries, SharedEntry } from './sealed-entries.ts'
 import type { SharedServer, SharedServerError } from './shared-server.ts'
-
-export interface SharedContactLimits {
-  /** A replica that is loading keeps others from it for so long after its last sign of life. */
-  readonly leaseMs: number
-  /** How often it gives one. */
-  readonly renewMs: number
-  /** How long a replica waits for an event before it looks again. */
-  readonly followMs: number
-  /** Larger entries are not shared. */
-  readonly maxEntryBytes: number
-}
 
 export interface SharedContactsOptions {
   readonly server: SharedServer
@@ -39,7 +29,7 @@ export interface SharedContactsOptions {
   readonly timeoutMs: number
   /** How long a failure is remembered, in milliseconds. */
   readonly failureTtlMs: () => number
-  readonly limits: SharedContactLimits
+  readonly limits: Pick<SharedTierLimits, 'leaseMs' | 'renewMs' | 'followMs' | 'maxEntryBytes'>
   readonly observer: Pick<SharedTierObserver, 'read' | 'put' | 'tookOver'>
   readonly clock: Clock
 }

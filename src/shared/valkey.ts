@@ -3,45 +3,18 @@ import { createRequire } from 'node:module'
 import { isIP } from 'node:net'
 import { Redis } from 'ioredis'
 import type { Clock } from '../common/clock.ts'
-import type { Secret } from '../common/secret.ts'
+import type { SharedTierLimits } from '../config/limits.ts'
+import type { SharedTierConfig } from '../config/shared-tier.ts'
 import { type Reply, type Script, type ServerProblem, SharedServerError } from './shared-server.ts'
 
-export interface Host {
-  readonly host: string
-  readonly port: number
-}
-
 /** Where the server is, and who signs in. */
-export interface ServerSettings {
-  /** One server; or, with the name of a primary, sentinels that tell where it is. Sentinels ask for no password. */
-  readonly hosts: readonly Host[]
-  readonly sentinelName: string | null
-  /** Null for the user `default`. */
-  readonly username: string | null
-  readonly password: Secret | null
-  readonly database: number
-  readonly tls: boolean
-  /** Certificates in PEM that are trusted instead of those of Node.js. */
-  readonly ca: string | null
-}
-
-export interface ValkeyLimits {
-  /** All of connecting: the sentinels, TCP, TLS, the sign-in, and whether the server is what is needed. */
-  readonly connectMs: number
-  /** How long one sentinel is waited for. */
-  readonly sentinelMs: number
-  /** How much later than its block a read of events may be. */
-  readonly eventGraceMs: number
-  /** Most scripts whose replies the server owes. */
-  readonly maxInFlight: number
-  /** Most events of one read. */
-  readonly maxEvents: number
-}
+export type ServerSettings = SharedTierConfig['server']
+export type Host = ServerSettings['hosts'][number]
 
 export interface ValkeyOptions {
   readonly server: ServerSettings
   readonly clock: Pick<Clock, 'schedule' | 'random'>
-  readonly limits: ValkeyLimits
+  readonly limits: Pick<SharedTierLimits, 'connectMs' | 'sentinelMs' | 'eventGraceMs' | 'maxInFlight' | 'maxEvents'>
 }
 
 /** An entry of a stream. */
@@ -148,7 +121,7 @@ async function findPrimary(
   { hosts, sentinelName }: ServerSettings,
   lineTo: (host: Host) => Line,
   clock: ValkeyOptions['clock'],
-  { sentinelMs }: ValkeyLimits,
+  { sentinelMs }: ValkeyOptions['limits'],
 ): Promise<Host> {
   const first = Math.floor(clock.random() * hosts.length)
   let failure: unknown
@@ -191,7 +164,11 @@ export function infoOf(reply: Reply): ReadonlyMap<string, string> {
 }
 
 /** Runs scripts by their hashes, and sends the script itself where the server does not know it. */
-function createRun({ send }: Line, clock: ValkeyOptions['clock'], { maxInFlight }: ValkeyLimits): Valkey['run'] {
+function createRun(
+  { send }: Line,
+  clock: ValkeyOptions['clock'],
+  { maxInFlight }: ValkeyOptions['limits'],
+): Valkey['run'] {
   const hashes = new WeakMap<Script, string>()
   let inFlight = 0
 

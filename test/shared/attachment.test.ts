@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type AttachmentLimits, createAttachment } from '../../src/shared/attachment.ts'
+import { createAttachment } from '../../src/shared/attachment.ts'
 import { goneMs } from '../../src/shared/replica-scripts.ts'
 import {
   type Reply,
@@ -11,7 +11,7 @@ import {
 import type { StreamEntry, Valkey } from '../../src/shared/valkey.ts'
 import { createTimers, settled, type TestTimers } from '../harness/timers.ts'
 
-const limits: AttachmentLimits = {
+const limits = {
   reportMs: 1000,
   eventBlockMs: 1000,
   timeouts: { inARow: 3, overMs: 250 },
