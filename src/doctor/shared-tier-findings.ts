@@ -4,7 +4,7 @@ import { controlMs } from '../shared/contact-scripts.ts'
 import { createEnvelope } from '../shared/envelope.ts'
 import { createEvents } from '../shared/events.ts'
 import { absentMs } from '../shared/replica-scripts.ts'
-import { type Reply, type ServerProblem, SharedServerError } from '../shared/shared-server.ts'
+import { problemOf, type Reply, type ServerProblem } from '../shared/shared-server.ts'
 import { connectValkey, infoOf, rangeOf, type StreamEntry, type Valkey } from '../shared/valkey.ts'
 import { type Finding, fail, note, ok, warn } from './findings.ts'
 import { probeScripts } from './script-probes.ts'
@@ -28,8 +28,7 @@ export async function sharedTierFindings(tier: SharedTierConfig, clock: Clock = 
     }
   } catch (error) {
     // Whatever else it is may quote secrets.
-    const problem = error instanceof SharedServerError ? error.problem : 'other'
-    findings.push(fail(findings.length === 0 ? 'REDIS_URL' : subject, problemSentence(problem)))
+    findings.push(fail(findings.length === 0 ? 'REDIS_URL' : subject, problemSentence(problemOf(error))))
   }
   return findings
 }

@@ -4,7 +4,9 @@ import type { Events } from './events.ts'
 import type { SharedTierObserver } from './observer.ts'
 import { firstEvent, goneMs, leave, report } from './replica-scripts.ts'
 import {
+  problemOf,
   type Reply,
+  type RunScript,
   type ServerProblem,
   type SharedEvent,
   type SharedServer,
@@ -192,7 +194,7 @@ export function createAttachment(options: AttachmentOptions) {
     if (link === current) cancelReport = clock.schedule(() => void reportAgain(current), limits.reportMs)
   }
 
-  async function runOn(current: Link, ...[script, keys, args]: Parameters<SharedServer['run']>): Promise<Reply> {
+  async function runOn(current: Link, ...[script, keys, args]: Parameters<RunScript>): Promise<Reply> {
     if (link !== current) throw new SharedServerError('detached')
     const begunAt = clock.elapsed()
     try {
@@ -276,11 +278,6 @@ export function createAttachment(options: AttachmentOptions) {
       last.server.close()
     },
   }
-}
-
-/** A fault of this process, in a listener for example, has no word of its own. */
-function problemOf(error: unknown): ServerProblem {
-  return error instanceof SharedServerError ? error.problem : 'other'
 }
 
 /** Whether one event comes after another one. Both are ids of the server: milliseconds, `-`, and a number. */

@@ -6,7 +6,7 @@ import { clear, forget, forgetGone, sweep } from './contact-scripts.ts'
 import type { Events } from './events.ts'
 import type { Names } from './names.ts'
 import type { SharedTierObserver } from './observer.ts'
-import type { SharedServer } from './shared-server.ts'
+import type { RunScript, SharedServer } from './shared-server.ts'
 
 export interface ForgettingOptions {
   readonly server: SharedServer
@@ -53,7 +53,7 @@ export function createForgetting(options: ForgettingOptions) {
   }
 
   /** Returns the id of the event. */
-  async function tell(run: SharedServer['run'], id: string | typeof all, memory: Memory): Promise<string> {
+  async function tell(run: RunScript, id: string | typeof all, memory: Memory): Promise<string> {
     const { untold } = memory
     const purge = untold ?? ''
     const stream = server.key('ev')
@@ -71,7 +71,7 @@ export function createForgetting(options: ForgettingOptions) {
     return String(eventId)
   }
 
-  async function sweepAll(run: SharedServer['run']): Promise<void> {
+  async function sweepAll(run: RunScript): Promise<void> {
     for (const kind of ['c', 'l']) {
       let cursor = '0'
       do cursor = String(await run(sweep, [server.key('cleared')], [cursor, server.key(`${kind}:*`)]))

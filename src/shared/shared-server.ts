@@ -6,8 +6,13 @@ export interface Script {
   readonly waitMs: number
 }
 
+export type Argument = string | number | Buffer
+
 /** What a script replies: texts and bytes as buffers, integers as numbers, nothing as null, tables as arrays. */
 export type Reply = Buffer | number | null | readonly Reply[]
+
+/** Runs a script. It rejects with a SharedServerError, `waitMs` of the script after the start at the latest. */
+export type RunScript = (script: Script, keys: readonly string[], args: readonly Argument[]) => Promise<Reply>
 
 /** Why the server did not do what it was asked for, in a word of our own: the messages of the library may quote secrets. */
 export type ServerProblem =
@@ -43,6 +48,11 @@ export class SharedServerError extends Error {
   }
 }
 
+/** A fault of this process, in a listener for example, has no word of its own. */
+export function problemOf(error: unknown): ServerProblem {
+  return error instanceof SharedServerError ? error.problem : 'other'
+}
+
 /** The server of the shared tier, as all parts of this folder see it. */
 export interface SharedServer {
   /** Whether the server is asked at all. While it is not, nothing waits for it. */
@@ -53,16 +63,13 @@ export interface SharedServer {
   readonly replicas: () => number
   /** The full name of a key. All keys have the same hash tag, so that one script may use several of them in a cluster. */
   readonly key: (name: string) => string
-  /**
-   * Runs a script.
-   * @throws SharedServerError, at once while detached, and after the time of the script when there is no reply
-   */
-  readonly run: (script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[]) => Promise<Reply>
+  /** Rejects at once while detached. */
+  readonly run: RunScript
   /**
    * Runs something on each attachment, before the tier counts as attached: only what it is given runs scripts then. A rejection
    * detaches again. `isMemoryLost` says that the server lost events that this replica has not heard.
    */
-  readonly onAttaching: (prepare: (run: SharedServer['run'], isMemoryLost: boolean) => Promise<void>) => void
+  readonly onAttaching: (prepare: (run: RunScript, isMemoryLost: boolean) => Promise<void>) => void
   /** Called when the tier has become attached. */
   readonly onAttached: (hear: () => void) => void
   /** Called when the tier has become detached. */

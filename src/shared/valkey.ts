@@ -5,7 +5,8 @@ import { Redis } from 'ioredis'
 import type { Clock } from '../common/clock.ts'
 import type { SharedTierLimits } from '../config/limits.ts'
 import type { SharedTierConfig } from '../config/shared-tier.ts'
-import { type Reply, type Script, type ServerProblem, SharedServerError } from './shared-server.ts'
+import { type Argument, type Reply, type RunScript, type Script, SharedServerError } from './shared-server.ts'
+import { firstWordOf, inOurWords } from './valkey-errors.ts'
 
 /** Where the server is, and who signs in. */
 export type ServerSettings = SharedTierConfig['server']
@@ -29,8 +30,8 @@ export interface Valkey {
   readonly runId: string
   /** Kind and version, for example `valkey 8.1.0`. */
   readonly kind: string
-  /** @throws SharedServerError, after `waitMs` of the script at the latest; the script may still run then */
-  readonly run: (script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[]) => Promise<Reply>
+  /** A script whose reply is too late may still run. */
+  readonly run: RunScript
   /**
    * Waits for entries on the second connection, where nothing else waits. Call it again only when it is over.
    * @param after the id of the last known entry
@@ -53,14 +54,12 @@ export interface Valkey {
 /** With `DEBUG` in its environment, the library would write each command to standard error, with the password and the values. */
 const { disable: keepQuiet }: { disable: () => void } = createRequire(import.meta.resolve('ioredis'))('debug')
 
-type Argument = string | number | Buffer
-
 /** One connection. */
 interface Line {
   readonly open: () => Promise<void>
   /**
    * Sends a command at once. There is no limit to how long its reply may take.
-   * @throws an error of the library, which holds the arguments: it goes no further than to `told`
+   * @throws an error of the library, which holds the arguments: it goes no further than to `inOurWords`
    */
   readonly send: (command: string, ...args: Argument[]) => Promise<Reply>
   readonly closed: Promise<void>
@@ -99,17 +98,17 @@ export async function connectValkey({ server, clock, limits }: ValkeyOptions): P
       run: createRun(commands, clock, limits),
       readEvents: (stream, after, blockMs) => {
         const asked = ['COUNT', limits.maxEvents, 'BLOCK', blockMs, 'STREAMS', stream, after]
-        const entries = told(events.send('XREAD', ...asked).then(entriesOf))
+        const entries = inOurWords(events.send('XREAD', ...asked).then(entriesOf))
         return within(entries, blockMs + limits.eventGraceMs, clock)
       },
-      ask: (command, ...args) => within(told(commands.send(command, ...args)), limits.connectMs, clock),
+      ask: (command, ...args) => within(inOurWords(commands.send(command, ...args)), limits.connectMs, clock),
       onClose: (hear) => void closed.then(hear),
       close: dropAll,
     }
   }
 
   try {
-    return await within(told(connect()), limits.connectMs, clock)
+    return await within(inOurWords(connect()), limits.connectMs, clock)
   } catch (error) {
     dropAll()
     throw error
@@ -164,11 +163,7 @@ export function infoOf(reply: Reply): ReadonlyMap<string, string> {
 }
 
 /** Runs scripts by their hashes, and sends the script itself where the server does not know it. */
-function createRun(
-  { send }: Line,
-  clock: ValkeyOptions['clock'],
-  { maxInFlight }: ValkeyOptions['limits'],
-): Valkey['run'] {
+function createRun({ send }: Line, clock: ValkeyOptions['clock'], { maxInFlight }: ValkeyOptions['limits']): RunScript {
   const hashes = new WeakMap<Script, string>()
   let inFlight = 0
 
@@ -190,7 +185,7 @@ function createRun(
     const reply = evaluate(script, [keys.length, ...keys, ...args]).finally(() => {
       inFlight -= 1
     })
-    return within(told(reply, 'script'), script.waitMs, clock)
+    return within(inOurWords(reply, 'script'), script.waitMs, clock)
   }
 }
 
@@ -257,56 +252,4 @@ function within<T>(work: Promise<T>, ms: number, clock: ValkeyOptions['clock']):
     const cancel = clock.schedule(() => setImmediate(() => setImmediate(end)), ms)
     work.finally(cancel).then(resolve, reject)
   })
-}
-
-/** Lets nothing of an error through but a word. */
-async function told<T>(work: Promise<T>, otherwise: ServerProblem = 'other'): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    throw error instanceof SharedServerError ? error : new SharedServerError(problemOf(error, otherwise))
-  }
-}
-
-const problems = new Map<string, ServerProblem>([
-  // The first words of error replies.
-  ['NOAUTH', 'auth'],
-  ['WRONGPASS', 'auth'],
-  ['NOPERM', 'denied'],
-  ['OOM', 'full'],
-  ['READONLY', 'not-primary'],
-  ['LOADING', 'not-primary'],
-  ['MASTERDOWN', 'not-primary'],
-  ['CLUSTERDOWN', 'not-primary'],
-  // A server without a password does not speak to other machines.
-  ['DENIED', 'refused'],
-  // Codes of Node.js.
-  ['ECONNREFUSED', 'refused'],
-  ['EHOSTUNREACH', 'refused'],
-  ['ENETUNREACH', 'refused'],
-  ['ENOTFOUND', 'refused'],
-  ['EAI_AGAIN', 'refused'],
-  ['ECONNRESET', 'closed'],
-  ['EPIPE', 'closed'],
-  ['ETIMEDOUT', 'timeout'],
-])
-
-/** @param otherwise what an error reply means that is not in the table */
-function problemOf(error: unknown, otherwise: ServerProblem): ServerProblem {
-  const { code } = error as NodeJS.ErrnoException
-  if (code !== undefined) return problems.get(code) ?? (/CERT|SSL|TLS|SIGNATURE|EPROTO/.test(code) ? 'tls' : 'other')
-  const word = firstWordOf(error)
-  // The library has closed the connection, also because the server speaks another protocol.
-  if (word === null) return 'closed'
-  const { message } = error as Error
-  // A script may not use a command, in the words of Redis 7.0 and of later servers.
-  if (/executing the script can't run|ACL failure in script/.test(message)) return 'denied'
-  if (message.startsWith('ERR AUTH')) return 'auth'
-  return problems.get(word) ?? otherwise
-}
-
-/** The first word of an error reply, which says what kind of error it is. Null for errors that are no reply. */
-function firstWordOf(error: unknown): string | null {
-  const { name, message } = error as Error
-  return name === 'ReplyError' ? message.slice(0, message.search(/ |$/)) : null
 }
