@@ -183,5 +183,5 @@ export const sharedTierLimits = {
   maxSkewMs: 5 * 60_000,
   /** How long, and for how many contacts, a replica remembers that they were to be forgotten; for more, that all were. */
   rememberedMs: 60 * 60_000,
-  maxRemembered: 10_000,
+  maxRemembered: 500,
 }

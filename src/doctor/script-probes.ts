@@ -1,6 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { clear, fail, forget, look, open, put, putAbsence, renew, sweep } from '../shared/contact-scripts.ts'
-import { giveBack, keepTokens, pause, take } from '../shared/ration-scripts.ts'
+import {
+  clear,
+  fail,
+  forget,
+  forgetGone,
+  look,
+  open,
+  put,
+  putAbsence,
+  renew,
+  sweep,
+} from '../shared/contact-scripts.ts'
+import { giveBack, keepTokens, pause, pauseLeft, take } from '../shared/ration-scripts.ts'
 import { leave, report } from '../shared/replica-scripts.ts'
 import type { Script, ServerProblem, SharedServerError } from '../shared/shared-server.ts'
 import type { Valkey } from '../shared/valkey.ts'
@@ -46,15 +57,16 @@ function callsOf(key: (name: string) => string): readonly Call[] {
   const tokens = [1, 1000, 1000, 1000]
   const opened = (place: string): Call => [open, [entry, loads, cleared], [place, token, 1000, -1, -1, namespace, 0]]
   return [
-    [report, [members, seen, events], ['doctor', '']],
+    [report, [members, seen, events], ['doctor', '', '']],
     opened(all),
     [renew, [loads], [all, token, 1000]],
     [put, stored, [all, token, namespace, 0, 60_000, 0, 0, 1, 'flow', 'bytes', ...event]],
-    [look, [entry, cleared], [60_000, namespace]],
+    [look, [entry, loads, cleared], [60_000, namespace]],
     opened(some),
-    [putAbsence, stored, [some, token, 0, 0, 1000, 0, ...event]],
+    [putAbsence, stored, [some, token, 0, 1000, 0, ...event]],
     opened('other'),
     [fail, stored, ['other', token, 'code', 1, 1000, ...event]],
+    [forgetGone, [entry, loads, events], event],
     [forget, [entry, loads, events], event],
     [clear, [cleared, events], event],
     [sweep, [cleared], ['0', key('*')]],
@@ -62,6 +74,7 @@ function callsOf(key: (name: string) => string): readonly Call[] {
     [keepTokens, [ration], [...tokens, 'call', 1000]],
     [giveBack, [ration], ['call']],
     [pause, [pausing, events], [1000, ...event]],
+    [pauseLeft, [pausing], []],
     [leave, [members, seen], ['doctor']],
   ]
 }

@@ -1,5 +1,6 @@
 import { type Cancel, type Clock, sleep } from '../common/clock.ts'
 import type { SharedTierLimits } from '../config/limits.ts'
+import { controlMs } from './contact-scripts.ts'
 import type { Events } from './events.ts'
 import type { SharedTierObserver } from './observer.ts'
 import { firstEvent, goneMs, leave, report } from './replica-scripts.ts'
@@ -41,6 +42,8 @@ interface Link {
   serverZero: number
   /** The last event of which the last of the regular reports has told. */
   toldOf: string
+  /** The life of the server: the one that is known, and then the one that it has. */
+  life: string
 }
 
 /**
@@ -69,6 +72,8 @@ export function createAttachment(options: AttachmentOptions) {
   let caughtUpAt: number | null = null
   /** The last event that was heard. It is empty before the first attachment. */
   let position = ''
+  /** The life of the server of the last attachment. It is empty before the first one. */
+  let life = ''
   /** A server that lost its memory does not know for whom to wait. */
   let awaited = { replicas: 0, until: 0 }
   let cancelAttempt: Cancel = () => {}
@@ -79,23 +84,38 @@ export function createAttachment(options: AttachmentOptions) {
     try {
       const server = await connect()
       if (isClosed) return server.close()
-      const current: Link = { server, unansweredSince: 0, unanswered: 0, failedReports: 0, serverZero: 0, toldOf: '' }
+      const current: Link = {
+        server,
+        unansweredSince: 0,
+        unanswered: 0,
+        failedReports: 0,
+        serverZero: 0,
+        toldOf: '',
+        life,
+      }
       begun = current
       link = current
       kind = server.kind
       server.onClose(() => detach(current, 'closed'))
       const known = clock.elapsed() < awaited.until ? Math.max(present, awaited.replicas) : present
+      const askedAt = clock.elapsed()
       let told = await reportTo(current)
-      const isMemoryLost = !told.isContinuous
-      if (isMemoryLost) {
-        observer.memoryLost()
+      // Reports have more time than what requests wait for. A server that is too slow for those is better not attached to.
+      if (clock.elapsed() - askedAt > controlMs) throw new SharedServerError('timeout')
+      current.life = told.life
+      const isFirst = life === ''
+      const isMemoryLost = !isFirst && told.life !== life
+      const hasMissed = isFirst || !(told.isContinuous || isMemoryLost)
+      if (!told.isContinuous) {
+        if (isMemoryLost) observer.memoryLost()
         awaited = { replicas: known, until: clock.elapsed() + goneMs }
-        // What the server knows now was said after the loss, and was not heard here.
+        // What the server knows now was not heard here.
         position = firstEvent
         told = await reportTo(current)
       }
       current.toldOf = told.last
-      for (const prepare of preparations) await prepare((...given) => runOn(current, ...given), isMemoryLost)
+      const run: RunScript = (...given) => runOn(current, ...given)
+      for (const prepare of preparations) await prepare(run, { isMemoryLost, hasMissed })
       while (isAfter(current.toldOf, position)) {
         const entries = await server.readEvents(stream, position, 1)
         // The server has lost its memory since the report.
@@ -112,9 +132,9 @@ export function createAttachment(options: AttachmentOptions) {
   function becomeAttached(current: Link): void {
     observer.attached(clock.elapsed() - since)
     isAttached = true
+    life = current.life
     since = clock.elapsed()
     problem = null
-    attempts = 0
     cancelReport = clock.schedule(() => void reportAgain(current), limits.reportMs)
     void listen(current)
     for (const hear of attachedListeners) hear()
@@ -169,14 +189,14 @@ export function createAttachment(options: AttachmentOptions) {
   }
 
   async function reportTo(current: Link) {
-    const reply = await runOn(current, report, [members, seen, stream], [replica, position])
-    const [count, last, earliest, from, now] = reply as [number, Buffer, Buffer, Buffer, number]
+    const reply = await runOn(current, report, [members, seen, stream], [replica, position, current.life])
+    const [count, last, earliest, from, now, itsLife] = reply as [number, Buffer, Buffer, Buffer, number, Buffer]
     present = count
     current.serverZero = now - clock.elapsed()
     current.failedReports = 0
     if (position === '') position = String(from)
     if (!isAfter(String(last), position)) caughtUpAt = clock.elapsed()
-    return { last: String(last), earliest: String(earliest), isContinuous: from.length > 0 }
+    return { last: String(last), earliest: String(earliest), isContinuous: from.length > 0, life: String(itsLife) }
   }
 
   async function reportAgain(current: Link): Promise<void> {
@@ -185,6 +205,7 @@ export function createAttachment(options: AttachmentOptions) {
     try {
       const { last, isContinuous } = await reportTo(current)
       current.toldOf = last
+      attempts = 0
       if (!isContinuous) detach(current, 'other')
     } catch (error) {
       current.failedReports += 1
@@ -226,7 +247,11 @@ export function createAttachment(options: AttachmentOptions) {
     try {
       // After another attachment, the event may have been lost before it was heard.
       while (asked !== null && clock.elapsed() < endsAt) {
-        const { earliest } = await reportTo(asked)
+        const { earliest, isContinuous } = await reportTo(asked)
+        if (!isContinuous) {
+          detach(asked, 'other')
+          return false
+        }
         const areAllBack = present >= awaited.replicas || clock.elapsed() >= awaited.until
         if (areAllBack && !isAfter(eventId, earliest)) return true
         await sleep(clock, limits.hearing.everyMs)

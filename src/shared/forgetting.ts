@@ -82,8 +82,10 @@ export function createForgetting(options: ForgettingOptions) {
   /** What cannot be told now is told on the next attachment. */
   const tellNow = (id: string | typeof all, memory: Memory) => void tell(server.run, id, memory).catch(() => {})
 
-  server.onAttaching(async (run, isMemoryLost) => {
-    for (const [id, memory] of remembered) if (isMemoryLost || !isTold(memory)) await tell(run, id, memory)
+  server.onAttaching(async (run, { isMemoryLost, hasMissed }) => {
+    if (hasMissed) for (const listener of listeners) listener.cleared()
+    const told = [...remembered].filter(([, memory]) => isMemoryLost || !isTold(memory))
+    await Promise.all(told.map(([id, memory]) => tell(run, id, memory)))
   })
   // What was to be forgotten while the tier was attaching.
   server.onAttached(() => {

@@ -111,3 +111,12 @@ announce(KEYS[2], unpack(ARGV, 2))
 return 1
 `,
 }
+
+/** Replies how many milliseconds of the pause are left. Key: pause. */
+export const pauseLeft: Script = {
+  name: 'pause_left',
+  waitMs: controlMs,
+  lua: `${whenFull}
+return redis.call('PTTL', KEYS[1])
+`,
+}

@@ -1,7 +1,8 @@
 import type { Script } from './shared-server.ts'
 
 /*
- * The scripts about replicas. `m` holds for each replica when it last reported, and `seen` the last event that it has heard.
+ * The scripts about replicas. `m` holds for each replica when it last reported, and `seen` the last event that it has heard. The
+ * field `life` of `seen` is a word that is new when the server has lost its memory.
  */
 
 /** A replica that is silent for this long counts as gone for good. Until then, the others wait for it before they say that it has forgotten. */
@@ -14,11 +15,12 @@ const kept = 10 * 60_000
 const eventsKept = 25 * 60 * 60 * 1000
 
 /**
- * Says that this replica is here. Keys: `m`, `seen`, events. Arguments: the replica, and the last event that it has heard, empty
- * to hear all events from now on, or `0-0` to hear all that the server has.
+ * Says that this replica is here. Keys: `m`, `seen`, events. Arguments: the replica, the last event that it has heard, empty
+ * to hear all events from now on, or `0-0` to hear all that the server has, and the life of the server that it knows, or empty.
  *
  * Replies the number of replicas that are present, the last event, the earliest event that any replica has heard last, the event
- * after which this replica hears events, which is empty if the server no longer has the one that was given, and the time.
+ * after which this replica hears events, which is empty if the server no longer has the one that was given or has another life, the
+ * time, and its life.
  */
 export const report: Script = {
   name: 'report',
@@ -31,11 +33,21 @@ if seen == '' or seen == '${firstEvent}' then
   local joined = redis.call('XADD', KEYS[3], 'MAXLEN', '~', '10000', '*', 'kind', 'joined', 'by', me)
   if seen == '' then seen = joined end
 end
-local isThere = #redis.call('XRANGE', KEYS[3], seen, seen) > 0
+local life = redis.call('HGET', KEYS[2], 'life')
+if not life then
+  life = string.format('%.0f', now) .. me
+  redis.call('HSET', KEYS[2], 'life', life)
+end
+local isThere = (ARGV[3] == '' or ARGV[3] == life) and #redis.call('XRANGE', KEYS[3], seen, seen) > 0
 redis.call('HSET', KEYS[1], me, string.format('%.0f', now))
 redis.call('HSET', KEYS[2], me, seen)
 for _, key in ipairs({ KEYS[1], KEYS[2] }) do redis.call('PEXPIRE', key, '${kept}') end
 redis.call('PEXPIRE', KEYS[3], '${eventsKept}')
+
+-- If only the times are lost, all who have heard anything may be there.
+for _, name in ipairs(redis.call('HKEYS', KEYS[2])) do
+  if name ~= 'life' then redis.call('HSETNX', KEYS[1], name, string.format('%.0f', now)) end
+end
 
 local present = 0
 local earliest
@@ -57,7 +69,7 @@ for index = 1, #members, 2 do
   end
 end
 local last = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', '1')[1]
-return { present, last and last[1] or '0-0', earliest, isThere and seen or '', now }
+return { present, last and last[1] or '0-0', earliest, isThere and seen or '', now, life }
 `,
 }
 

@@ -5,7 +5,8 @@ import { bucketOf, type Permit, type Ration, type RationListener } from '../upst
 import type { HilosSettings } from '../upstream/hilos-settings.ts'
 import type { Events } from './events.ts'
 import type { SharedTierObserver } from './observer.ts'
-import { giveBack, keepTokens, pause, take } from './ration-scripts.ts'
+import { giveBack, keepTokens, take } from './ration-scripts.ts'
+import { createSharedPause } from './shared-pause.ts'
 import type { SharedServer } from './shared-server.ts'
 
 export interface SharedRationOptions extends Pick<HilosSettings, 'maxCallsPerSecond' | 'rateMargin' | 'timeoutMs'> {
@@ -30,6 +31,9 @@ export interface SharedRationOptions extends Pick<HilosSettings, 'maxCallsPerSec
 /** Most tokens that are remembered because they could not be given back. Others come back by themselves. */
 const maxUnsure = 1000
 
+/** After so many refusals in a row this replica goes by its share. */
+const maxRefusals = 20
+
 /** The permit of a call, given ahead. */
 interface Held {
   readonly token: string
@@ -44,8 +48,9 @@ interface Held {
  * of counts as not sent, so that nothing that is lost or late makes more calls.
  */
 export function createSharedRation(options: SharedRationOptions, listener: RationListener): Ration {
-  if (options.maxCallsPerSecond === 0) return createLocalRation(options)
-  const { server, events, observer, clock } = options
+  const pause = createSharedPause(options, listener)
+  if (options.maxCallsPerSecond === 0) return { ...createLocalRation(options), pause }
+  const { server, observer, clock } = options
   const { aheadMs, retryMs, keepMs, returnMs: rejoinMs } = options.limits.ration
   const { size, returnMs } = bucketOf(options)
   const heldMs = options.timeoutMs + returnMs
@@ -58,6 +63,8 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
   const held: Held[] = []
   let wanted = 0
   let isAsking = false
+  /** How often in a row the server has refused to give any, or has not replied. */
+  let refusals = 0
   let askAgainAt = 0
   /** Nothing is asked before this, for the sake of calls that the server does not know of. */
   let askFrom = 0
@@ -75,6 +82,7 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
   let cancelAsk: Cancel = () => {}
   let cancelKeep: Cancel
 
+  const hasServer = () => server.isAttached() && refusals < maxRefusals
   const rationKey = () => server.key(`gov:${server.runId()}`)
   const newToken = () => {
     count += 1
@@ -89,6 +97,12 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
       ...options,
       maxCallsPerSecond: options.maxCallsPerSecond / Math.max(replicas, known.replicas),
     })
+  }
+
+  function goByShare(): void {
+    startShare()
+    // Until then, others may not have noticed that the tier is away.
+    shareFrom = clock.elapsed() + 2 * returnMs
   }
 
   function permitOf(token: string, ofShare?: Permit): Permit {
@@ -148,6 +162,7 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
       const reply = await server.run(take, keys, [...bucket, knownReplicas(), ...asked])
       const [verdict, againMs, ...waits] = reply as [Buffer, number, ...number[]]
       const now = clock.elapsed()
+      refusals = 0
       askAgainAt = now + againMs
       if (String(verdict) === 'paused') {
         observer.slot('paused')
@@ -164,6 +179,9 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
     } catch {
       // The server may have given them all the same, or may still do so.
       returnUnused(asked)
+      refusals += 1
+      // It fails at this script alone: the tier stays attached.
+      if (refusals === maxRefusals && server.isAttached()) goByShare()
       askAgainAt = clock.elapsed() + retryMs
     }
     isAsking = false
@@ -177,7 +195,7 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
 
   startShare()
 
-  server.onAttaching(async (run, isMemoryLost) => {
+  server.onAttaching(async (run, { isMemoryLost }) => {
     const now = clock.elapsed()
     // The server is not told of calls that are sent between this and the attachment.
     shareFrom = Math.max(shareFrom, now + returnMs)
@@ -189,16 +207,15 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
     await tell(tokens, run)
   })
   server.onAttached(() => {
+    refusals = 0
     askAgainAt = 0
     keep()
     listener.changed()
   })
   server.onDetached(() => {
     cancelKeep()
-    startShare()
+    goByShare()
     detachedAt = clock.elapsed()
-    // Until then, others may not have noticed that the tier is away.
-    shareFrom = detachedAt + 2 * returnMs
     listener.changed()
   })
   server.onEvent(({ kind }) => {
@@ -216,16 +233,13 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
       dropHeld(wanted)
       ask()
     },
-    nextAt: () => held[0]?.at ?? (server.isAttached() ? Number.POSITIVE_INFINITY : Math.max(share.nextAt(), shareFrom)),
+    nextAt: () => held[0]?.at ?? (hasServer() ? Number.POSITIVE_INFINITY : Math.max(share.nextAt(), shareFrom)),
     take: () => {
       const next = held.shift()
       observer.slot(next === undefined ? 'share' : next.isNow ? 'now' : 'later')
       if (next !== undefined) return permitOf(next.token)
       return permitOf(newToken(), share.take())
     },
-    pause: (ms) => {
-      const event = events.encode({ kind: 'paused' })
-      server.run(pause, [server.key('pause'), server.key('ev')], [Math.ceil(ms), ...event]).catch(() => {})
-    },
+    pause,
   }
 }

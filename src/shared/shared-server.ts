@@ -67,9 +67,9 @@ export interface SharedServer {
   readonly run: RunScript
   /**
    * Runs something on each attachment, before the tier counts as attached: only what it is given runs scripts then. A rejection
-   * detaches again. `isMemoryLost` says that the server lost events that this replica has not heard.
+   * detaches again.
    */
-  readonly onAttaching: (prepare: (run: RunScript, isMemoryLost: boolean) => Promise<void>) => void
+  readonly onAttaching: (prepare: (run: RunScript, continuity: Continuity) => Promise<void>) => void
   /** Called when the tier has become attached. */
   readonly onAttached: (hear: () => void) => void
   /** Called when the tier has become detached. */
@@ -96,3 +96,11 @@ export type SharedEvent =
   | { readonly kind: 'cleared'; readonly purge: string }
   /** Hilos wants no calls with this account for a while. */
   | { readonly kind: 'paused' }
+
+/** What an attachment has found out about the time before it. */
+export interface Continuity {
+  /** The server has lost its memory since the last attachment: what it was told is to be told again. */
+  readonly isMemoryLost: boolean
+  /** What was to be forgotten before is not known here: there was no attachment, or so long ago that the server has forgotten it. */
+  readonly hasMissed: boolean
+}

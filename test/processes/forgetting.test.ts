@@ -46,7 +46,8 @@ function startReplica(t: Test, port: number, replica: string, mayConnect: () => 
   const forgetting = createForgetting({ ...common, server: attachment.server, names: createNames(secret) })
   const forgotten: string[] = []
   const forget = (id: string) => void forgotten.push(id)
-  forgetting.listen({ gone: forget, forgotten: forget, cleared: () => forget('all') })
+  // It forgets all that it has at its first attachment.
+  forgetting.listen({ gone: forget, forgotten: forget, cleared: () => void forgotten.splice(0) })
   t.teardown(attachment.close)
   void attachment.start()
   return { attachment, forgetting, forgotten, logged: () => lines.map((line) => JSON.parse(line)) }

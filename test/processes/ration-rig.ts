@@ -197,7 +197,7 @@ export async function createRationRig(t: Test, options: RationRigOptions) {
         arrival = 0
         try {
           await runLinked(reportHere, [key('m')], [name])
-          for (const prepare of hooks.attaching) await prepare(runLinked, isMemoryLost)
+          for (const prepare of hooks.attaching) await prepare(runLinked, { isMemoryLost, hasMissed: false })
           await Promise.race([sleep(clock, catchingUpMs), drop.promise])
         } catch {
           isLinked = false

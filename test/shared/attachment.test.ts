@@ -1,4 +1,5 @@
 import t from 'tap'
+import { sleep } from '../../src/common/clock.ts'
 import { createAttachment } from '../../src/shared/attachment.ts'
 import { goneMs } from '../../src/shared/replica-scripts.ts'
 import {
@@ -44,6 +45,10 @@ function createStore(clock: TestTimers) {
     failure: null as ServerProblem | null,
     gate: Promise.resolve(),
     number: 0,
+    /** The life of the server. */
+    life: 'life',
+    /** How long a reply takes, in milliseconds. */
+    replyMs: 0,
     /** The time of the server. */
     now: () => 5_000_000 + clock.elapsed(),
     /** What scripts were asked for, and what was connected and closed. */
@@ -63,6 +68,7 @@ function createStore(clock: TestTimers) {
     loseMemory: () => {
       store.entries.length = 0
       store.seen.clear()
+      store.life += '+'
     },
     connect: async (): Promise<Valkey> => {
       asked.push('connect')
@@ -104,7 +110,9 @@ function createStore(clock: TestTimers) {
           const mood = store.moods.get(given.name) ?? store.mood
           if (mood === 'silent') return within(new Promise(() => {}), given.waitMs)
           if (mood !== 'well') return within(Promise.reject(new SharedServerError(mood)), given.waitMs)
-          return within(Promise.resolve(reply(given, args.map(String))), given.waitMs)
+          const replied = () => reply(given, args.map(String))
+          if (store.replyMs === 0) return within(Promise.resolve(replied()), given.waitMs)
+          return within(sleep(clock, store.replyMs).then(replied), given.waitMs)
         },
         readEvents: (_stream, after, blockMs) => within(read(after, blockMs, ended.signal), blockMs + 500),
         ask: () => Promise.reject(new SharedServerError('denied')),
@@ -131,7 +139,7 @@ function createStore(clock: TestTimers) {
     }
   }
 
-  function reply({ name }: Script, [replica = '', given = '']: string[]): Reply {
+  function reply({ name }: Script, [replica = '', given = '', life = '']: string[]): Reply {
     if (name === 'leave') return Number(store.seen.delete(replica))
     if (name !== 'report') return Buffer.from(name)
     let seen = given
@@ -140,11 +148,11 @@ function createStore(clock: TestTimers) {
       if (given === '') seen = joined
     }
     store.seen.set(replica, seen)
-    const isThere = store.entries.some(({ id }) => id === seen)
+    const isThere = (life === '' || life === store.life) && store.entries.some(({ id }) => id === seen)
     const last = store.entries.at(-1)?.id ?? '0-0'
     const [earliest = ''] = [...store.seen.values()].sort((one, other) => orderOf(one) - orderOf(other))
     const texts = [last, earliest, isThere ? seen : ''].map((text) => Buffer.from(text))
-    return [store.seen.size + store.others, ...texts, store.now()]
+    return [store.seen.size + store.others, ...texts, store.now(), Buffer.from(store.life)]
   }
   return store
 }
@@ -218,7 +226,7 @@ async function attached(options?: Parameters<typeof arrange>[0]) {
 t.test('it attaches when it has reported, has been prepared, and has heard what it missed', async (t) => {
   const { clock, store, attachment, server, happened, told, problemOf } = arrange()
   const gate = Promise.withResolvers<void>()
-  server.onAttaching(async (run, isMemoryLost) => {
+  server.onAttaching(async (run, { isMemoryLost }) => {
     happened.push(`prepare ${isMemoryLost} ${await run(script, [], [])} ${server.isAttached()}`)
     await gate.promise
   })
@@ -270,7 +278,7 @@ t.test('what it missed while it was detached is heard in order before it attache
 
 t.test('a server that has lost its memory is joined anew, and preparations hear of it', async (t) => {
   const { clock, store, server, happened, told } = await attached()
-  server.onAttaching(async (_run, isMemoryLost) => void happened.push(`prepare ${isMemoryLost}`))
+  server.onAttaching(async (_run, { isMemoryLost }) => void happened.push(`prepare ${isMemoryLost}`))
   store.lines[0]?.drop()
   await settled()
   store.loseMemory()
@@ -281,14 +289,14 @@ t.test('a server that has lost its memory is joined anew, and preparations hear 
   t.equal(store.seen.get('me'), store.entries.at(-1)?.id, 'it says at once that it has forgotten')
 
   store.lines[1]?.drop()
-  await clock.advance(50)
+  await clock.advance(100)
   t.strictSame(happened.slice(4), ['detached', 'prepare false', 'attached'], 'it is known there now')
 })
 
 t.test('preparations that failed hear once more that the memory was lost', async (t) => {
   const { clock, store, server, happened, told } = await attached()
   const failures = ['timeout', null]
-  server.onAttaching(async (_run, isMemoryLost) => {
+  server.onAttaching(async (_run, { isMemoryLost }) => {
     happened.push(`prepare ${isMemoryLost}`)
     if (failures.shift() === 'timeout') throw new SharedServerError('timeout')
   })
@@ -349,7 +357,11 @@ t.test('it tries again after a wait that grows to half a second', async (t) => {
     await clock.advance(500)
     store.lines[0]?.drop()
     await settled()
-    t.ok(clock.armed().includes(waits[0]), 'an attachment starts it anew')
+    t.notOk(clock.armed().includes(waits[0]), 'an attachment that does not last changes nothing')
+    await clock.advance(1500)
+    store.lines[1]?.drop()
+    await settled()
+    t.ok(clock.armed().includes(waits[0]), 'one that lasts starts it anew')
   }
 })
 
@@ -834,4 +846,47 @@ t.test('an end between two attempts', async (t) => {
   await attachment.close()
   await clock.advance(60_000)
   t.strictSame(store.asked, ['connect'])
+})
+
+t.test('a server that is too slow for what requests wait for is not attached to', async (t) => {
+  for (const [replyMs, isAttached] of [
+    [100, true],
+    [101, false],
+  ] as const) {
+    const { clock, store, server, start } = arrange()
+    store.replyMs = replyMs
+    await start()
+    await clock.advance(200)
+    t.equal(server.isAttached(), isAttached)
+  }
+})
+
+t.test('preparations hear when something to be forgotten may have been missed', async (t) => {
+  const { clock, store, server, start } = arrange()
+  const heard: unknown[] = []
+  server.onAttaching(async (_run, { isMemoryLost, hasMissed }) => void heard.push([isMemoryLost, hasMissed]))
+  await start()
+  t.strictSame(heard, [[false, true]], 'before the first attachment nothing was heard')
+  for (const lose of [() => {}, () => store.entries.splice(0), store.loseMemory]) {
+    store.lines.at(-1)?.drop()
+    await settled()
+    lose()
+    await clock.advance(1000)
+  }
+  const [kept, trimmed, lost] = heard.slice(1)
+  t.strictSame(
+    [kept, trimmed, lost],
+    [
+      [false, false],
+      [false, true],
+      [true, false],
+    ],
+  )
+})
+
+t.test('a server that has lost its memory does not know who has heard an event', async (t) => {
+  const { store, server, told } = await attached()
+  store.life = 'another'
+  t.equal(await server.isHeardByAll('1-1'), false)
+  t.match(told.at(-1), ['detached', 'other'])
 })

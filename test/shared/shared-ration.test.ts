@@ -67,7 +67,7 @@ function arrange({ maxCallsPerSecond = 5, replicas = 2, isAttached = true } = {}
     { changed: () => told.push('changed'), paused: (ms) => told.push(`paused ${ms}`) },
   )
   const attach = async (isMemoryLost = false) => {
-    await hooks.attaching(run, isMemoryLost)
+    await hooks.attaching(run, { isMemoryLost, hasMissed: false })
     state.isAttached = true
     hooks.attached()
     await settled()
@@ -309,7 +309,7 @@ t.test('between the preparation and the attachment no call is made, unless that 
   await want(1)
   t.equal(nextAt(), 0)
   await advance(100)
-  await hooks.attaching(async (script) => runs.push([script.name, '']), false)
+  await hooks.attaching(async (script) => runs.push([script.name, '']), { isMemoryLost: false, hasMissed: false })
   t.equal(nextAt(), 1150)
 })
 
