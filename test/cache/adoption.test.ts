@@ -44,17 +44,40 @@ t.test('an adoption may bring an absence, and ends a remembered failure', async 
   t.strictSame(news, ['k Unavailable', 'k new, stored', 'k absent'])
 })
 
-t.test('an adoption that brings nothing leaves all as it is', async (t) => {
-  for (const isAwaited of [false, true]) {
-    const { cache, ask, begin, news } = await arrangeStored(0)
-    news.length = 0
-    const { bring } = adopt(cache, isAwaited)
-    const { answer } = await begin('k')
-    bring(null)
-    t.equal(await answer, 'old hit')
-    t.equal(await ask('k'), 'old hit')
-    t.strictSame(news, [])
-  }
+t.test('an adoption that brings nothing leaves what is not out of date as it is', async (t) => {
+  const { cache, ask, begin, news } = await arrangeStored(0)
+  news.length = 0
+  const { bring } = adopt(cache, false)
+  const { answer } = await begin('k')
+  bring(null)
+  t.equal(await answer, 'old hit')
+  t.equal(await ask('k'), 'old hit')
+  t.strictSame(news, [])
+})
+
+t.test('what is out of date is not fresh any more when nothing newer can be adopted', async (t) => {
+  const { cache, ask, begin, loads, news, clock } = await arrangeStored(1000)
+  news.length = 0
+  const { bring } = adopt(cache, true)
+  const { answer } = await begin('k')
+  bring(null)
+  await settled()
+  loads.at(-1)?.finish(new Unavailable())
+  t.equal(await answer, 'old stale origin-failed', 'it stands in for an error')
+  t.strictSame(news, ['k Unavailable, stored'])
+  t.equal(await ask('other'), 'v uri-miss stored')
+  await clock.advance(1)
+  cache.adopt('other', async () => null, true)
+  t.equal(await ask('other', { value: 'new' }), 'new stale stored')
+  cache.adopt('unknown', async () => null, true)
+  t.equal(await ask('unknown'), 'v uri-miss stored')
+})
+
+t.test('an absence that is out of date is none', async (t) => {
+  const { cache, ask } = arrange()
+  await ask('k', { value: null })
+  cache.adopt('k', async () => null, true)
+  t.equal(await ask('k'), 'v uri-miss stored')
 })
 
 t.test('a second adoption takes the place of the first', async (t) => {

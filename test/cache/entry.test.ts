@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ageMs, freshOnly, remainingMs, usabilityOf, usableMs } from '../../src/cache/entry.ts'
+import { ageMs, errorOnly, freshOnly, remainingMs, usabilityOf, usableMs } from '../../src/cache/entry.ts'
 import { checkRows, difference } from '../harness/table.ts'
 
 const generatedAt = 1_000_000
@@ -30,6 +30,21 @@ t.test('the age of an entry decides its window, of which the end is not part', a
 
 t.test('an entry without its stale windows is otherwise the same', async (t) => {
   t.strictSame(freshOnly(entry), { ...entry, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 })
+})
+
+t.test('an entry that may only stand in for errors keeps the end of its last window', async (t) => {
+  const rows = [
+    [0, 1, 'stale-if-error'],
+    [1000, 1000, 'stale-if-error'],
+    [20_000, 20_000, 'stale-if-error'],
+    [604_999, 604_999, 'stale-if-error'],
+    [1000, 605_000, 'expired'],
+  ] as const
+  const check = ([age, later, window]: (typeof rows)[number]) => {
+    const changed = errorOnly(entry, generatedAt + age)
+    return difference([usabilityOf(changed, generatedAt + later), usableMs(changed)], [window, usableMs(entry)])
+  }
+  checkRows(t, rows, check, 'no row is in another window')
 })
 
 t.test('the age and the rest of the freshness add up to the lifetime', async (t) => {

@@ -24,6 +24,8 @@ const rows: readonly Row[] = [
   [null, 5000, 3_600_000, null, 1],
   // A fresh answer after a failed reload.
   [null, 5000, 1000, 120, 4],
+  // Another process had it.
+  ['shared', 5000, 1000, null, 4],
   // A load is under way.
   ['revalidating', 5000, 6000, null, 1],
   ['origin-slow', 5000, 45_000, null, 1],
