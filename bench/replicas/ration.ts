@@ -41,7 +41,7 @@ export const ration: Part = {
           isMet: shared.demand.perSecond >= 4.6,
         },
         {
-          text: 'of these',
+          text: 'of these, at each replica',
           bound: '',
           measured: answersOf(shared.demand),
           alone: answersOf(alone.demand),
