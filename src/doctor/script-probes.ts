@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import {
   clear,
+  contactKeys,
   fail,
   forget,
   forgetGone,
@@ -49,25 +50,25 @@ export async function probeScripts(valkey: Valkey, keyPrefix: string, waitMs: nu
 
 /** In an order in which each has all its work to do. */
 function callsOf(key: (name: string) => string): readonly Call[] {
-  const [entry, loads, events, cleared] = [key('c'), key('l'), key('ev'), key('cleared')]
+  const contact = contactKeys(key, 'contact')
+  const [events, cleared] = [key('ev'), key('cleared')]
   const [ration, pausing, members, seen] = [key('gov'), key('pause'), key('m'), key('seen')]
-  const stored = [entry, loads, events, cleared]
   const [all, some, token, namespace] = ['*', 'some', 'token', 'namespace']
   const event = ['kind', 'probed']
   const tokens = [1, 1000, 1000, 1000]
-  const opened = (place: string): Call => [open, [entry, loads, cleared], [place, token, 1000, -1, -1, namespace, 0]]
+  const opened = (place: string): Call => [open, contact, [place, token, 1000, -1, -1, namespace, 0]]
   return [
     [report, [members, seen, events], ['doctor', '', '']],
     opened(all),
-    [renew, [loads], [all, token, 1000]],
-    [put, stored, [all, token, namespace, 0, 60_000, 0, 0, 1, 'flow', 'bytes', ...event]],
-    [look, [entry, loads, cleared], [60_000, namespace]],
+    [renew, contact, [all, token, 1000]],
+    [put, contact, [all, token, namespace, 0, 60_000, 0, 0, 1, 'flow', 'bytes', ...event]],
+    [look, contact, [60_000, namespace]],
     opened(some),
-    [putAbsence, stored, [some, token, 0, 1000, 0, ...event]],
+    [putAbsence, contact, [some, token, 0, 1000, 0, ...event]],
     opened('other'),
-    [fail, stored, ['other', token, 'code', 1, 1000, ...event]],
-    [forgetGone, [entry, loads, events], event],
-    [forget, [entry, loads, events], event],
+    [fail, contact, ['other', token, 'code', 1, 1000, ...event]],
+    [forgetGone, contact, event],
+    [forget, contact, event],
     [clear, [cleared, events], event],
     [sweep, [cleared], ['0', key('*')]],
     [take, [ration, pausing, members], [...tokens, 1, 'call']],

@@ -1,4 +1,4 @@
-import type { Script } from './shared-server.ts'
+import type { Script, SharedServer } from './shared-server.ts'
 
 /*
  * The scripts about contacts. Times are those of the server, in milliseconds; replicas send and get durations.
@@ -12,6 +12,10 @@ import type { Script } from './shared-server.ts'
  * before is stored. What other readers met stays: they would learn from its loss that the contact is not just hidden from them.
  */
 
+/** The keys of each script about one contact, by its name: its entry, its loads, the events, and when all was cleared. */
+export const contactKeys = (key: SharedServer['key'], name: string): readonly string[] =>
+  [`c:${name}`, `l:${name}`, 'ev', 'cleared'].map(key)
+
 /** Longer than any load takes, so that none of them brings back what does not exist. */
 const fencedMs = 60_000
 
@@ -21,6 +25,10 @@ const longestFailureMs = 10_000
 /** Longer than any entry may be used: the whole day of an ended run, and its hour of freshness. */
 const longestMs = 25 * 60 * 60 * 1000
 
+/**
+ * The time; `past` says when something happened, 0 for never or a time that has not come, because the clock of the server was set
+ * back: what that excludes is in the future too; and `keep` keeps a key for so long at least.
+ */
 export const common = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -30,22 +38,18 @@ local function words(value)
   for word in string.gmatch(value or '', '%S+') do list[#list + 1] = word end
   return list
 end
-`
-
-/**
- * When all was cleared, and when the contact was last known not to exist. A time that has not come, because the clock of the server
- * was set back, counts as none: what it excludes is in the future too.
- */
-const past = `
 local function past(time) return time and tonumber(time) and tonumber(time) <= now and tonumber(time) or 0 end
+local function keep(key, ms)
+  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, text(ms)) end
+end
 `
 
 /** The entry, as far as it may be used: with what the script sends of it. */
 const entryOf = `
-local function entry(key, loads, cleared, namespace)
-  local t, f, w, e, k, n, g = unpack(redis.call('HMGET', key, 't', 'f', 'w', 'e', 'k', 'n', 'g'))
+local function entry(namespace)
+  local t, f, w, e, k, n, g = unpack(redis.call('HMGET', KEYS[1], 't', 'f', 'w', 'e', 'k', 'n', 'g'))
   if not t or n ~= namespace then return nil end
-  local excluded = math.max(past(redis.call('GET', cleared)), past(redis.call('HGET', loads, 'gone')))
+  local excluded = math.max(past(redis.call('GET', KEYS[4])), past(redis.call('HGET', KEYS[2], 'gone')))
   local age = now - t
   if age < 0 or tonumber(t) <= excluded then return nil end
   local last = f + math.max(w, e)
@@ -53,13 +57,6 @@ local function entry(key, loads, cleared, namespace)
 end
 local function sealed(found)
   return found and { text(found.age), found.parts, redis.call('HGET', KEYS[1], 'b') } or {}
-end
-`
-
-/** Keeps the key for so long at least. */
-const keep = `
-local function keep(key, ms)
-  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, text(ms)) end
 end
 `
 
@@ -79,7 +76,7 @@ export const controlMs = 100
 export const storingMs = 250
 
 /**
- * Says what to do about a contact. Keys: entry, loads, when all was cleared. Arguments: place, token, length of a lease, largest
+ * Says what to do about a contact. Arguments: place, token, length of a lease, largest
  * age (negative for any), age of the known entry (negative for none), namespace, `1` to pay no attention to the entry, and the
  * flows of limited readers, if the place is not `*`.
  *
@@ -90,13 +87,13 @@ export const storingMs = 250
 export const open: Script = {
   name: 'open',
   waitMs: controlMs,
-  lua: `${whenFull}${common}${past}${entryOf}${keep}
+  lua: `${whenFull}${common}${entryOf}
 local place, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local maxAge, knownAge = tonumber(ARGV[4]), tonumber(ARGV[5])
 local any = maxAge < 0
 local isLimited = place ~= '*'
 
-local found = ARGV[7] == '0' and entry(KEYS[1], KEYS[2], KEYS[3], ARGV[6]) or nil
+local found = ARGV[7] == '0' and entry(ARGV[6]) or nil
 if found and isLimited then
   local isVisible = false
   for index = 8, #ARGV do isVisible = isVisible or (found.kind == '1' and found.flow == ARGV[index]) end
@@ -112,7 +109,7 @@ if isLimited then
   local absence = words(redis.call('HGET', KEYS[2], '-' .. place))
   local age = now - (tonumber(absence[1]) or now)
   local fresh = math.min(tonumber(absence[2]) or 0, ${longestMs})
-  if age >= 0 and age < fresh and (any or age <= maxAge) and now - age > past(redis.call('GET', KEYS[3])) then
+  if age >= 0 and age < fresh and (any or age <= maxAge) and now - age > past(redis.call('GET', KEYS[4])) then
     return { 'absent', { text(age), text(fresh) }, {} }
   end
 end
@@ -131,29 +128,26 @@ return reply('lead', left and left <= 0 and '1' or '0')
 `,
 }
 
-/**
- * Reads an entry. Keys: entry, loads, when all was cleared. Arguments: age of the known entry, namespace. Replies the entry, or nothing if
- * that is older.
- */
+/** Reads an entry. Arguments: age of the known entry, namespace. Replies the entry, or nothing if that is older. */
 export const look: Script = {
   name: 'look',
   waitMs: controlMs,
-  lua: `${whenFull}${common}${past}${entryOf}
-local found = entry(KEYS[1], KEYS[2], KEYS[3], ARGV[2])
+  lua: `${whenFull}${common}${entryOf}
+local found = entry(ARGV[2])
 if found and (found.age >= found.last or found.age > ARGV[1] + 250) then found = nil end
 return sealed(found)
 `,
 }
 
-/** Lengthens a lease. Key: loads. Arguments: place, token, length. Replies 1, or 0 if the lease is lost. */
+/** Lengthens a lease. Arguments: place, token, length. Replies 1, or 0 if the lease is lost. */
 export const renew: Script = {
   name: 'renew',
   waitMs: controlMs,
-  lua: `${whenFull}${common}${keep}
-local lease = words(redis.call('HGET', KEYS[1], ARGV[1]))
+  lua: `${whenFull}${common}
+local lease = words(redis.call('HGET', KEYS[2], ARGV[1]))
 if lease[1] ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], lease[1] .. ' ' .. text(now + ARGV[3]) .. ' ' .. lease[3])
-keep(KEYS[1], 4 * ARGV[3])
+redis.call('HSET', KEYS[2], ARGV[1], lease[1] .. ' ' .. text(now + ARGV[3]) .. ' ' .. lease[3])
+keep(KEYS[2], 4 * ARGV[3])
 return 1
 `,
 }
@@ -176,13 +170,13 @@ if isOwn then redis.call('HDEL', KEYS[2], ARGV[1]) end
 `
 
 /**
- * Stores what a load brought. Keys: entry, loads, events, when all was cleared. Arguments: place, token, namespace, how long ago
+ * Stores what a load brought. Arguments: place, token, namespace, how long ago
  * Hilos answered, the three lifetimes, kind, flow, sealed bytes, and the event. Replies `stored`, `lost` or `older`.
  */
 export const put: Script = {
   name: 'put',
   waitMs: storingMs,
-  lua: `${notWhenFull}${common}${past}${announce}${holds}
+  lua: `${notWhenFull}${common}${announce}${holds}
 if not isHeld then return 'lost' end
 redis.call('HDEL', KEYS[2], '!' .. ARGV[1])
 local t, f, w, e = now - ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -197,13 +191,13 @@ return 'stored'
 }
 
 /**
- * Remembers that a contact is absent for some readers. Keys as in `put`. Arguments: place, token, for how long that has been known,
+ * Remembers that a contact is absent for some readers. Arguments: place, token, for how long that has been known,
  * freshness, `1` if the contact does not exist at all, and the event. Replies `stored` or `lost`.
  */
 export const putAbsence: Script = {
   name: 'put_absence',
   waitMs: storingMs,
-  lua: `${whenFull}${common}${past}${keep}${announce}${drop}${holds}
+  lua: `${whenFull}${common}${announce}${drop}${holds}
 if not isHeld then return 'lost' end
 if ARGV[5] == '1' then drop(now - ARGV[3]) end
 redis.call('HDEL', KEYS[2], '!' .. ARGV[1])
@@ -215,14 +209,14 @@ return 'stored'
 }
 
 /**
- * Ends a load that brought nothing to store. Keys as in `put`. Arguments: place, token, code of the failure (empty for none that
+ * Ends a load that brought nothing to store. Arguments: place, token, code of the failure (empty for none that
  * concerns others), whether it is transient, how long to remember it, and the event. After a failure that is not transient, no
  * stale entry may be served.
  */
 export const fail: Script = {
   name: 'fail',
   waitMs: storingMs,
-  lua: `${whenFull}${common}${past}${keep}${announce}${holds}
+  lua: `${whenFull}${common}${announce}${holds}
 if not isHeld then return 'lost' end
 if ARGV[3] ~= '' then
   if ARGV[4] == '0' and ARGV[1] == '*' then redis.call('DEL', KEYS[1]) end
@@ -234,7 +228,7 @@ return 'stored'
 `,
 }
 
-/** Forgets a contact. Keys: entry, loads, events. Arguments: the event. Replies its id. */
+/** Forgets a contact. Arguments: the event. Replies its id. */
 export const forget: Script = {
   name: 'forget',
   waitMs: storingMs,
@@ -244,11 +238,11 @@ return announce(KEYS[3], unpack(ARGV))
 `,
 }
 
-/** Forgets a contact because it does not exist. Keys, arguments and reply are those of `forget`. */
+/** Forgets a contact because it does not exist. Arguments and reply are those of `forget`. */
 export const forgetGone: Script = {
   name: 'forget_gone',
   waitMs: storingMs,
-  lua: `${whenFull}${common}${keep}${announce}${drop}
+  lua: `${whenFull}${common}${announce}${drop}
 drop(now)
 return announce(KEYS[3], unpack(ARGV))
 `,

@@ -2,7 +2,7 @@ import type { Clock } from '../common/clock.ts'
 import type { SharedTierLimits } from '../config/limits.ts'
 import type { SecondTierListener } from '../contacts/second-tier.ts'
 import { Failure } from '../failures/failure.ts'
-import { clear, forget, forgetGone, sweep } from './contact-scripts.ts'
+import { clear, contactKeys, forget, forgetGone, sweep } from './contact-scripts.ts'
 import type { Events } from './events.ts'
 import type { Names } from './names.ts'
 import type { SharedTierObserver } from './observer.ts'
@@ -56,13 +56,11 @@ export function createForgetting(options: ForgettingOptions) {
   async function tell(run: RunScript, id: string | typeof all, memory: Memory): Promise<string> {
     const { untold } = memory
     const purge = untold ?? ''
-    const stream = server.key('ev')
-    const name = id === all ? '' : names.contact(id)
     const eventId = await (id === all
-      ? run(clear, [server.key('cleared'), stream], events.encode({ kind: 'cleared', purge }))
+      ? run(clear, [server.key('cleared'), server.key('ev')], events.encode({ kind: 'cleared', purge }))
       : run(
           purge === '' ? forgetGone : forget,
-          [server.key(`c:${name}`), server.key(`l:${name}`), stream],
+          contactKeys(server.key, names.contact(id)),
           events.encode({ kind: 'forgotten', id, purge }),
         ))
     memory.untold = null

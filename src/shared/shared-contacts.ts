@@ -9,7 +9,7 @@ import { Failure } from '../failures/failure.ts'
 import { type FailureCode, failureKinds } from '../failures/failure-kinds.ts'
 import { isAnswered, UpstreamFailure } from '../upstream/failures.ts'
 import { createChanges } from './changes.ts'
-import { fail, look, open, put, putAbsence, renew } from './contact-scripts.ts'
+import { contactKeys, fail, look, open, put, putAbsence, renew } from './contact-scripts.ts'
 import type { Events } from './events.ts'
 import { allReaders, type Names } from './names.ts'
 import type { PutVerdict, SharedTierObserver } from './observer.ts'
@@ -63,12 +63,7 @@ interface Lease {
 export function createSharedContacts(options: SharedContactsOptions) {
   const { server, names, entries, events, namespace, rememberGone, timeoutMs, failureTtlMs, limits, observer, clock } =
     options
-  const keysOf = (id: string) => ({
-    entry: server.key(`c:${names.contact(id)}`),
-    loads: server.key(`l:${names.contact(id)}`),
-    events: server.key('ev'),
-    cleared: server.key('cleared'),
-  })
+  const keysOf = (id: string) => contactKeys(server.key, names.contact(id))
   const changes = createChanges(server, clock)
 
   async function load(query: SharedQuery, demand: Demand<StoredContact>, loadHere: LoadHere): Promise<SharedEntry> {
@@ -119,12 +114,11 @@ export function createSharedContacts(options: SharedContactsOptions) {
     maxAgeMs: number,
     ignoresEntry: boolean,
   ): Promise<Opened | null> {
-    const { entry, loads, cleared } = keysOf(id)
     const knownAge = known === undefined ? -1 : ageOf(known)
     const maxAge = maxAgeMs === Number.POSITIVE_INFINITY ? -1 : maxAgeMs
     const flowNames = Array.from(flows ?? [], names.flow)
     const args = [place, token, limits.leaseMs, maxAge, knownAge, namespace, Number(ignoresEntry), ...flowNames]
-    const reply = server.run(open, [entry, loads, cleared], args)
+    const reply = server.run(open, keysOf(id), args)
     return await reply.then((said) => openedOf(id, said as OpenReply, known)).catch(() => null)
   }
 
@@ -156,7 +150,7 @@ export function createSharedContacts(options: SharedContactsOptions) {
     let cancel: Cancel
     const renewLater = () => {
       cancel = clock.schedule(() => {
-        server.run(renew, [keysOf(id).loads], [place, token, limits.leaseMs]).catch(() => {})
+        server.run(renew, keysOf(id), [place, token, limits.leaseMs]).catch(() => {})
         renewLater()
       }, limits.renewMs)
     }
@@ -167,7 +161,7 @@ export function createSharedContacts(options: SharedContactsOptions) {
   async function share(lease: Lease, { entry, isGone }: LoadedContact): Promise<PutVerdict> {
     const { id, place, token } = lease
     const isForPlace = place !== allReaders && entry.value === null
-    const [keys, age] = [Object.values(keysOf(id)), ageOf(entry)]
+    const [keys, age] = [keysOf(id), ageOf(entry)]
     const absent = isForPlace && !isGone ? '' : 'absent'
     const revision = entry.value === null ? absent : names.revision(entry.value.revision)
     const { parts, bytes } = entries.seal(id, entry)
@@ -198,12 +192,11 @@ export function createSharedContacts(options: SharedContactsOptions) {
     const [code, isTransient] = isShared ? [failure.code, Number(failure instanceof UpstreamFailure)] : ['', 0]
     const event = events.encode({ kind: 'landed', id, place, revision })
     const args = [place, token, code, isTransient, Math.ceil(failureTtlMs()), ...event]
-    await server.run(fail, Object.values(keysOf(id)), args).catch(() => {})
+    await server.run(fail, keysOf(id), args).catch(() => {})
   }
 
   async function lookFor(id: string, known: SharedEntry): Promise<SharedEntry | null> {
-    const { entry, loads, cleared } = keysOf(id)
-    const reply = server.run(look, [entry, loads, cleared], [ageOf(known), namespace])
+    const reply = server.run(look, keysOf(id), [ageOf(known), namespace])
     return await reply.then((stored) => openStored(id, stored as StoredReply, known)).catch(() => null)
   }
 

@@ -48,11 +48,7 @@ async function arrange(t: Test) {
       ignore = 0,
       lease = minute,
     }) => {
-      const reply = await run(
-        open,
-        [entry, loads, cleared],
-        [place, token, lease, maxAge, known, 'ns', ignore, ...flows],
-      )
+      const reply = await run(open, keys, [place, token, lease, maxAge, known, 'ns', ignore, ...flows])
       const [verdict, details, stored] = reply as readonly [Buffer, readonly Buffer[], readonly unknown[]]
       return { words: [verdict, ...stored.slice(-1)].join(' '), details: details.map(Number) }
     },
@@ -71,12 +67,11 @@ async function arrange(t: Test) {
       String(await run(fail, keys, [place, token, code, isTransient, ms, ...event])),
     set: (key: string, field: string, value: string | number) => server.ask('HSET', key, field, value),
     setText: (key: string, value: string | number) => server.ask('SET', key, value),
-    renew: async (token: string) => Number(await run(renew, [loads], [all, token, minute])),
-    forget: () => run(forget, [entry, loads, events], event),
-    forgetGone: () => run(forgetGone, [entry, loads, events], event),
+    renew: async (token: string) => Number(await run(renew, keys, [all, token, minute])),
+    forget: () => run(forget, keys, event),
+    forgetGone: () => run(forgetGone, keys, event),
     clear: () => run(clear, [cleared, events], event),
-    look: async (known: number) =>
-      String(((await run(look, [entry, loads, cleared], [known, 'ns'])) as Buffer[]).at(-1) ?? ''),
+    look: async (known: number) => String(((await run(look, keys, [known, 'ns'])) as Buffer[]).at(-1) ?? ''),
     sweep: async (pattern: string) => String(await run(sweep, [cleared], ['0', name(pattern)])),
     evict: (key: string) => server.ask('DEL', key),
     exists: async (key: string) => Number(await server.ask('EXISTS', key)),

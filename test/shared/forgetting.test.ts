@@ -94,7 +94,7 @@ function arrange(limits: Partial<ForgettingOptions['limits']> = {}) {
 }
 
 const line = (id: string, purge = '') =>
-  `${purge === '' ? 'forget_gone' : 'forget'} {hbff}:c:<${id}> {hbff}:l:<${id}> {hbff}:ev forgotten ${id} ${purge}`
+  `${purge === '' ? 'forget_gone' : 'forget'} {hbff}:c:<${id}> {hbff}:l:<${id}> {hbff}:ev {hbff}:cleared forgotten ${id} ${purge}`
 const clearLine = (purge = '') => `clear {hbff}:cleared {hbff}:ev cleared ${purge}`
 const sweepLine = (kind: string, cursor = '0') => `sweep {hbff}:cleared ${cursor} {hbff}:${kind}:*`
 
