@@ -14,10 +14,8 @@ export type Events = Readonly<ReturnType<typeof createEvents>>
  */
 export function createEvents(replica: string, envelope: Envelope, observer: Pick<SharedTierObserver, 'unopened'>) {
   function encode(event: SharedEvent): string[] {
-    const { kind, ...others } = event
-    const { id, ...rest } = { id: undefined, ...others }
-    const sealed = id === undefined ? {} : { id: envelope.seal(Buffer.from(id), sealedFor).toString('base64url') }
-    return Object.entries({ kind, by: replica, ...sealed, ...rest }).flat()
+    const sealed = 'id' in event && { id: envelope.seal(Buffer.from(event.id), sealedFor).toString('base64url') }
+    return Object.entries({ ...event, ...sealed, by: replica }).flat()
   }
 
   /** The event of another replica. Null for those of this one, and for those that say nothing. */
