@@ -50,12 +50,10 @@ export interface InFlightLoad<V> {
 }
 
 export interface InFlightLoadsOptions<V> {
-  /** Called for each loaded entry, unless its key was deleted meanwhile. Returns whether it was stored. */
-  readonly onLoaded: (key: string, entry: Entry<V>) => boolean
+  /** Called for each entry that a load brought or came by, unless its key was deleted meanwhile. Returns whether it was stored. */
+  readonly store: (key: string, entry: Entry<V>) => boolean
   /** Called for each failure, with the same exception. */
   readonly onFailed: (key: string, error: unknown) => void
-  /** Called for each entry that a load came by, with the same exception. */
-  readonly onOffered: (key: string, entry: Entry<V>) => void
   /** How long after its start a load counts as slow. */
   readonly slowMs: number
   readonly clock: Pick<Clock, 'elapsed' | 'schedule'>
@@ -65,7 +63,7 @@ export interface InFlightLoadsOptions<V> {
  * Keeps one load per key in flight. A load that is deleted still answers the callers who wait for it, but its result is not
  * stored.
  */
-export function createInFlightLoads<V>({ onLoaded, onFailed, onOffered, slowMs, clock }: InFlightLoadsOptions<V>) {
+export function createInFlightLoads<V>({ store, onFailed, slowMs, clock }: InFlightLoadsOptions<V>) {
   const loads = new Map<string, InFlightLoad<V>>()
 
   /** Starts a load for a caller, which wants an answer of this age. No other load of the key may be in flight. */
@@ -89,7 +87,7 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, onOffered, slowMs, 
           asked = 'elsewhere'
         },
         offer: (entry) => {
-          if (counts()) onOffered(key, entry)
+          if (counts()) store(key, entry)
           endWaitForOffer()
         },
         abandon: () => {
@@ -97,7 +95,7 @@ export function createInFlightLoads<V>({ onLoaded, onFailed, onOffered, slowMs, 
         },
       }
       const result = await load(demand).then(
-        (entry) => ({ outcome: 'loaded', entry, stored: counts() && onLoaded(key, entry), asked }) as const,
+        (entry) => ({ outcome: 'loaded', entry, stored: counts() && store(key, entry), asked }) as const,
         (error: unknown) => {
           if (counts()) onFailed(key, error)
           return { outcome: 'failed', error } as const

@@ -98,7 +98,7 @@ const hit: Handling = { fwd: null, stored: false, collapsed: false, detail: null
  */
 export function createReadThrough<V>(options: ReadThroughOptions<V>): ReadThrough<V> {
   const { values, absences, failures, detailOf, grantReload, onNews, clock } = options
-  const loads = createInFlightLoads<V>({ ...options, onLoaded: store, onFailed: rememberFailure, onOffered: store })
+  const loads = createInFlightLoads<V>({ ...options, store, onFailed: rememberFailure })
   /** What is being adopted. */
   const adoptions = new Map<string, { readonly isAwaited: boolean; readonly ended: Promise<void> }>()
 
