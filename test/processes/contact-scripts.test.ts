@@ -360,29 +360,24 @@ t.test(
             }
             break
           }
-          case 'put': {
-            const isStored = (await scripts.put({ place, token, bytes: `bytes-${index}` })) === 'stored'
-            if (isStored && !mayStore.has(holder)) return false
-            if (isStored) stored = `bytes-${index}`
+          case 'put':
+          case 'gone':
+          case 'fail': {
+            const bytes = `bytes-${index}`
+            const ending = {
+              put: () => scripts.put({ place, token, bytes }),
+              gone: () => scripts.putAbsence({ place, token, isGone: 1 }),
+              fail: () => scripts.fail({ place, token, ms: 0 }),
+            }[what]
+            if ((await ending()) === 'stored') {
+              if (!mayStore.has(holder)) return false
+              if (what !== 'fail') stored = what === 'put' ? bytes : ''
+            }
+            // Whatever becomes of it, a load ends with its lease.
             if (holders.get(place) === token) holders.delete(place)
             mayStore.delete(holder)
             break
           }
-          case 'gone':
-            if ((await scripts.putAbsence({ place, token, isGone: 1 })) === 'stored') {
-              if (!mayStore.has(holder)) return false
-              stored = ''
-              holders.delete(place)
-              mayStore.delete(holder)
-            }
-            break
-          case 'fail':
-            if ((await scripts.fail({ place, token, ms: 0 })) === 'stored') {
-              if (!mayStore.has(holder)) return false
-              holders.delete(place)
-              mayStore.delete(holder)
-            }
-            break
           case 'clear':
             await scripts.clear()
             stored = ''
