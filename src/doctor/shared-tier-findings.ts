@@ -1,9 +1,9 @@
 import { type Clock, systemClock } from '../common/clock.ts'
 import type { SharedTierConfig } from '../config/shared-tier.ts'
-import { controlMs } from '../shared/contact-scripts.ts'
 import { createEnvelope } from '../shared/envelope.ts'
 import { createEvents } from '../shared/events.ts'
 import { absentMs } from '../shared/replica-scripts.ts'
+import { askingMs } from '../shared/script-parts.ts'
 import { problemOf, type Reply, type ServerProblem } from '../shared/shared-server.ts'
 import { connectValkey, infoOf, rangeOf, type StreamEntry, type Valkey } from '../shared/valkey.ts'
 import { type Finding, fail, note, ok, warn } from './findings.ts'
@@ -71,10 +71,10 @@ async function ping({ ask }: Valkey, clock: Clock) {
 
 function pingFinding(medianMs: number): Finding {
   const sentence = `A reply of the server takes ${medianMs.toFixed(1)} ms, the median of ${pings}`
-  return medianMs > controlMs / 4
+  return medianMs > askingMs / 4
     ? warn(
         subject,
-        `${sentence}: bring it nearer, since each request to Hilos waits for it, for ${controlMs} ms at most.`,
+        `${sentence}: bring it nearer, since each request to Hilos waits for it, for ${askingMs} ms at most.`,
       )
     : ok(subject, `${sentence}.`)
 }

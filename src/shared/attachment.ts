@@ -1,9 +1,9 @@
 import { type Cancel, type Clock, sleep } from '../common/clock.ts'
 import type { SharedTierLimits } from '../config/limits.ts'
-import { controlMs } from './contact-scripts.ts'
 import type { Events } from './events.ts'
 import type { SharedTierObserver } from './observer.ts'
 import { firstEvent, goneMs, leave, report } from './replica-scripts.ts'
+import { askingMs } from './script-parts.ts'
 import {
   problemOf,
   type Reply,
@@ -101,7 +101,7 @@ export function createAttachment(options: AttachmentOptions) {
       const askedAt = clock.elapsed()
       let told = await reportTo(current)
       // Reports have more time than what requests wait for. A server that is too slow for those is better not attached to.
-      if (clock.elapsed() - askedAt > controlMs) throw new SharedServerError('timeout')
+      if (clock.elapsed() - askedAt > askingMs) throw new SharedServerError('timeout')
       current.life = told.life
       const isFirst = life === ''
       const isMemoryLost = !isFirst && told.life !== life

@@ -1,3 +1,4 @@
+import { announce, askingMs, common, longestMs, storingMs, whenFull } from './script-parts.ts'
 import type { Script, SharedServer } from './shared-server.ts'
 
 /*
@@ -22,28 +23,6 @@ const fencedMs = 60_000
 /** Longer than any failure is remembered. */
 const longestFailureMs = 10_000
 
-/** Longer than any entry may be used: the whole day of an ended run, and its hour of freshness. */
-const longestMs = 25 * 60 * 60 * 1000
-
-/**
- * The time; `past` says when something happened, 0 for never or a time that has not come, because the clock of the server was set
- * back: what that excludes is in the future too; and `keep` keeps a key for so long at least.
- */
-export const common = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function text(number) return string.format('%.0f', number) end
-local function words(value)
-  local list = {}
-  for word in string.gmatch(value or '', '%S+') do list[#list + 1] = word end
-  return list
-end
-local function past(time) return time and tonumber(time) and tonumber(time) <= now and tonumber(time) or 0 end
-local function keep(key, ms)
-  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, text(ms)) end
-end
-`
-
 /** The entry, as far as it may be used: with what the script sends of it. */
 const entryOf = `
 local function entry(namespace)
@@ -60,21 +39,6 @@ local function sealed(found)
 end
 `
 
-export const announce = `
-local function announce(key, ...)
-  local id = redis.call('XADD', key, 'MAXLEN', '~', '10000', '*', ...)
-  redis.call('PEXPIRE', key, '${longestMs}')
-  return id
-end
-`
-
-/** Control scripts also work when the memory of the server is full. */
-export const whenFull = '#!lua flags=allow-oom\n'
-const notWhenFull = '#!lua\n'
-
-export const controlMs = 100
-export const storingMs = 250
-
 /**
  * Says what to do about a contact. Arguments: place, token, length of a lease, largest
  * age (negative for any), age of the known entry (negative for none), namespace, `1` to pay no attention to the entry, and the
@@ -86,7 +50,7 @@ export const storingMs = 250
  */
 export const open: Script = {
   name: 'open',
-  waitMs: controlMs,
+  waitMs: askingMs,
   lua: `${whenFull}${common}${entryOf}
 local place, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local maxAge, knownAge = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -131,7 +95,7 @@ return reply('lead', left and left <= 0 and '1' or '0')
 /** Reads an entry. Arguments: age of the known entry, namespace. Replies the entry, or nothing if that is older. */
 export const look: Script = {
   name: 'look',
-  waitMs: controlMs,
+  waitMs: askingMs,
   lua: `${whenFull}${common}${entryOf}
 local found = entry(ARGV[2])
 if found and (found.age >= found.last or found.age > ARGV[1] + 250) then found = nil end
@@ -142,7 +106,7 @@ return sealed(found)
 /** Lengthens a lease. Arguments: place, token, length. Replies 1, or 0 if the lease is lost. */
 export const renew: Script = {
   name: 'renew',
-  waitMs: controlMs,
+  waitMs: askingMs,
   lua: `${whenFull}${common}
 local lease = words(redis.call('HGET', KEYS[2], ARGV[1]))
 if lease[1] ~= ARGV[2] then return 0 end
@@ -176,7 +140,8 @@ if isOwn then redis.call('HDEL', KEYS[2], ARGV[1]) end
 export const put: Script = {
   name: 'put',
   waitMs: storingMs,
-  lua: `${notWhenFull}${common}${announce}${holds}
+  lua: `#!lua
+${common}${announce}${holds}
 if not isHeld then return 'lost' end
 redis.call('HDEL', KEYS[2], '!' .. ARGV[1])
 local t, f, w, e = now - ARGV[4], ARGV[5], ARGV[6], ARGV[7]

@@ -1,5 +1,5 @@
-import { announce, common, controlMs, storingMs, whenFull } from './contact-scripts.ts'
 import { absentMs, goneMs } from './replica-scripts.ts'
+import { announce, askingMs, common, storingMs, whenFull } from './script-parts.ts'
 import type { Script } from './shared-server.ts'
 
 /*
@@ -37,7 +37,7 @@ redis.call('PEXPIRE', KEYS[1], '${keptMs}')
  */
 export const take: Script = {
   name: 'take',
-  waitMs: controlMs,
+  waitMs: askingMs,
   lua: `${whenFull}${ration}
 local paused = redis.call('PTTL', KEYS[2])
 if paused > 0 then return { 'paused', paused } end
@@ -94,7 +94,7 @@ return 1
 /** Gives back tokens with which no call was sent and none will be. Key: ration. Arguments: tokens. */
 export const giveBack: Script = {
   name: 'give_back',
-  waitMs: controlMs,
+  waitMs: askingMs,
   lua: `${whenFull}
 return redis.call('ZREM', KEYS[1], unpack(ARGV))
 `,
@@ -115,7 +115,7 @@ return 1
 /** Replies how many milliseconds of the pause are left. Key: pause. */
 export const pauseLeft: Script = {
   name: 'pause_left',
-  waitMs: controlMs,
+  waitMs: askingMs,
   lua: `${whenFull}
 return redis.call('PTTL', KEYS[1])
 `,

@@ -1,3 +1,4 @@
+import { announce, common, longestMs, storingMs, whenFull } from './script-parts.ts'
 import type { Script } from './shared-server.ts'
 
 /*
@@ -11,8 +12,8 @@ export const goneMs = 60_000
 export const firstEvent = '0-0'
 /** A replica that is silent for this long does not count as present. */
 export const absentMs = 3000
-const kept = 10 * 60_000
-const eventsKept = 25 * 60 * 60 * 1000
+/** How long `m` and `seen` are kept after the last report. */
+const keptMs = 10 * 60_000
 
 /**
  * Says that this replica is here. Keys: `m`, `seen`, events. Arguments: the replica, the last event that it has heard, empty
@@ -24,29 +25,27 @@ const eventsKept = 25 * 60 * 60 * 1000
  */
 export const report: Script = {
   name: 'report',
-  waitMs: 250,
-  lua: `#!lua flags=allow-oom
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  waitMs: storingMs,
+  lua: `${whenFull}${common}${announce}
 local me, seen = ARGV[1], ARGV[2]
 if seen == '' or seen == '${firstEvent}' then
-  local joined = redis.call('XADD', KEYS[3], 'MAXLEN', '~', '10000', '*', 'kind', 'joined', 'by', me)
+  local joined = announce(KEYS[3], 'kind', 'joined', 'by', me)
   if seen == '' then seen = joined end
 end
 local life = redis.call('HGET', KEYS[2], 'life')
 if not life then
-  life = string.format('%.0f', now) .. me
+  life = text(now) .. me
   redis.call('HSET', KEYS[2], 'life', life)
 end
 local isThere = (ARGV[3] == '' or ARGV[3] == life) and #redis.call('XRANGE', KEYS[3], seen, seen) > 0
-redis.call('HSET', KEYS[1], me, string.format('%.0f', now))
+redis.call('HSET', KEYS[1], me, text(now))
 redis.call('HSET', KEYS[2], me, seen)
-for _, key in ipairs({ KEYS[1], KEYS[2] }) do redis.call('PEXPIRE', key, '${kept}') end
-redis.call('PEXPIRE', KEYS[3], '${eventsKept}')
+for _, key in ipairs({ KEYS[1], KEYS[2] }) do redis.call('PEXPIRE', key, '${keptMs}') end
+redis.call('PEXPIRE', KEYS[3], '${longestMs}')
 
 -- If only the times are lost, all who have heard anything may be there.
 for _, name in ipairs(redis.call('HKEYS', KEYS[2])) do
-  if name ~= 'life' then redis.call('HSETNX', KEYS[1], name, string.format('%.0f', now)) end
+  if name ~= 'life' then redis.call('HSETNX', KEYS[1], name, text(now)) end
 end
 
 local present = 0
@@ -76,8 +75,8 @@ return { present, last and last[1] or '0-0', earliest, isThere and seen or '', n
 /** Says that this replica ends. Keys: `m`, `seen`. Arguments: the replica. */
 export const leave: Script = {
   name: 'leave',
-  waitMs: 250,
-  lua: `#!lua flags=allow-oom
+  waitMs: storingMs,
+  lua: `${whenFull}
 redis.call('HDEL', KEYS[1], ARGV[1])
 return redis.call('HDEL', KEYS[2], ARGV[1])
 `,
