@@ -14,6 +14,7 @@ import {
   renew,
   sweep,
 } from '../../src/shared/contact-scripts.ts'
+import { report } from '../../src/shared/replica-scripts.ts'
 import { connectValkey } from '../../src/shared/valkey.ts'
 import { needsServer, startServer } from '../harness/valkey.ts'
 
@@ -399,3 +400,12 @@ t.test(
     await fc.assert(fc.asyncProperty(steps, check), { numRuns: 100 })
   },
 )
+
+t.test('a report keeps the events, also while there are no new ones', needsServer(), async (t) => {
+  const { run, expiry } = await arrange(t)
+  const reports = [name('m'), name('seen'), events]
+  const [, last] = (await run(report, reports, ['me', ''])) as [number, Buffer]
+  await run({ name: 'shorten', lua: "return redis.call('PEXPIRE', KEYS[1], '60000')", waitMs: 0 }, [events], [])
+  await run(report, reports, ['me', last])
+  t.ok((await expiry(events)) > 24 * hour)
+})
