@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
@@ -6,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import process from 'node:process'
 import type { Environment } from '../src/config/settings.ts'
+import { newCacheKeys } from '../src/setup/keygen.ts'
 import { startValkeyServer, valkeyServer } from './valkey-server.ts'
 
 export type DemoTier = NonNullable<Awaited<ReturnType<typeof startDemoTier>>>
@@ -26,8 +26,7 @@ export async function startDemoTier(replicas: number) {
   const folder = mkdtempSync(join(tmpdir(), 'hilos-bff-demo-'))
   process.once('exit', () => rmSync(folder, { recursive: true }))
   const cacheKeyFile = join(folder, 'cache-keys.json')
-  const key = () => randomBytes(32).toString('base64')
-  writeFileSync(cacheKeyFile, JSON.stringify({ names: key(), seal: [{ id: 1, key: key() }] }), { mode: 0o600 })
+  writeFileSync(cacheKeyFile, newCacheKeys(), { mode: 0o600 })
   const settings: Environment = {
     REDIS_URL: `redis://127.0.0.1:${port}`,
     CACHE_KEY_FILE: cacheKeyFile,

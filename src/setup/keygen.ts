@@ -45,7 +45,7 @@ export async function keygen(args: readonly string[], terminal: Terminal, user: 
 }
 
 async function outcomeOf(args: readonly string[], terminal: Terminal, user: number | undefined): Promise<string> {
-  if (args.length === 1 && args[0] === '--cache') return cacheKeys()
+  if (args.length === 1 && args[0] === '--cache') return newCacheKeys()
   const { positionals, values } = parseArgs({ args: [...args], allowPositionals: true, options })
   const { profile, flows, secrets, 'admin-token': hasAdminToken } = values
   if (secrets === '' || (hasAdminToken && secrets === undefined)) throw new Refusal(misuse)
@@ -81,7 +81,7 @@ ${isForImage ? '' : advice}${keyOrNone}`
 }
 
 /** The content of a new file for `CACHE_KEY_FILE`. */
-function cacheKeys(): string {
+export function newCacheKeys(): string {
   const key = () => randomBytes(32).toString('base64')
   return JSON.stringify({ names: key(), seal: [{ id: 1, key: key() }] }, null, 2)
 }

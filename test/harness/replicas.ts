@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -11,6 +10,7 @@ import { loadConfig } from '../../src/config/config.ts'
 import { logLimits } from '../../src/config/limits.ts'
 import { readSettingsFiles } from '../../src/config/settings.ts'
 import { createLifecycle } from '../../src/lifecycle/lifecycle.ts'
+import { newCacheKeys } from '../../src/setup/keygen.ts'
 import { createLogOutput } from '../../src/telemetry/log-output.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { type ArrangedCaller, callersJson, contactRefKey, sandboxToken } from './service.ts'
@@ -56,7 +56,7 @@ export interface ReplicasOptions {
 export async function startReplicas(t: Test, server: TestServer, options: ReplicasOptions = {}): Promise<Replicas> {
   const { count = 3, env = {}, callers } = options
   const keys = new Map(callers?.map(({ name }) => [name, createKey()]))
-  const folder = t.testdir({ 'cache-keys.json': cacheKeysJson() })
+  const folder = t.testdir({ 'cache-keys.json': newCacheKeys() })
   const callersFile = join(folder, 'callers.json')
   if (callers) writeFileSync(callersFile, callersJson(callers, keys))
   const sandbox = createSandbox({ token: sandboxToken })
@@ -113,10 +113,4 @@ export async function startReplicas(t: Test, server: TestServer, options: Replic
   for (let index = 0; index < count; index += 1) await add()
   const as = (name: string) => ({ authorization: `Bearer ${keys.get(name)}` })
   return { sandbox, replicas: started, add, as, calls: () => sandbox.requests.length }
-}
-
-/** A file of new keys. */
-function cacheKeysJson(): string {
-  const newKey = () => randomBytes(32).toString('base64')
-  return JSON.stringify({ names: newKey(), seal: [{ id: 1, key: newKey() }] })
 }

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +9,7 @@ import { parseCacheKeys } from '../../src/config/cache-keys.ts'
 import { sharedTierLimits } from '../../src/config/limits.ts'
 import type { SharedTierConfig } from '../../src/config/shared-tier.ts'
 import { sharedTierFindings } from '../../src/doctor/shared-tier-findings.ts'
+import { newCacheKeys } from '../../src/setup/keygen.ts'
 import { startProcess } from '../harness/process.ts'
 import { startReplicas } from '../harness/replicas.ts'
 import { contactRefKey, sandboxToken } from '../harness/service.ts'
@@ -17,12 +18,6 @@ import { needsServer, startServer, type TestServer } from '../harness/valkey.ts'
 const password = 'password-canary-71c2'
 const runbook = readFileSync(fileURLToPath(new URL('../../docs/runbook.md', import.meta.url)), 'utf8')
 const rule = /```acl\n(.+)\n```/.exec(runbook)?.[1] ?? ''
-
-/** The content of a file of new keys. */
-function newKeys(): string {
-  const newKey = () => randomBytes(32).toString('base64')
-  return JSON.stringify({ names: newKey(), seal: [{ id: 1, key: newKey() }] })
-}
 
 /** The findings, as levels and messages. On a busy machine, replies may take their time. */
 async function findingsOf({ port }: TestServer, text: string, username: string | null = null): Promise<string[]> {
@@ -59,7 +54,7 @@ async function startWithRule(t: Test, files: Record<string, string> = {}): Promi
 }
 
 t.test('the rule of the runbook is enough for the doctor, which leaves nothing behind', needsServer(), async (t) => {
-  const server = await startWithRule(t, { 'cache-keys.json': newKeys() })
+  const server = await startWithRule(t, { 'cache-keys.json': newCacheKeys() })
   const sandbox = createSandbox({ token: sandboxToken })
   t.teardown(sandbox.close)
   const env = {
@@ -102,7 +97,7 @@ t.test('the rule of the runbook is enough for the doctor, which leaves nothing b
 
 t.test('each command that the rule lacks is found', needsServer(), async (t) => {
   const server = await startWithRule(t)
-  const keys = newKeys()
+  const keys = newCacheKeys()
   const commands = [...rule.matchAll(/ \+(\S+)/g)].map(([, command]) => String(command))
   t.ok(commands.length > 20)
   // Only a database besides the first one is selected.
@@ -118,7 +113,7 @@ t.test('each command that the rule lacks is found', needsServer(), async (t) => 
 
 t.test('a full server, one that writes to its disk, and one without a bound', needsServer(), async (t) => {
   const server = await startServer(t)
-  const keys = newKeys()
+  const keys = newCacheKeys()
   const bad = await findingsOf(server, keys)
   t.match(bad[1], /^warn The memory of the server has no bound/)
   t.equal(bad[2], 'ok The server writes nothing to its disk.')
@@ -148,6 +143,6 @@ t.test('replicas are counted, and what they have shared shows their keys', needs
   const [seen, shared] = (await findingsOf(server, keys)).slice(-2)
   t.equal(seen, 'ok 1 replica is attached, and at most 1 expected.')
   t.equal(shared, 'ok These keys open what replicas have shared in the last hour (1 in all).')
-  const other = await findingsOf(server, newKeys())
+  const other = await findingsOf(server, newCacheKeys())
   t.match(other.at(-1), /^fail What 1 of 1 replicas shared last does not open/)
 })
