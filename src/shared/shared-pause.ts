@@ -26,7 +26,7 @@ export function createSharedPause({ server, events, clock }: SharedPauseOptions,
   async function hear(): Promise<void> {
     const ms = Number(await server.run(pauseLeft, [server.key('pause')], []))
     if (ms <= 0) return
-    until = clock.elapsed() + ms
+    until = Math.max(until, clock.elapsed() + ms)
     listener.paused(ms)
   }
   const hearSoon = () => void hear().catch(() => {})
@@ -38,7 +38,7 @@ export function createSharedPause({ server, events, clock }: SharedPauseOptions,
   })
 
   return (ms: number): void => {
-    until = clock.elapsed() + ms
+    until = Math.max(until, clock.elapsed() + ms)
     tell(server.run, ms).catch(() => {})
   }
 }

@@ -372,3 +372,38 @@ t.test('a pause that Hilos asked for is told to the others, if the server answer
   await settled()
   t.strictSame(asked(), [])
 })
+
+t.test('a replica goes by its share while the server gives nothing, although it is attached', async (t) => {
+  const { want, nextAt, take, slots, slotsIn, asked, advance, state, attach, elapsed } = await attached()
+  state.isFailing = true
+  const wantFor = async (times: number) => {
+    for (let count = 0; count < times; count += 1) {
+      await want(1)
+      await advance(50)
+    }
+  }
+  await wantFor(19)
+  t.equal(nextAt(), Number.POSITIVE_INFINITY)
+  await wantFor(1)
+  const from = nextAt()
+  t.equal(from, 950 + 2100, 'when the calls that were granted before are out of the window')
+  await advance(from - elapsed())
+  take().sent()
+  t.strictSame(slots.at(-1), 'share')
+
+  state.isFailing = false
+  slotsIn(0)
+  await want(1)
+  await advance(50)
+  await want(1)
+  t.ok(asked().some((each) => each.startsWith('take')))
+  t.ok(nextAt() <= elapsed(), 'the server gives one again')
+  take()
+  t.strictSame(slots.at(-1), 'now')
+  state.isFailing = true
+  await wantFor(25)
+  t.not(nextAt(), Number.POSITIVE_INFINITY)
+  state.isFailing = false
+  await attach()
+  t.equal(nextAt(), Number.POSITIVE_INFINITY, 'an attachment begins anew')
+})
