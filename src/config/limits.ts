@@ -170,8 +170,16 @@ export const sharedTierLimits = {
   reconnect: { firstMs: 50, longestMs: 500 },
   /** How long all replicas may take to hear what is to be forgotten, and how often to look whether they have. */
   hearing: { longestMs: 1000, everyMs: 20 },
-  /** For the ration of calls; each is described where it is used. */
-  ration: { aheadMs: 250, retryMs: 50, keepMs: 1000, returnMs: 60_000 },
+  ration: {
+    /** How far ahead slots are given, so that calls start in time however long the server takes to answer. */
+    aheadMs: 250,
+    /** When to ask again after a failure. */
+    retryMs: 50,
+    /** The interval at which the server is told of all tokens, in case that it has lost them. */
+    keepMs: 1000,
+    /** For how long after the loss of its memory there are as many replicas as before at least. */
+    rejoinMs: 60_000,
+  },
   /** A replica that is loading keeps the others from it for so long after its last sign of life, and gives one this often. */
   leaseMs: 1000,
   renewMs: 300,

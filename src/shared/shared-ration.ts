@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Cancel, Clock } from '../common/clock.ts'
+import type { SharedTierLimits } from '../config/limits.ts'
 import { createLocalRation } from '../upstream/calls/local-ration.ts'
 import { bucketOf, type Permit, type Ration, type RationListener } from '../upstream/calls/ration.ts'
 import type { HilosSettings } from '../upstream/hilos-settings.ts'
@@ -13,18 +14,7 @@ export interface SharedRationOptions extends Pick<HilosSettings, 'maxCallsPerSec
   readonly server: SharedServer
   readonly events: Pick<Events, 'encode'>
   readonly observer: Pick<SharedTierObserver, 'slot'>
-  readonly limits: {
-    readonly ration: {
-      /** How far ahead slots are given, so that calls start in time however long the server takes to answer. */
-      readonly aheadMs: number
-      /** When to ask again after a failure. */
-      readonly retryMs: number
-      /** The interval at which the server is told of all tokens, in case that it has lost them. */
-      readonly keepMs: number
-      /** For how long after the loss of its memory there are as many replicas as before at least. */
-      readonly returnMs: number
-    }
-  }
+  readonly limits: Pick<SharedTierLimits, 'ration'>
   readonly clock: Pick<Clock, 'elapsed' | 'schedule'>
 }
 
@@ -51,7 +41,7 @@ export function createSharedRation(options: SharedRationOptions, listener: Ratio
   const pause = createSharedPause(options, listener)
   if (options.maxCallsPerSecond === 0) return { ...createLocalRation(options), pause }
   const { server, observer, clock } = options
-  const { aheadMs, retryMs, keepMs, returnMs: rejoinMs } = options.limits.ration
+  const { aheadMs, retryMs, keepMs, rejoinMs } = options.limits.ration
   const { size, returnMs } = bucketOf(options)
   const heldMs = options.timeoutMs + returnMs
   const bucket = [size, returnMs, aheadMs, heldMs].map(Math.ceil)

@@ -3,7 +3,7 @@ import { createSharedRation } from '../../src/shared/shared-ration.ts'
 import { type Reply, type SharedEvent, type SharedServer, SharedServerError } from '../../src/shared/shared-server.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
-const ration = { aheadMs: 250, retryMs: 50, keepMs: 1000, returnMs: 60_000 }
+const ration = { aheadMs: 250, retryMs: 50, keepMs: 1000, rejoinMs: 60_000 }
 const bucket = [5, 1050, 250, 6050]
 
 type Run = readonly [name: string, key: string, ...args: unknown[]]
