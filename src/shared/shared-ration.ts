@@ -32,7 +32,8 @@ interface Held {
 }
 
 /**
- * The ration of all replicas together, in the server. While the tier is detached, each replica has its share.
+ * The ration of all replicas together, in the server. A token stands for a call; it is given with a slot, the time from which that
+ * call may be sent. While the tier is detached, each replica has its share instead, which is a ration of its own.
  *
  * The tokens come back a second and a margin after they were sent, as those of a local ration do. What the server does not hear
  * of counts as not sent, so that nothing that is lost or late makes more calls.

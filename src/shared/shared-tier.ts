@@ -36,7 +36,8 @@ export function createSharedTier({ config, settings, cacheKeys, observer, clock 
   const names = createNames(settings.cacheKeys.names)
   const events = createEvents(replica, envelope, observer)
   const attachment = createAttachment({
-    ...settings,
+    keyPrefix: settings.keyPrefix,
+    expectedReplicas: settings.expectedReplicas,
     connect: () => connectValkey({ server: settings.server, clock, limits: settings }),
     replica,
     events,
