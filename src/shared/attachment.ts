@@ -113,6 +113,7 @@ export function createAttachment(options: AttachmentOptions) {
         position = firstEvent
         told = await reportTo(current)
       }
+      present = told.count
       current.toldOf = told.last
       const run: RunScript = (...given) => runOn(current, ...given)
       for (const prepare of preparations) await prepare(run, { isMemoryLost, hasMissed })
@@ -191,12 +192,14 @@ export function createAttachment(options: AttachmentOptions) {
   async function reportTo(current: Link) {
     const reply = await runOn(current, report, [members, seen, stream], [replica, position, current.life])
     const [count, last, earliest, from, now, itsLife] = reply as [number, Buffer, Buffer, Buffer, number, Buffer]
-    present = count
     current.serverZero = now - clock.elapsed()
     current.failedReports = 0
     if (position === '') position = String(from)
     if (!isAfter(String(last), position)) caughtUpAt = clock.elapsed()
-    return { last: String(last), earliest: String(earliest), isContinuous: from.length > 0, life: String(itsLife) }
+    const isContinuous = from.length > 0
+    // A server that has lost its memory does not know of all.
+    if (isContinuous) present = count
+    return { count, last: String(last), earliest: String(earliest), isContinuous, life: String(itsLife) }
   }
 
   async function reportAgain(current: Link): Promise<void> {

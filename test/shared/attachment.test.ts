@@ -885,8 +885,18 @@ t.test('preparations hear when something to be forgotten may have been missed', 
 })
 
 t.test('a server that has lost its memory does not know who has heard an event', async (t) => {
-  const { store, server, told } = await attached()
-  store.life = 'another'
+  const { clock, store, server, told } = await attached()
+  store.others = 2
+  await clock.advance(1000)
+  t.equal(server.replicas(), 3)
+  store.loseMemory()
+  store.others = 0
   t.equal(await server.isHeardByAll('1-1'), false)
   t.match(told.at(-1), ['detached', 'other'])
+  await clock.advance(100)
+  t.ok(server.isAttached())
+  const [heardAlone] = await Promise.all([server.isHeardByAll('1-1'), clock.advance(1100)])
+  t.equal(heardAlone, false, 'the others are not back')
+  store.others = 2
+  t.equal(await server.isHeardByAll('1-1'), true)
 })
