@@ -29,7 +29,7 @@ export function createEvents(replica: string, envelope: Envelope, observer: Pick
         const id = envelope.open(Buffer.from(text('id'), 'base64url'), sealedFor)
         if (id === null) return unopened()
         return kind === 'landed'
-          ? { kind, id: id.toString(), place: text('place'), revision: text('revision') }
+          ? { kind, id: id.toString(), revision: text('revision') }
           : { kind, id: id.toString(), purge: text('purge') }
       }
       case 'cleared':

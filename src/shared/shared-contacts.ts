@@ -170,7 +170,7 @@ export function createSharedContacts(options: SharedContactsOptions) {
       await giveUp(lease, null, revision)
       return isTooLarge ? 'too_large' : 'skipped'
     }
-    const event = events.encode({ kind: 'landed', id, place, revision })
+    const event = events.encode({ kind: 'landed', id, revision })
     try {
       const stored = isForPlace
         ? server.run(putAbsence, keys, [place, token, age, entry.freshMs, Number(isGone), ...event])
@@ -190,7 +190,7 @@ export function createSharedContacts(options: SharedContactsOptions) {
   async function giveUp({ id, place, token }: Lease, failure: unknown, revision = ''): Promise<void> {
     const isShared = failure instanceof Failure && isAnswered(failure)
     const [code, isTransient] = isShared ? [failure.code, Number(failure instanceof UpstreamFailure)] : ['', 0]
-    const event = events.encode({ kind: 'landed', id, place, revision })
+    const event = events.encode({ kind: 'landed', id, revision })
     const args = [place, token, code, isTransient, Math.ceil(failureTtlMs()), ...event]
     await server.run(fail, keysOf(id), args).catch(() => {})
   }

@@ -89,7 +89,7 @@ export type SharedEvent =
    * A load of the contact has ended. `revision` names the document that it brought; `absent` if the contact does not exist, and
    * empty for what concerns only those who wait for the load.
    */
-  | { readonly kind: 'landed'; readonly id: string; readonly place: string; readonly revision: string }
+  | { readonly kind: 'landed'; readonly id: string; readonly revision: string }
   /** The contact is to be forgotten. `purge` is the word that all replicas log of it, empty if no operator wished it. */
   | { readonly kind: 'forgotten'; readonly id: string; readonly purge: string }
   /** All contacts are to be forgotten. */

@@ -307,7 +307,7 @@ t.test('what each replica has shared last shows whether its keys are ours', asyn
     return createEvents(by, envelope, { unopened: () => {} }).encode({
       kind: 'landed',
       id: canary,
-      place: '*',
+
       revision: '',
     })
   }

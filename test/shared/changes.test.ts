@@ -16,7 +16,7 @@ function arrange() {
     },
   }
   const changes = createChanges(server, clock)
-  const landed = (id: string) => tell({ kind: 'landed', id, place: '*', revision: '' })
+  const landed = (id: string) => tell({ kind: 'landed', id, revision: '' })
   return { clock, changes, landed, tell: (event: SharedEvent) => tell(event), detach: () => detach() }
 }
 

@@ -19,8 +19,8 @@ function arrange(byte = 7, replica = 'one') {
 }
 
 const events: readonly SharedEvent[] = [
-  { kind: 'landed', id, place: 'place', revision: 'revision' },
-  { kind: 'landed', id, place: '*', revision: '' },
+  { kind: 'landed', id, revision: 'revision' },
+  { kind: 'landed', id, revision: '' },
   { kind: 'forgotten', id, purge: 'purge' },
   { kind: 'forgotten', id, purge: '' },
   { kind: 'cleared', purge: 'purge' },

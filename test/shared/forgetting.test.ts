@@ -229,7 +229,7 @@ t.test('what others say is heard, and remembered', async (t) => {
   const { tell, heard, elsewhere, attach } = arrange()
   tell({ kind: 'forgotten', id: 'a', purge: '' })
   tell({ kind: 'forgotten', id: 'b', purge: 'purge-b' })
-  tell({ kind: 'landed', id: 'c', place: '*', revision: '' })
+  tell({ kind: 'landed', id: 'c', revision: '' })
   tell({ kind: 'paused' })
   t.strictSame(await attach(true), [line('a'), line('b')])
   tell({ kind: 'cleared', purge: 'purge-all' })

@@ -169,7 +169,7 @@ function arrangeReply(
   return rig
 }
 
-const landed: SharedEvent = { kind: 'landed', id, place: '*', revision: '' }
+const landed: SharedEvent = { kind: 'landed', id, revision: '' }
 
 t.test('the server is told what is known, what is wished, and who may read', async (t) => {
   const infinity = Number.POSITIVE_INFINITY
@@ -272,7 +272,7 @@ t.test('the replica that leads loads, stores what that brings, and tells the oth
     const token = calls[0]?.[2][1]
     t.strictSame(args.slice(0, 9), [names.place(readers), token, 'ns', 251, '5000', ...windows, kind, flow])
     t.ok(Buffer.isBuffer(args[9]))
-    t.match(eventOf('put'), { kind: 'landed', id, place: names.place(readers), revision })
+    t.match(eventOf('put'), { kind: 'landed', id, revision })
     t.strictSame([observed, gone], [['lead', 'put stored'], []])
     t.strictSame(clock.armed(), [])
   }
@@ -288,8 +288,8 @@ t.test('an absence for limited readers is stored for them, and all hear of it on
     const [[, , [, token]], [script, scriptKeys, args]] = calls as [Call, Call]
     t.strictSame([script, scriptKeys], ['put_absence', keys])
     t.strictSame(args.slice(0, 5), [place, token, 0, 5000, Number(isGone)])
-    const event = { kind: 'landed', id, place, revision: isGone ? 'absent' : '' }
-    t.strictSame([eventOf('put_absence'), args.length], [event, 15])
+    const event = { kind: 'landed', id, revision: isGone ? 'absent' : '' }
+    t.strictSame([eventOf('put_absence'), args.length], [event, 13])
     t.strictSame([observed, gone], [['lead', 'put stored'], []])
   }
 })
@@ -429,7 +429,7 @@ t.test('a failure of Hilos concerns all, and one of the way to it only this repl
       const [[, , [, token]], [script, scriptKeys, args]] = calls as [Call, Call]
       t.strictSame([script, scriptKeys], ['fail', keys])
       t.strictSame(args.slice(0, 5), [names.place(readers), token, code, isTransient, 1501])
-      t.match(eventOf('fail'), { ...landed, place: names.place(readers) })
+      t.match(eventOf('fail'), landed)
       t.strictSame([observed, did, clock.armed()], [['lead'], ['loaded here'], []])
     }
 })
@@ -615,12 +615,10 @@ t.test('the listener hears of loads of other replicas that concern all', async (
   hear({ ...landed, revision: names.revision('r1') })
   hear({ ...landed, revision: names.revision('r2') })
   hear({ ...landed, revision: 'absent' })
-  hear({ ...landed, place, revision: names.revision('r1') })
   t.strictSame(heard.splice(0), [
     [id, true, false, false],
     [id, false, true, false],
     [id, false, false, true],
-    [id, true, false, false],
   ])
   hear(landed)
   hear({ kind: 'forgotten', id, purge: '' })

@@ -88,7 +88,7 @@ t.test('its parts use one attachment', async (t) => {
   const told: readonly SharedEvent[] = [
     { kind: 'cleared', purge: '' },
     { kind: 'forgotten', id, purge: '' },
-    { kind: 'landed', id, place: '*', revision: 'revision' },
+    { kind: 'landed', id, revision: 'revision' },
   ]
   const entries = told.map((event, index) => list(bulk(`5-${index + 2}`), list(...other.encode(event).map(bulk))))
   const replies = new Map<string, string>([
