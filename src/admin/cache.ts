@@ -71,7 +71,10 @@ const deleteSchema = {
     ...deleted,
     ...failuresOf(
       '/cache/execution-contacts/x',
-      ...(['invalid_id', 'invalid_query', 'unauthenticated', 'shared_tier_unavailable'] as const),
+      'invalid_id',
+      'invalid_query',
+      'unauthenticated',
+      'shared_tier_unavailable',
     ),
   },
 }

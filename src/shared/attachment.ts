@@ -29,8 +29,6 @@ export interface AttachmentOptions {
   readonly clock: Clock
 }
 
-export type Attachment = Readonly<ReturnType<typeof createAttachment>>
-
 /** A server that was connected to, and how it fares. */
 interface Link {
   readonly server: Valkey

@@ -27,8 +27,6 @@ interface Memory {
   untold: string | null
 }
 
-export type Forgetting = Readonly<ReturnType<typeof createForgetting>>
-
 /**
  * What all replicas are to forget. What could not be told while the tier was away is told on the next attachment. If the server
  * has lost its memory, each replica tells again what it knows: another one may have missed it.
