@@ -16,6 +16,7 @@ import type { Script } from '../../src/shared/shared-server.ts'
 import { throwawayCertificates, throwawayKey } from '../harness/certificate.ts'
 import { freePort } from '../harness/free-port.ts'
 import { type Answer, bulk, info, list, type Received, startRespStub } from '../harness/resp-stub.ts'
+import { serverAt } from '../harness/valkey.ts'
 
 const canary = 'canary-5d1e'
 const keysOf = (byte: number, id = 1): CacheKeys => {
@@ -50,10 +51,7 @@ async function findingsAt(
   const tier: SharedTierConfig = {
     ...sharedTierLimits,
     connectMs: 10_000,
-    server: {
-      ...{ hosts: [{ host, port }], sentinelName: null, username: canary, password: new Secret(canary) },
-      ...{ database: 0, tls: false, ca: null, ...server },
-    },
+    server: serverAt(port, { hosts: [{ host, port }], username: canary, password: new Secret(canary), ...server }),
     keyPrefix: 'hbff',
     cacheKeys: keys,
     cacheKeyFile: null,

@@ -4,6 +4,7 @@ import { env } from 'node:process'
 import { Redis } from 'ioredis'
 import type { Test } from 'tap'
 import { startSentinel, startValkeyServer, type ValkeyServer, valkeyServer } from '../../sandbox/valkey-server.ts'
+import type { ServerSettings } from '../../src/shared/valkey.ts'
 import { freePort } from './free-port.ts'
 import { poll } from './process.ts'
 
@@ -16,6 +17,13 @@ export function needsServer(): { readonly skip?: string } {
   if (env.SKIPPED_FILE !== undefined) appendFileSync(env.SKIPPED_FILE, '.')
   return { skip: 'neither valkey-server nor redis-server is installed' }
 }
+
+/** Where a server on loopback is, for a user without a password, unless that is given. */
+export const serverAt = (port: number, others: Partial<ServerSettings> = {}): ServerSettings => ({
+  ...{ hosts: [{ host: '127.0.0.1', port }], sentinelName: null, username: null, password: null },
+  ...{ database: 0, tls: false, ca: null },
+  ...others,
+})
 
 /** A server that ends with the test. */
 export interface TestServer extends ValkeyServer {

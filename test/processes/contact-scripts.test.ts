@@ -16,7 +16,7 @@ import {
 } from '../../src/shared/contact-scripts.ts'
 import { report } from '../../src/shared/replica-scripts.ts'
 import { connectValkey } from '../../src/shared/valkey.ts'
-import { needsServer, startServer } from '../harness/valkey.ts'
+import { needsServer, serverAt, startServer } from '../harness/valkey.ts'
 
 const [minute, hour] = [60_000, 3_600_000]
 const event = ['kind', 'landed']
@@ -28,10 +28,8 @@ const [all, some] = ['*', 'place']
 /** The scripts on a real server, for one contact. */
 async function arrange(t: Test) {
   const server = await startServer(t)
-  const settings = { sentinelName: null, username: null, password: null, database: 0, tls: false, ca: null }
   const limits = { ...sharedTierLimits, connectMs: 10_000 }
-  const hosts = [{ host: '127.0.0.1', port: server.port }]
-  const valkey = await connectValkey({ server: { hosts, ...settings }, clock: systemClock, limits })
+  const valkey = await connectValkey({ server: serverAt(server.port), clock: systemClock, limits })
   t.teardown(valkey.close)
   // On a busy machine a reply may take its time.
   const run: typeof valkey.run = (script, ...given) => valkey.run({ ...script, waitMs: 10_000 }, ...given)

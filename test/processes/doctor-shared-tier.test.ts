@@ -13,7 +13,7 @@ import { newCacheKeys } from '../../src/setup/keygen.ts'
 import { startProcess } from '../harness/process.ts'
 import { startReplicas } from '../harness/replicas.ts'
 import { contactRefKey, sandboxToken } from '../harness/service.ts'
-import { needsServer, startServer, type TestServer } from '../harness/valkey.ts'
+import { needsServer, serverAt, startServer, type TestServer } from '../harness/valkey.ts'
 
 const password = 'password-canary-71c2'
 const runbook = readFileSync(fileURLToPath(new URL('../../docs/runbook.md', import.meta.url)), 'utf8')
@@ -26,10 +26,7 @@ async function findingsOf({ port }: TestServer, text: string, username: string |
   const tier: SharedTierConfig = {
     ...sharedTierLimits,
     connectMs: 20_000,
-    server: {
-      ...{ hosts: [{ host: '127.0.0.1', port }], sentinelName: null, database: 0, tls: false, ca: null },
-      ...{ username, password: username && new Secret(password) },
-    } as SharedTierConfig['server'],
+    server: serverAt(port, { username, password: username === null ? null : new Secret(password) }),
     keyPrefix: 'hbff',
     cacheKeys: file.keys,
     cacheKeyFile: null,

@@ -12,7 +12,7 @@ import { createLogger } from '../../src/telemetry/logger.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { createSharedTierObserver } from '../../src/telemetry/shared-tier-observer.ts'
 import { poll } from '../harness/process.ts'
-import { needsServer, startServer } from '../harness/valkey.ts'
+import { needsServer, serverAt, startServer } from '../harness/valkey.ts'
 
 const secret = new Secret(Buffer.alloc(32, 7).toString('base64'))
 const keys = { names: secret, seal: [{ id: 1, key: secret }] }
@@ -31,10 +31,7 @@ function startReplica(t: Test, port: number, replica: string, mayConnect: () => 
     createEnvelope(() => keys),
     observer,
   )
-  const server = {
-    ...{ hosts: [{ host: '127.0.0.1', port }], sentinelName: null, username: null, password: null },
-    ...{ database: 0, tls: false, ca: null },
-  }
+  const server = serverAt(port)
   // On a busy machine all may take its time.
   const limits = { ...sharedTierLimits, connectMs: 10_000, hearing: { longestMs: 500, everyMs: 5 } }
   const connect = async () => {

@@ -12,7 +12,7 @@ import {
 import { connectValkey } from '../../src/shared/valkey.ts'
 import { createRateLimiter, type Slot } from '../../src/upstream/calls/rate-limiter.ts'
 import { createTimers, settled } from '../harness/timers.ts'
-import { startServer } from '../harness/valkey.ts'
+import { serverAt, startServer } from '../harness/valkey.ts'
 
 const key = (name: string) => `{test}:${name}`
 
@@ -38,9 +38,8 @@ export interface RationRigOptions {
 export async function createRationRig(t: Test, options: RationRigOptions) {
   const { maxCallsPerSecond, random, maxLatencyMs } = options
   const process = await startServer(t)
-  const settings = { hosts: [{ host: '127.0.0.1', port: process.port }], sentinelName: null, username: null, ca: null }
   const valkey = await connectValkey({
-    server: { ...settings, password: null, database: 0, tls: false },
+    server: serverAt(process.port),
     clock: systemClock,
     limits: { ...sharedTierLimits, maxInFlight: 10_000 },
   })

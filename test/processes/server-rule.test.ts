@@ -7,7 +7,7 @@ import { systemClock } from '../../src/common/clock.ts'
 import { Secret } from '../../src/common/secret.ts'
 import type { Script, SharedServerError } from '../../src/shared/shared-server.ts'
 import { connectValkey } from '../../src/shared/valkey.ts'
-import { needsServer, startServer } from '../harness/valkey.ts'
+import { needsServer, serverAt, startServer } from '../harness/valkey.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const rule = /```acl\n(.+)\n```/.exec(readFileSync(join(root, 'docs/runbook.md'), 'utf8'))?.[1] ?? ''
@@ -39,10 +39,7 @@ async function signIn(t: Test) {
   const aclFile = join(t.testdir({ 'users.acl': `${rule.replace('PASSWORD', hash)}\n` }), 'users.acl')
   const { port, ask } = await startServer(t, ['--aclfile', aclFile])
   const connection = await connectValkey({
-    server: {
-      ...{ hosts: [{ host: '127.0.0.1', port }], sentinelName: null, database: 1, tls: false, ca: null },
-      ...{ username: 'hilos-bff', password: new Secret(password) },
-    },
+    server: serverAt(port, { database: 1, username: 'hilos-bff', password: new Secret(password) }),
     clock: systemClock,
     limits: { connectMs: 10_000, sentinelMs: 10_000, eventGraceMs: 10_000, maxInFlight: 100, maxEvents: 10 },
   })

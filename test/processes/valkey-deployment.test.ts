@@ -8,7 +8,7 @@ import { systemClock } from '../../src/common/clock.ts'
 import { Secret } from '../../src/common/secret.ts'
 import { sharedTierLimits } from '../../src/config/limits.ts'
 import { connectValkey, type ServerSettings } from '../../src/shared/valkey.ts'
-import { needsServer, startServer } from '../harness/valkey.ts'
+import { needsServer, serverAt, startServer } from '../harness/valkey.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (...path: string[]) => readFileSync(join(...path), 'utf8')
@@ -70,10 +70,9 @@ t.test('the server takes its settings, and the users that the guide makes', need
   const { port } = await startServer(t, [...settings, '--aclfile', aclFile])
   const { username, password } = new URL(url)
   const user = { username, password: new Secret(password) }
-  const place = { hosts: [{ host: '127.0.0.1', port }], sentinelName: null, database: 0, tls: false, ca: null }
   const limits = { ...sharedTierLimits, connectMs: 5000 }
   const connectAs = (user: Pick<ServerSettings, 'username' | 'password'>) =>
-    connectValkey({ server: { ...place, ...user }, clock: systemClock, limits })
+    connectValkey({ server: serverAt(port, user), clock: systemClock, limits })
   await t.rejects(
     connectAs({ username: null, password: null }),
     problem('denied'),

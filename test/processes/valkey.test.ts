@@ -5,7 +5,7 @@ import { sharedTierLimits } from '../../src/config/limits.ts'
 import type { Script } from '../../src/shared/shared-server.ts'
 import { connectValkey, type Host, type ServerSettings, type Valkey } from '../../src/shared/valkey.ts'
 import { throwawayCertificates, throwawayKey } from '../harness/certificate.ts'
-import { needsServer, startSentinels, startServer, startTlsServer } from '../harness/valkey.ts'
+import { needsServer, serverAt, startSentinels, startServer, startTlsServer } from '../harness/valkey.ts'
 
 const get: Script = { name: 'get', lua: "return redis.call('GET', KEYS[1])", waitMs: 250 }
 const set: Script = { name: 'set', lua: "#!lua\nredis.call('SET', KEYS[1], ARGV[1])", waitMs: 250 }
@@ -16,16 +16,7 @@ const tell: Script = {
 }
 /** Connects until the test ends, by default with the patience that a busy machine needs. */
 async function connect(t: Test, host: Host, settings: Partial<ServerSettings> = {}, connectMs = 5000): Promise<Valkey> {
-  const server: ServerSettings = {
-    hosts: [host],
-    sentinelName: null,
-    username: null,
-    password: null,
-    database: 0,
-    tls: false,
-    ca: null,
-    ...settings,
-  }
+  const server = serverAt(host.port, { hosts: [host], ...settings })
   const valkey = await connectValkey({ server, clock: systemClock, limits: { ...sharedTierLimits, connectMs } })
   t.teardown(valkey.close)
   return valkey

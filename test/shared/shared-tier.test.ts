@@ -15,6 +15,7 @@ import { UpstreamFailure } from '../../src/upstream/failures.ts'
 import { freePort } from '../harness/free-port.ts'
 import { type Answer, bulk, list, startRespStub } from '../harness/resp-stub.ts'
 import { createTimers, settled } from '../harness/timers.ts'
+import { serverAt } from '../harness/valkey.ts'
 
 const key = new Secret(Buffer.alloc(32, 7).toString('base64'))
 const id = '00000000-0000-4000-8000-000000000001'
@@ -24,10 +25,7 @@ function arrange(t: Test, port: number) {
   const settings: SharedTierConfig = {
     ...sharedTierLimits,
     connectMs: 10_000,
-    server: {
-      ...{ hosts: [{ host: '127.0.0.1', port }], sentinelName: null, username: null, password: null },
-      ...{ database: 0, tls: false, ca: null },
-    },
+    server: serverAt(port),
     keyPrefix: 'hbff',
     cacheKeys: { names: key, seal: [{ id: 1, key }] },
     cacheKeyFile: null,

@@ -19,6 +19,7 @@ import { throwawayCertificates, throwawayKey } from '../harness/certificate.ts'
 import { freePort } from '../harness/free-port.ts'
 import { type Answer, bulk, info, list, type Received, startRespStub } from '../harness/resp-stub.ts'
 import { createTimers, settled } from '../harness/timers.ts'
+import { serverAt } from '../harness/valkey.ts'
 
 const script: Script = { name: 'script', lua: 'return 1', waitMs: 100 }
 
@@ -29,16 +30,7 @@ async function connect(
   settings: Partial<ServerSettings> = {},
   { clock = { ...systemClock, random: () => 0 }, limits }: Partial<ValkeyOptions> = {},
 ): Promise<Valkey> {
-  const server: ServerSettings = {
-    hosts,
-    sentinelName: null,
-    username: null,
-    password: null,
-    database: 0,
-    tls: false,
-    ca: null,
-    ...settings,
-  }
+  const server = { ...serverAt(0), hosts, ...settings }
   const patient = { ...sharedTierLimits, connectMs: 10_000, sentinelMs: 10_000 }
   const valkey = await connectValkey({ server, clock, limits: limits ?? patient })
   t.teardown(valkey.close)
