@@ -130,6 +130,10 @@ export function createSharedContacts(options: SharedContactsOptions) {
 
   async function lead(lease: Lease, demand: Demand<StoredContact>, loadHere: LoadHere): Promise<SharedEntry> {
     const stopRenewing = keepLease(lease)
+    return await loadLeased(lease, demand, loadHere).finally(stopRenewing)
+  }
+
+  async function loadLeased(lease: Lease, demand: Demand<StoredContact>, loadHere: LoadHere): Promise<SharedEntry> {
     try {
       const loaded = await loadHere(demand)
       const verdict = await share(lease, loaded)
@@ -141,8 +145,6 @@ export function createSharedContacts(options: SharedContactsOptions) {
     } catch (failure) {
       await giveUp(lease, failure)
       throw failure
-    } finally {
-      stopRenewing()
     }
   }
 

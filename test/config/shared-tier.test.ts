@@ -167,3 +167,16 @@ t.test('what is questionable about the shared tier is a warning without a value'
   }
   await checkRowsInTurn(t, rows, check, 'each setting')
 })
+
+t.test('a key file that is a pipe is read and not watched', async (t) => {
+  const { env } = arrange(t)
+  const files = await readSettingsFiles(env)
+  const piped = Object.fromEntries(
+    Object.entries(files).map(([name, reading]) => [name, { ...reading, seen: { ...reading.seen, isPipe: true } }]),
+  )
+  t.equal(loadConfig(env, 0, files).sharedTier?.cacheKeyFile, env.CACHE_KEY_FILE)
+  t.match(loadConfig(env, 0, piped as typeof files).sharedTier, {
+    cacheKeyFile: null,
+    cacheKeys: { seal: [{ id: 3 }] },
+  })
+})

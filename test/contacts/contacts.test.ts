@@ -9,6 +9,7 @@ import { noDirectives } from '../../src/cache/request-directives.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createContacts } from '../../src/contacts/contacts.ts'
 import type { ContactQuery } from '../../src/contacts/read-contact.ts'
+import { noSecondTier } from '../../src/contacts/second-tier.ts'
 import { contentCodings } from '../../src/presentation/views/content-coding.ts'
 import { views } from '../../src/presentation/views/view.ts'
 import { UpstreamFailure } from '../../src/upstream/failures.ts'
@@ -221,3 +222,10 @@ t.test(
     t.strictSame(seconds, [both, ...Array(9).fill(''), both])
   },
 )
+
+t.test('without a second tier there is one replica, which knows of no other', async (t) => {
+  const entry = { value: null, bytes: 0, generatedAt: 0, freshMs: 1, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
+  t.equal(await noSecondTier.look(id, entry), null)
+  t.equal(await noSecondTier.forget(id, 'purge'), undefined)
+  t.equal(noSecondTier.replicas(), 1)
+})
