@@ -8,7 +8,7 @@ import process, { env } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { dyingWithUs, installed } from './installed.ts'
 
-/** The server that `VALKEY_SERVER` names, or else the one that is installed. */
+/** The server that `VALKEY_SERVER` names, or else the one that is installed. If that is empty, there is none. */
 export const valkeyServer: string | undefined = env.VALKEY_SERVER ?? installed('valkey-server', 'redis-server')
 
 /** A server on loopback, which keeps nothing on disk. It ends with this process at the latest. */
@@ -71,13 +71,10 @@ async function startIn(commandLine: (folder: string) => string[], port: number):
       said += text
     })
     let isOver = false
-    ended = once(child, 'close')
-      .catch((error: Error) => {
-        said += error.message
-      })
-      .finally(() => {
-        isOver = true
-      })
+    // It is rejected if the program cannot be started.
+    ended = Promise.allSettled([once(child, 'close')]).then(() => {
+      isOver = true
+    })
     while (!(await answers(port))) {
       if (isOver) throw new Error(`The server has ended: ${said}`)
       await sleep(10)

@@ -18,7 +18,7 @@ export const replicas: Section = {
   name: 'replicas',
   parts: parts.map(({ name }) => name),
   run: async (bench) => {
-    if (valkeyServer === undefined)
+    if (!valkeyServer)
       throw new Error('neither valkey-server nor redis-server is installed, and VALKEY_SERVER names none')
     const wanted = bench.flags.only.flatMap((name) => (name.startsWith('replicas/') ? [name.split('/')[1]] : []))
     const chosen = parts.filter(({ name }) => wanted.length === 0 || wanted.includes(name))

@@ -13,7 +13,7 @@ import { poll } from './process.ts'
  * `SHARED_TIER_TESTS=required` it runs and fails instead. Call it once for each test.
  */
 export function needsServer(): { readonly skip?: string } {
-  if (valkeyServer !== undefined || env.SHARED_TIER_TESTS === 'required') return {}
+  if (valkeyServer || env.SHARED_TIER_TESTS === 'required') return {}
   if (env.SKIPPED_FILE !== undefined) appendFileSync(env.SKIPPED_FILE, '.')
   return { skip: 'neither valkey-server nor redis-server is installed' }
 }
@@ -62,7 +62,7 @@ export async function startTlsServer(t: Test, key: string, certificate: string):
 }
 
 function commandOrThrow(): string {
-  if (valkeyServer === undefined) throw new Error('Neither valkey-server nor redis-server is installed.')
+  if (!valkeyServer) throw new Error('Neither valkey-server nor redis-server is installed.')
   return valkeyServer
 }
 
