@@ -116,9 +116,11 @@ async function answers(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')
   try {
     await once(socket, 'connect')
-    socket.write('PING\r\n')
-    // A server that speaks TLS only may just hang up.
-    const [answer] = await Promise.race([once(socket, 'data'), once(socket, 'close')]).catch(() => [])
+    const answer = await new Promise((resolve) => {
+      // A server that speaks TLS only may just hang up.
+      for (const event of ['data', 'close', 'error']) socket.once(event, resolve)
+      socket.write('PING\r\n')
+    })
     return !String(answer).startsWith('-LOADING')
   } catch {
     return false
