@@ -80,14 +80,14 @@ async function startIn(commandLine: (folder: string) => string[], port: number):
       await sleep(10)
     }
   }
+  const killNow = () => child.kill('SIGKILL')
   const kill = async () => {
-    child.kill('SIGKILL')
+    killNow()
     await ended
   }
-  const killAtExit = () => child.kill('SIGKILL')
-  process.once('exit', killAtExit)
+  process.once('exit', killNow)
   const remove = async () => {
-    process.off('exit', killAtExit)
+    process.off('exit', killNow)
     await kill()
     rmSync(folder, { recursive: true, force: true })
   }
@@ -111,20 +111,13 @@ async function startIn(commandLine: (folder: string) => string[], port: number):
   }
 }
 
-/** Whether a server answers there, be it with a refusal, and has loaded what it keeps. */
+/** Whether a server answers there, be it with a refusal, and has loaded what it keeps. One that speaks TLS only may just hang up. */
 async function answers(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    const answer = await new Promise((resolve) => {
-      // A server that speaks TLS only may just hang up.
-      for (const event of ['data', 'close', 'error']) socket.once(event, resolve)
-      socket.write('PING\r\n')
-    })
-    return !String(answer).startsWith('-LOADING')
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
+  const answer = await new Promise((resolve) => {
+    for (const event of ['data', 'close', 'error']) socket.once(event, resolve)
+    socket.write('PING\r\n')
+  })
+  socket.destroy()
+  return !/^-LOADING|ECONNREFUSED/.test(String(answer))
 }
