@@ -20,7 +20,7 @@ if [ ! -e redis-url ] && [ ! -e valkey/users.acl ]; then
   # Without a password, only the PING of a health check is possible. The rule of hilos-bff is that of docs/runbook.md.
   cat >valkey/users.acl <<END
 user default on nopass resetkeys resetchannels -@all +ping
-user hilos-bff on #$hash resetchannels ~{hbff}:* -@all +select +client|setname +info +eval +evalsha +xread +time +get +set +del +unlink +scan +pttl +pexpire +hget +hkeys +hmget +hgetall +hset +hsetnx +hdel +xadd +xrange +xrevrange +zadd +zcard +zrange +zrem +zremrangebyscore +zscore
+user hilos-bff on #$hash resetchannels ~{hbff}:* -@all +select +client|setname +info +eval +evalsha +xread +time +get +set +del +unlink +scan +pttl +pexpire +hget +hkeys +hmget +hgetall +hset +hsetnx +hdel +xadd +xlen +xrange +xrevrange +zadd +zcard +zrange +zrem +zremrangebyscore +zscore
 END
 elif [ ! -e redis-url ] || [ ! -e valkey/users.acl ]; then
   echo "$folder has only one of redis-url and valkey/users.acl, which belong together: remove it to get new ones." >&2

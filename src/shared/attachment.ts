@@ -29,6 +29,17 @@ export interface AttachmentOptions {
   readonly clock: Clock
 }
 
+/** See the script. */
+type ReportReply = readonly [
+  count: number,
+  last: Buffer,
+  earliest: Buffer,
+  from: Buffer,
+  now: number,
+  life: Buffer,
+  isWhole: number,
+]
+
 /** A server that was connected to, and how it fares. */
 interface Link {
   readonly server: Valkey
@@ -96,16 +107,18 @@ export function createAttachment(options: AttachmentOptions) {
       kind = server.kind
       server.onClose(() => detach(current, 'closed'))
       const known = clock.elapsed() < awaited.until ? Math.max(present, awaited.replicas) : present
+      const isFirst = life === ''
+      // What it has served before may have been forgotten by the others.
+      if (isFirst && attempts > 0) position = firstEvent
       const askedAt = clock.elapsed()
       let told = await reportTo(current)
       // Reports have more time than what requests wait for. A server that is too slow for those is better not attached to.
       if (clock.elapsed() - askedAt > askingMs) throw new SharedServerError('timeout')
       current.life = told.life
-      const isFirst = life === ''
       const isMemoryLost = !isFirst && told.life !== life
-      const hasMissed = isFirst || !(told.isContinuous || isMemoryLost)
+      const hasMissed = !(told.isContinuous || isMemoryLost || told.isWhole)
+      if (isMemoryLost) observer.memoryLost()
       if (!told.isContinuous) {
-        if (isMemoryLost) observer.memoryLost()
         awaited = { replicas: known, until: clock.elapsed() + goneMs }
         // What the server knows now was not heard here.
         position = firstEvent
@@ -189,7 +202,7 @@ export function createAttachment(options: AttachmentOptions) {
 
   async function reportTo(current: Link) {
     const reply = await runOn(current, report, [members, seen, stream], [replica, position, current.life])
-    const [count, last, earliest, from, now, itsLife] = reply as [number, Buffer, Buffer, Buffer, number, Buffer]
+    const [count, last, earliest, from, now, itsLife, isWhole] = reply as ReportReply
     current.serverZero = now - clock.elapsed()
     current.failedReports = 0
     if (position === '') position = String(from)
@@ -197,7 +210,8 @@ export function createAttachment(options: AttachmentOptions) {
     const isContinuous = from.length > 0
     // A server that has lost its memory does not know of all.
     if (isContinuous) present = count
-    return { count, last: String(last), earliest: String(earliest), isContinuous, life: String(itsLife) }
+    const texts = { last: String(last), earliest: String(earliest), life: String(itsLife) }
+    return { ...texts, count, isContinuous, isWhole: isWhole === 1 }
   }
 
   async function reportAgain(current: Link): Promise<void> {

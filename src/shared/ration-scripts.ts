@@ -45,7 +45,8 @@ if paused > 0 then return { 'paused', paused } end
 local present, all = 0, 0
 local members = redis.call('HGETALL', KEYS[3])
 for index = 2, #members, 2 do
-  local silent = now - members[index]
+  -- One field is no time.
+  local silent = now - (tonumber(members[index]) or 0)
   if silent <= ${absentMs} then present = present + 1 end
   if silent <= ${goneMs} then all = all + 1 end
 end

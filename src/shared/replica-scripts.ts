@@ -1,9 +1,9 @@
-import { announce, common, longestMs, storingMs, whenFull } from './script-parts.ts'
+import { announce, common, keptEvents, longestMs, storingMs, whenFull } from './script-parts.ts'
 import type { Script } from './shared-server.ts'
 
 /*
  * The scripts about replicas. `m` holds for each replica when it last reported, and `seen` the last event that it has heard. The
- * field `life` of `seen` is a word that is new when the server has lost its memory.
+ * field `life` of both is a word that is new when the server has lost its memory. It is lost only with both.
  */
 
 /** A replica that is silent for this long counts as gone for good. Until then, the others wait for it before they say that it has forgotten. */
@@ -21,7 +21,7 @@ const keptMs = 10 * 60_000
  *
  * Replies the number of replicas that are present, the last event, the earliest event that any replica has heard last, the event
  * after which this replica hears events, which is empty if the server no longer has the one that was given or has another life, the
- * time, and its life.
+ * time, its life, and 1 if no event was removed to make room for others.
  */
 export const report: Script = {
   name: 'report',
@@ -32,11 +32,8 @@ if seen == '' or seen == '${firstEvent}' then
   local joined = announce(KEYS[3], 'kind', 'joined', 'by', me)
   if seen == '' then seen = joined end
 end
-local life = redis.call('HGET', KEYS[2], 'life')
-if not life then
-  life = text(now) .. me
-  redis.call('HSET', KEYS[2], 'life', life)
-end
+local life = redis.call('HGET', KEYS[2], 'life') or redis.call('HGET', KEYS[1], 'life') or text(now) .. me
+for _, key in ipairs({ KEYS[1], KEYS[2] }) do redis.call('HSET', key, 'life', life) end
 local isThere = (ARGV[3] == '' or ARGV[3] == life) and #redis.call('XRANGE', KEYS[3], seen, seen) > 0
 redis.call('HSET', KEYS[1], me, text(now))
 redis.call('HSET', KEYS[2], me, seen)
@@ -44,17 +41,17 @@ for _, key in ipairs({ KEYS[1], KEYS[2] }) do redis.call('PEXPIRE', key, '${kept
 redis.call('PEXPIRE', KEYS[3], '${longestMs}')
 
 -- If only the times are lost, all who have heard anything may be there.
-for _, name in ipairs(redis.call('HKEYS', KEYS[2])) do
-  if name ~= 'life' then redis.call('HSETNX', KEYS[1], name, text(now)) end
-end
+for _, name in ipairs(redis.call('HKEYS', KEYS[2])) do redis.call('HSETNX', KEYS[1], name, text(now)) end
 
 local present = 0
 local earliest
 local earliestTime, earliestCount = math.huge, math.huge
 local members = redis.call('HGETALL', KEYS[1])
 for index = 1, #members, 2 do
-  local silent = now - members[index + 1]
-  if silent > ${goneMs} then
+  local silent = now - (tonumber(members[index + 1]) or now)
+  if members[index] == 'life' then
+    -- It is no replica.
+  elseif silent > ${goneMs} then
     redis.call('HDEL', KEYS[1], members[index])
     redis.call('HDEL', KEYS[2], members[index])
   else
@@ -68,7 +65,7 @@ for index = 1, #members, 2 do
   end
 end
 local last = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', '1')[1]
-return { present, last and last[1] or '0-0', earliest, isThere and seen or '', now, life }
+return { present, last and last[1] or '0-0', earliest, isThere and seen or '', now, life, redis.call('XLEN', KEYS[3]) < ${keptEvents} and 1 or 0 }
 `,
 }
 

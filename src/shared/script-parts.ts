@@ -31,10 +31,13 @@ local function keep(key, ms)
 end
 `
 
+/** So many events are kept at least. */
+export const keptEvents = 10_000
+
 /** Adds an event, and returns its id. */
 export const announce = `
 local function announce(key, ...)
-  local id = redis.call('XADD', key, 'MAXLEN', '~', '10000', '*', ...)
+  local id = redis.call('XADD', key, 'MAXLEN', '~', '${keptEvents}', '*', ...)
   redis.call('PEXPIRE', key, '${longestMs}')
   return id
 end

@@ -101,6 +101,6 @@ export type SharedEvent =
 export interface Continuity {
   /** The server has lost its memory since the last attachment: what it was told is to be told again. */
   readonly isMemoryLost: boolean
-  /** What was to be forgotten before is not known here: there was no attachment, or so long ago that the server has forgotten it. */
+  /** What was to be forgotten before is not known here: the last attachment was so long ago that the server no longer has all events. */
   readonly hasMissed: boolean
 }

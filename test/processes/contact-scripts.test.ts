@@ -402,8 +402,50 @@ t.test(
 t.test('a report keeps the events, also while there are no new ones', needsServer(), async (t) => {
   const { run, expiry } = await arrange(t)
   const reports = [name('m'), name('seen'), events]
-  const [, last] = (await run(report, reports, ['me', ''])) as [number, Buffer]
+  const [, last] = (await run(report, reports, ['me', '', ''])) as [number, Buffer]
   await run({ name: 'shorten', lua: "return redis.call('PEXPIRE', KEYS[1], '60000')", waitMs: 0 }, [events], [])
-  await run(report, reports, ['me', last])
+  await run(report, reports, ['me', last, ''])
   t.ok((await expiry(events)) > 24 * hour)
+})
+
+t.test('a report tells when the server has lost its memory, and who may still be there', needsServer(), async (t) => {
+  const { run, evict, wipe } = await arrange(t)
+  const [members, seen] = [name('m'), name('seen')]
+  let life = ''
+  const reportOf = async (replica: string, position: unknown) => {
+    const reply = await run(report, [members, seen, events], [replica, String(position), life])
+    const [count, , earliest, from, , itsLife, isWhole] = reply as [
+      number,
+      Buffer,
+      Buffer,
+      Buffer,
+      number,
+      Buffer,
+      number,
+    ]
+    return { count, earliest: String(earliest), from: String(from), life: String(itsLife), isWhole }
+  }
+  const other = await reportOf('other', '')
+  const me = await reportOf('me', '')
+  life = me.life
+  t.strictSame([me.count, me.earliest, other.life, me.isWhole], [2, other.from, life, 1])
+  for (const lost of [members, seen]) {
+    await evict(lost)
+    const { count, from, ...rest } = await reportOf('me', me.from)
+    t.strictSame([from, rest.life], [me.from, life], 'one of the two is left')
+    if (lost === members)
+      t.strictSame([count, rest.earliest], [2, other.from], 'those who have heard anything may be there')
+    else t.strictSame([count, rest.earliest], [2, '0-0'], 'those who are there may have heard nothing')
+  }
+  await evict(members)
+  await evict(seen)
+  t.equal((await reportOf('me', me.from)).from, '')
+  await wipe()
+  await run(
+    { name: 'fill', lua: "for i = 1, 10000 do redis.call('XADD', KEYS[1], '*', 'a', 'b') end", waitMs: 0 },
+    [events],
+    [],
+  )
+  life = ''
+  t.equal((await reportOf('me', '0-0')).isWhole, 0, 'it may have had more events')
 })

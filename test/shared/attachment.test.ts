@@ -47,6 +47,8 @@ function createStore(clock: TestTimers) {
     number: 0,
     /** The life of the server. */
     life: 'life',
+    /** Whether it has all events. */
+    isWhole: true,
     /** How long a reply takes, in milliseconds. */
     replyMs: 0,
     /** The time of the server. */
@@ -152,7 +154,7 @@ function createStore(clock: TestTimers) {
     const last = store.entries.at(-1)?.id ?? '0-0'
     const [earliest = ''] = [...store.seen.values()].sort((one, other) => orderOf(one) - orderOf(other))
     const texts = [last, earliest, isThere ? seen : ''].map((text) => Buffer.from(text))
-    return [store.seen.size + store.others, ...texts, store.now(), Buffer.from(store.life)]
+    return [store.seen.size + store.others, ...texts, store.now(), Buffer.from(store.life), Number(store.isWhole)]
   }
   return store
 }
@@ -862,26 +864,30 @@ t.test('a server that is too slow for what requests wait for is not attached to'
 })
 
 t.test('preparations hear when something to be forgotten may have been missed', async (t) => {
-  const { clock, store, server, start } = arrange()
-  const heard: unknown[] = []
-  server.onAttaching(async (_run, { isMemoryLost, hasMissed }) => void heard.push([isMemoryLost, hasMissed]))
-  await start()
-  t.strictSame(heard, [[false, true]], 'before the first attachment nothing was heard')
-  for (const lose of [() => {}, () => store.entries.splice(0), store.loseMemory]) {
-    store.lines.at(-1)?.drop()
-    await settled()
-    lose()
+  for (const isWhole of [true, false]) {
+    const { clock, store, server, start, happened } = arrange()
+    store.isWhole = isWhole
+    store.failure = 'refused'
+    store.add({ kind: 'forgotten' })
+    const heard: unknown[] = []
+    server.onAttaching(async (_run, { isMemoryLost, hasMissed }) => void heard.push([isMemoryLost, hasMissed]))
+    await start()
+    store.failure = null
     await clock.advance(1000)
-  }
-  const [kept, trimmed, lost] = heard.slice(1)
-  t.strictSame(
-    [kept, trimmed, lost],
-    [
+    t.strictSame(heard.splice(0), [[false, !isWhole]], 'a replica that was not attached at the start')
+    t.strictSame(happened, ['forgotten', 'attached'], 'it hears all that the server has')
+    for (const lose of [() => {}, () => store.entries.splice(0), store.loseMemory]) {
+      store.lines.at(-1)?.drop()
+      await settled()
+      lose()
+      await clock.advance(2000)
+    }
+    t.strictSame(heard, [
       [false, false],
-      [false, true],
+      [false, !isWhole],
       [true, false],
-    ],
-  )
+    ])
+  }
 })
 
 t.test('a server that has lost its memory does not know who has heard an event', async (t) => {

@@ -114,7 +114,7 @@ t.test('its parts use one attachment', async (t) => {
   await start()
   t.match(status(), { ok: true, server: 'redis 7.0.15', replicas: 3 })
   await stub.nth('XREAD', 2)
-  t.strictSame(heard, ['all', 'all', `gone ${id}`, `changed ${id}`])
+  t.strictSame(heard, ['all', `gone ${id}`, `changed ${id}`])
   const failure = new UpstreamFailure('upstream_error', { facts: { upstreamStatus: 500 } })
   await t.rejects(
     secondTier.load(query, demand, async () => {
