@@ -295,3 +295,12 @@ t.test('more than it can remember are all', async (t) => {
   t.strictSame(await attach(), [], 'the server knows all of them')
   t.match(await attach(true), [clearLine()], 'but not any more')
 })
+
+t.test('a replica that may have missed something forgets all that it has, before it counts as attached', async (t) => {
+  const { prepare, heard, asked } = arrange()
+  await prepare(false, false)
+  t.strictSame(heard, [])
+  await prepare(false, true)
+  t.strictSame(heard, ['all'])
+  t.strictSame(asked, [], 'it is the only one that has to')
+})
