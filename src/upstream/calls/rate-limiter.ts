@@ -74,9 +74,10 @@ export function createRateLimiter(options: RateLimiterOptions, ration: Ration) {
   /** Grants all free slots, refuses calls beyond the queue, and wakes up when the next slot or expiry is due. */
   function serveQueue(): void {
     cancelWake()
-    const now = clock.elapsed()
-    for (const { refuse } of queue.takeExpired(now)) refuse(rationed())
+    for (const { refuse } of queue.takeExpired(clock.elapsed())) refuse(rationed())
     tellRation()
+    // Not before: the ration may grant a call from the moment on at which it hears of it.
+    const now = clock.elapsed()
     while (queue.length() > 0 && nextGrantAt() <= now) grantNext()
     queue.takeExcess()?.refuse(rationed())
     tellRation()

@@ -575,3 +575,25 @@ t.test('the ration hears how many calls wait, and how many of them could start',
   limiter.rejectAll(new UpstreamFailure('upstream_rate_limited'))
   t.strictSame(heard(), ['0 0', true])
 })
+
+t.test('a call that need not wait needs no timer, although time passes while it is granted', async (t) => {
+  for (const maxCallsPerSecond of [0, 5]) {
+    let elapsed = 0
+    let timersArmed = 0
+    const clock = {
+      elapsed: () => {
+        elapsed += 0.01
+        return elapsed
+      },
+      schedule: () => {
+        timersArmed += 1
+        return () => {}
+      },
+    }
+    const options = { ...noLimits, maxCallsPerSecond, clock }
+    const limiter = createRateLimiter(options, createLocalRation(options))
+    const slot = limiter.slot({ askedBy: new Set(['a']), urgency: waiting })
+    t.equal(timersArmed, 0)
+    t.ok(await slot)
+  }
+})
