@@ -107,7 +107,7 @@ async function createSharedTierOf(
   logger: Logger,
   clock: Clock,
 ) {
-  const { createSharedTier } = await import('./shared/shared-tier.ts')
+  const { createSharedTier } = await import('./tier/shared-tier.ts')
   const observer = createSharedTierObserver(metrics.registry, logger)
   return createSharedTier({ config, settings, cacheKeys, observer, clock })
 }

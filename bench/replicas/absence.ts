@@ -54,7 +54,7 @@ async function absences({ hilos, asker, progress }: Stage, { replicas }: Fleet):
       headers: { ...headers, 'cache-control': 'no-cache' },
     }
     const others = replicas.filter((_, index) => index !== round % 3)
-    // Whoever never says so is given up after a short look in later rounds: it will not do so then either.
+    // A replica that never says so is given up after a short look in later rounds: it will not do so then either.
     const looks = Math.floor((found.some((each) => each === Number.POSITIVE_INFINITY) ? 300 : lookForMs) / lookMs)
     const looked = Array.from({ length: looks }, (_, look) =>
       others.map(({ urlOf }) => ({ dueMs: look * lookMs, url: urlOf(id), headers: headersOf(look) })),

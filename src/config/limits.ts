@@ -148,8 +148,11 @@ export type SharedTierLimits = Readonly<typeof sharedTierLimits>
 
 /** For the shared tier. Each part takes from here what it needs. */
 export const sharedTierLimits = {
-  /** All of connecting: sentinels, TCP, TLS, the sign-in, and whether the server is what is needed. */
-  connectMs: 1000,
+  /**
+   * All of connecting: sentinels, TCP, TLS, the sign-in, and whether the server is what is needed. With the first report it takes less
+   * than `startMs`: until that, the replica serves nothing that it would have to forget.
+   */
+  connectMs: 700,
   /** How long one sentinel is waited for. */
   sentinelMs: 250,
   /** How much later than its block a read of events may be. */

@@ -11,11 +11,11 @@ import {
   putAbsence,
   renew,
   sweep,
-} from '../shared/contact-scripts.ts'
-import { giveBack, keepTokens, pause, pauseLeft, take } from '../shared/ration-scripts.ts'
-import { leave, report } from '../shared/replica-scripts.ts'
-import type { Script, ServerProblem, SharedServerError } from '../shared/shared-server.ts'
-import type { Valkey } from '../shared/valkey.ts'
+} from '../tier/contact-scripts.ts'
+import { giveBack, keepTokens, pause, pauseLeft, take } from '../tier/ration-scripts.ts'
+import { leave, report } from '../tier/replica-scripts.ts'
+import type { Script, ServerProblem, SharedServerError } from '../tier/shared-server.ts'
+import type { Valkey } from '../tier/valkey.ts'
 
 type Call = readonly [script: Script, keys: readonly string[], args: readonly (string | number)[]]
 

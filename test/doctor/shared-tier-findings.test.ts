@@ -10,9 +10,9 @@ import { sharedTierLimits } from '../../src/config/limits.ts'
 import type { SharedTierConfig } from '../../src/config/shared-tier.ts'
 import type { Finding, Level } from '../../src/doctor/findings.ts'
 import { sharedTierFindings } from '../../src/doctor/shared-tier-findings.ts'
-import { createEnvelope } from '../../src/shared/envelope.ts'
-import { createEvents } from '../../src/shared/events.ts'
-import type { Script } from '../../src/shared/shared-server.ts'
+import { createEnvelope } from '../../src/tier/envelope.ts'
+import { createEvents } from '../../src/tier/events.ts'
+import type { Script } from '../../src/tier/shared-server.ts'
 import { throwawayCertificates, throwawayKey } from '../harness/certificate.ts'
 import { freePort } from '../harness/free-port.ts'
 import { type Answer, bulk, info, list, type Received, startRespStub } from '../harness/resp-stub.ts'
@@ -103,7 +103,7 @@ t.test('a server that is well has a line about each matter', async (t) => {
 
 t.test('every script is run, on keys with a random name, and all of them are removed', async (t) => {
   const root = fileURLToPath(new URL('../..', import.meta.url))
-  const files = globSync('src/shared/*-scripts.ts', { cwd: root })
+  const files = globSync('src/tier/*-scripts.ts', { cwd: root })
   const modules = await Promise.all(files.map((file) => import(join(root, file)) as Promise<object>))
   const scripts = modules
     .flatMap((module) => Object.values(module))

@@ -4,7 +4,7 @@ import { env } from 'node:process'
 import { Redis } from 'ioredis'
 import type { Test } from 'tap'
 import { startSentinel, startValkeyServer, type ValkeyServer, valkeyServer } from '../../sandbox/valkey-server.ts'
-import type { ServerSettings } from '../../src/shared/valkey.ts'
+import type { ServerSettings } from '../../src/tier/valkey.ts'
 import { freePort } from './free-port.ts'
 import { poll } from './process.ts'
 

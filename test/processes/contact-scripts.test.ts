@@ -13,9 +13,10 @@ import {
   putAbsence,
   renew,
   sweep,
-} from '../../src/shared/contact-scripts.ts'
-import { report } from '../../src/shared/replica-scripts.ts'
-import { connectValkey } from '../../src/shared/valkey.ts'
+} from '../../src/tier/contact-scripts.ts'
+import { pauseLeft, take } from '../../src/tier/ration-scripts.ts'
+import { report } from '../../src/tier/replica-scripts.ts'
+import { connectValkey } from '../../src/tier/valkey.ts'
 import { needsServer, serverAt, startServer } from '../harness/valkey.ts'
 
 const [minute, hour] = [60_000, 3_600_000]
@@ -227,7 +228,8 @@ t.test('what Hilos refuses is not served stale', needsServer(), async (t) => {
     await scripts.open({})
     await scripts.put({ ago: 61_000 })
     await scripts.open({ place, known: 61_000 })
-    t.equal(await scripts.fail({ place, isTransient, ms: 1 }), 'stored')
+    const code = isTransient === 0 && place === all ? '' : 'broken'
+    t.equal(await scripts.fail({ place, code, isTransient, ms: 1 }), 'stored')
     await new Promise((resolve) => setTimeout(resolve, 5))
     t.equal((await scripts.open({ token: 'other' })).words, words)
     await scripts.wipe()
@@ -448,4 +450,16 @@ t.test('a report tells when the server has lost its memory, and who may still be
   )
   life = ''
   t.equal((await reportOf('me', '0-0')).isWhole, 0, 'it may have had more events')
+})
+
+t.test('a pause is no longer than Hilos can have asked for', needsServer(), async (t) => {
+  const { run, set, setText } = await arrange(t)
+  const [ration, pausing, members] = [name('gov'), name('pause'), name('m')]
+  await setText(pausing, 'x')
+  t.equal(await run(pauseLeft, [pausing], []), -1, 'one without an end is none')
+  await run({ name: 'far', lua: "return redis.call('PEXPIRE', KEYS[1], '9000000000')", waitMs: 0 }, [pausing], [])
+  t.equal(await run(pauseLeft, [pausing], []), 300_000)
+  await set(members, 'me', Date.now())
+  const taken = (await run(take, [ration, pausing, members], [5, 1050, 250, 6050, 1, 'token'])) as [Buffer, number]
+  t.strictSame(taken.map(String), ['paused', '300000'])
 })

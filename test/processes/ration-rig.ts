@@ -1,15 +1,15 @@
 import type { Test } from 'tap'
 import { sleep, systemClock } from '../../src/common/clock.ts'
 import { sharedTierLimits } from '../../src/config/limits.ts'
-import { createSharedRation } from '../../src/shared/shared-ration.ts'
+import { createSharedRation } from '../../src/tier/shared-ration.ts'
 import {
   type Reply,
   type Script,
   type SharedEvent,
   type SharedServer,
   SharedServerError,
-} from '../../src/shared/shared-server.ts'
-import { connectValkey } from '../../src/shared/valkey.ts'
+} from '../../src/tier/shared-server.ts'
+import { connectValkey } from '../../src/tier/valkey.ts'
 import { createRateLimiter, type Slot } from '../../src/upstream/calls/rate-limiter.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 import { serverAt, startServer } from '../harness/valkey.ts'

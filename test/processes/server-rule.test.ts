@@ -5,14 +5,14 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/common/clock.ts'
 import { Secret } from '../../src/common/secret.ts'
-import type { Script, SharedServerError } from '../../src/shared/shared-server.ts'
-import { connectValkey } from '../../src/shared/valkey.ts'
+import type { Script, SharedServerError } from '../../src/tier/shared-server.ts'
+import { connectValkey } from '../../src/tier/valkey.ts'
 import { needsServer, serverAt, startServer } from '../harness/valkey.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const rule = /```acl\n(.+)\n```/.exec(readFileSync(join(root, 'docs/runbook.md'), 'utf8'))?.[1] ?? ''
 const allowed = [...rule.matchAll(/ \+(\S+)/g)].map(([, command]) => command)
-const files = globSync('src/shared/*.ts', { cwd: root })
+const files = globSync('src/tier/*.ts', { cwd: root })
 
 t.test('the rule of the server’s user has the commands that are used, and no others', async (t) => {
   const code = files.map((file) => readFileSync(join(root, file), 'utf8')).join('\n')

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { systemClock } from '../../src/common/clock.ts'
 import { Secret } from '../../src/common/secret.ts'
 import { sharedTierLimits } from '../../src/config/limits.ts'
-import { connectValkey, type ServerSettings } from '../../src/shared/valkey.ts'
+import { connectValkey, type ServerSettings } from '../../src/tier/valkey.ts'
 import { needsServer, serverAt, startServer } from '../harness/valkey.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

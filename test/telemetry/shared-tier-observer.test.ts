@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { SharedTierObserver } from '../../src/shared/observer.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { createSharedTierObserver } from '../../src/telemetry/shared-tier-observer.ts'
+import type { SharedTierObserver } from '../../src/tier/observer.ts'
 import { samplesOf } from '../harness/scrape.ts'
 
 /** An observer, its lines in the log, and the samples that it has changed. */

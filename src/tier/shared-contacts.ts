@@ -190,10 +190,10 @@ export function createSharedContacts(options: SharedContactsOptions) {
    * @param revision that of a document which could not be stored: what the others have may be older
    */
   async function giveUp({ id, place, token }: Lease, failure: unknown, revision = ''): Promise<void> {
-    const isShared = failure instanceof Failure && isAnswered(failure)
-    const [code, isTransient] = isShared ? [failure.code, Number(failure instanceof UpstreamFailure)] : ['', 0]
+    const code = failure instanceof Failure && isAnswered(failure) ? failure.code : ''
+    const isTransient = failure === null || failure instanceof UpstreamFailure
     const event = events.encode({ kind: 'landed', id, revision })
-    const args = [place, token, code, isTransient, Math.ceil(failureTtlMs()), ...event]
+    const args = [place, token, code, Number(isTransient), Math.ceil(failureTtlMs()), ...event]
     await server.run(fail, keysOf(id), args).catch(() => {})
   }
 

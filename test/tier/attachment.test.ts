@@ -1,15 +1,15 @@
 import t from 'tap'
 import { sleep } from '../../src/common/clock.ts'
-import { createAttachment } from '../../src/shared/attachment.ts'
-import { goneMs } from '../../src/shared/replica-scripts.ts'
+import { createAttachment } from '../../src/tier/attachment.ts'
+import { goneMs } from '../../src/tier/replica-scripts.ts'
 import {
   type Reply,
   type Script,
   type ServerProblem,
   type SharedEvent,
   SharedServerError,
-} from '../../src/shared/shared-server.ts'
-import type { StreamEntry, Valkey } from '../../src/shared/valkey.ts'
+} from '../../src/tier/shared-server.ts'
+import type { StreamEntry, Valkey } from '../../src/tier/valkey.ts'
 import { createTimers, settled, type TestTimers } from '../harness/timers.ts'
 
 const limits = {

@@ -1,3 +1,4 @@
+import { longestPauseSeconds } from '../upstream/transport/response-headers.ts'
 import { absentMs, goneMs } from './replica-scripts.ts'
 import { announce, askingMs, common, storingMs, whenFull } from './script-parts.ts'
 import type { Script } from './shared-server.ts'
@@ -10,6 +11,9 @@ import type { Script } from './shared-server.ts'
  * The first four arguments of those that change tokens: how many tokens there are, how long each is away after its call was
  * sent, how far ahead slots are given, and for how long a token is held whose call is not sent, in milliseconds.
  */
+
+/** What is left of a pause. It is no longer than Hilos can have asked for, whatever another program has written. */
+const left = (key: string) => `math.min(redis.call('PTTL', ${key}), ${longestPauseSeconds * 1000})`
 
 /** How long an unused ration is kept. */
 const keptMs = 10 * 60_000
@@ -39,7 +43,7 @@ export const take: Script = {
   name: 'take',
   waitMs: askingMs,
   lua: `${whenFull}${ration}
-local paused = redis.call('PTTL', KEYS[2])
+local paused = ${left('KEYS[2]')}
 if paused > 0 then return { 'paused', paused } end
 
 local present, all = 0, 0
@@ -118,6 +122,6 @@ export const pauseLeft: Script = {
   name: 'pause_left',
   waitMs: askingMs,
   lua: `${whenFull}
-return redis.call('PTTL', KEYS[1])
+return ${left('KEYS[1]')}
 `,
 }

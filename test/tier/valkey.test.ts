@@ -7,14 +7,14 @@ import t, { type Test } from 'tap'
 import { systemClock } from '../../src/common/clock.ts'
 import { Secret } from '../../src/common/secret.ts'
 import { sharedTierLimits } from '../../src/config/limits.ts'
-import type { Script } from '../../src/shared/shared-server.ts'
+import type { Script } from '../../src/tier/shared-server.ts'
 import {
   connectValkey,
   type Host,
   type ServerSettings,
   type Valkey,
   type ValkeyOptions,
-} from '../../src/shared/valkey.ts'
+} from '../../src/tier/valkey.ts'
 import { throwawayCertificates, throwawayKey } from '../harness/certificate.ts'
 import { freePort } from '../harness/free-port.ts'
 import { type Answer, bulk, info, list, type Received, startRespStub } from '../harness/resp-stub.ts'
@@ -76,7 +76,7 @@ t.test('two connections are opened to a server, and nothing is said that is not 
 
 t.test('the sign-in says who signs in, and which database is used', async (t) => {
   for (const [username, expected] of [
-    ['somebody', 'somebody,right'],
+    ['hilos-bff', 'hilos-bff,right'],
     [null, 'default,right'],
   ] as const) {
     const stub = await startRespStub(t)
@@ -146,7 +146,7 @@ t.test('all of connecting has one time limit', async (t) => {
       problem('timeout'),
     )
     await stub.nth(silent, 2)
-    await passing(timers, 999)
+    await passing(timers, sharedTierLimits.connectMs - 1)
     t.notOk(stub.sockets.some(({ readableEnded }) => readableEnded))
     await passing(timers, 1)
     await connecting

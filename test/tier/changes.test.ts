@@ -1,6 +1,6 @@
 import t from 'tap'
-import { createChanges } from '../../src/shared/changes.ts'
-import type { SharedEvent } from '../../src/shared/shared-server.ts'
+import { createChanges } from '../../src/tier/changes.ts'
+import type { SharedEvent } from '../../src/tier/shared-server.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
 function arrange() {

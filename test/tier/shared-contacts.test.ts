@@ -3,12 +3,12 @@ import type { Demand } from '../../src/cache/in-flight-loads.ts'
 import type { LoadedContact, SharedQuery } from '../../src/contacts/second-tier.ts'
 import type { StoredContact } from '../../src/contacts/stored-contact.ts'
 import { Failure } from '../../src/failures/failure.ts'
-import { createEnvelope } from '../../src/shared/envelope.ts'
-import { createEvents } from '../../src/shared/events.ts'
-import { createNames } from '../../src/shared/names.ts'
-import { createSealedEntries, type SharedEntry } from '../../src/shared/sealed-entries.ts'
-import { createSharedContacts } from '../../src/shared/shared-contacts.ts'
-import { type Reply, type SharedEvent, type SharedServer, SharedServerError } from '../../src/shared/shared-server.ts'
+import { createEnvelope } from '../../src/tier/envelope.ts'
+import { createEvents } from '../../src/tier/events.ts'
+import { createNames } from '../../src/tier/names.ts'
+import { createSealedEntries, type SharedEntry } from '../../src/tier/sealed-entries.ts'
+import { createSharedContacts } from '../../src/tier/shared-contacts.ts'
+import { type Reply, type SharedEvent, type SharedServer, SharedServerError } from '../../src/tier/shared-server.ts'
 import { LostConnection, UpstreamFailure } from '../../src/upstream/failures.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 import { cacheKeys, contactOf, entryOf, flowId, id } from './entries.ts'
@@ -383,7 +383,7 @@ t.test('what is not to be stored, or is too large, ends the lease', async (t) =>
     hilos.resolve({ entry: { ...entryOf(value, clock.now()), freshMs }, isGone: value === null })
     await outcome
     const [[, , [, token]], last, ...none] = calls as [Call, Call, ...Call[]]
-    t.strictSame([last[0], last[1], last[2].slice(0, 5)], ['fail', keys, ['*', token, '', 0, 1501]])
+    t.strictSame([last[0], last[1], last[2].slice(0, 5)], ['fail', keys, ['*', token, '', 1, 1501]])
     // The others have what is older, and cannot get this.
     t.match(eventOf('fail'), { ...landed, revision: value === null ? 'absent' : names.revision(value.revision) })
     t.strictSame([observed, gone, none], [['lead', `put ${put}`], remembered, []])
@@ -413,10 +413,9 @@ t.test('a failure of Hilos concerns all, and one of the way to it only this repl
     [new Failure('upstream_forbidden', { facts: { upstreamStatus: 403 } }), 'upstream_forbidden', 0],
     [new UpstreamFailure('upstream_invalid_response'), 'upstream_invalid_response', 1],
     [new Failure('upstream_too_large'), 'upstream_too_large', 0],
-    [new UpstreamFailure('upstream_timeout'), '', 0],
-    [new LostConnection('upstream_unavailable'), '', 0],
-    [new UpstreamFailure('upstream_rate_limited', { notAsked: 'rationed' }), '', 0],
-    [new Failure('overloaded'), '', 0],
+    [new UpstreamFailure('upstream_timeout'), '', 1],
+    [new LostConnection('upstream_unavailable'), '', 1],
+    [new UpstreamFailure('upstream_rate_limited', { notAsked: 'rationed' }), '', 1],
     [new Error('a fault'), '', 0],
   ] as const)
     for (const readers of [null, flows]) {

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { createForgetting, type ForgettingOptions } from '../../src/shared/forgetting.ts'
-import { type Reply, type SharedEvent, type SharedServer, SharedServerError } from '../../src/shared/shared-server.ts'
+import { createForgetting, type ForgettingOptions } from '../../src/tier/forgetting.ts'
+import { type Reply, type SharedEvent, type SharedServer, SharedServerError } from '../../src/tier/shared-server.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
 /** Stands for the server of the shared tier. `asked` holds the script, its keys and its arguments, in one line each. */

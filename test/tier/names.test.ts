@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Secret } from '../../src/common/secret.ts'
-import { createNames } from '../../src/shared/names.ts'
+import { createNames } from '../../src/tier/names.ts'
 
 const keyOf = (byte: number) => new Secret(Buffer.alloc(32, byte).toString('base64'))
 const names = createNames(keyOf(1))

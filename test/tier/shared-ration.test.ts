@@ -1,6 +1,6 @@
 import t from 'tap'
-import { createSharedRation } from '../../src/shared/shared-ration.ts'
-import { type Reply, type SharedEvent, type SharedServer, SharedServerError } from '../../src/shared/shared-server.ts'
+import { createSharedRation } from '../../src/tier/shared-ration.ts'
+import { type Reply, type SharedEvent, type SharedServer, SharedServerError } from '../../src/tier/shared-server.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
 const ration = { aheadMs: 250, retryMs: 50, keepMs: 1000, rejoinMs: 60_000 }

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { bytesOf } from '../../src/contacts/stored-contact.ts'
-import { createEnvelope } from '../../src/shared/envelope.ts'
-import { createNames } from '../../src/shared/names.ts'
-import { createSealedEntries, type SealedEntry } from '../../src/shared/sealed-entries.ts'
+import { createEnvelope } from '../../src/tier/envelope.ts'
+import { createNames } from '../../src/tier/names.ts'
+import { createSealedEntries, type SealedEntry } from '../../src/tier/sealed-entries.ts'
 import { createTimers } from '../harness/timers.ts'
 import { cacheKeys, contactOf, entryOf, flowId, id } from './entries.ts'
 

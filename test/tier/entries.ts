@@ -2,7 +2,7 @@ import { Secret } from '../../src/common/secret.ts'
 import type { CacheKeys } from '../../src/config/cache-keys.ts'
 import { paceOf } from '../../src/contacts/lifetime.ts'
 import type { StoredContact } from '../../src/contacts/stored-contact.ts'
-import type { SharedEntry } from '../../src/shared/sealed-entries.ts'
+import type { SharedEntry } from '../../src/tier/sealed-entries.ts'
 import { presented } from '../presentation/pipeline.ts'
 
 export const id = 'a3ff7ee5-0c11-49e2-a0d6-7e316626f7b1'

@@ -40,9 +40,8 @@ end
 `
 
 /**
- * Says what to do about a contact. Arguments: place, token, length of a lease, largest
- * age (negative for any), age of the known entry (negative for none), namespace, `1` to pay no attention to the entry, and the
- * flows of limited readers, if the place is not `*`.
+ * Says what to do about a contact. Arguments: place, token, length of a lease, largest age (negative for any), age of the known entry
+ * (negative for none), namespace, `1` to pay no attention to the entry, and the flows of limited readers, if the place is not `*`.
  *
  * Replies a verdict, its details, and the entry if it is the answer or may stand in for one. The verdicts: `hit` and `stale`;
  * `absent` with its age and freshness; `failed` with the code and whether it is transient; `follow` with the time until the lease
@@ -134,8 +133,8 @@ if isOwn then redis.call('HDEL', KEYS[2], ARGV[1]) end
 `
 
 /**
- * Stores what a load brought. Arguments: place, token, namespace, how long ago
- * Hilos answered, the three lifetimes, kind, flow, sealed bytes, and the event. Replies `stored`, `lost` or `older`.
+ * Stores what a load brought. Arguments: place, token, namespace, how long ago Hilos answered, the three lifetimes, kind, flow, sealed
+ * bytes, and the event. Replies `stored`, `lost` or `older`.
  */
 export const put: Script = {
   name: 'put',
@@ -156,8 +155,8 @@ return 'stored'
 }
 
 /**
- * Remembers that a contact is absent for some readers. Arguments: place, token, for how long that has been known,
- * freshness, `1` if the contact does not exist at all, and the event. Replies `stored` or `lost`.
+ * Remembers that a contact is absent for some readers. Arguments: place, token, for how long that has been known, freshness, `1` if the
+ * contact does not exist at all, and the event. Replies `stored` or `lost`.
  */
 export const putAbsence: Script = {
   name: 'put_absence',
@@ -174,17 +173,16 @@ return 'stored'
 }
 
 /**
- * Ends a load that brought nothing to store. Arguments: place, token, code of the failure (empty for none that
- * concerns others), whether it is transient, how long to remember it, and the event. After a failure that is not transient, no
- * stale entry may be served.
+ * Ends a load that brought nothing to store. Arguments: place, token, code of the failure (empty for none that concerns others), whether
+ * it is transient, how long to remember it, and the event. After a failure that is not transient, no stale entry may be served.
  */
 export const fail: Script = {
   name: 'fail',
   waitMs: storingMs,
   lua: `${whenFull}${common}${announce}${holds}
 if not isHeld then return 'lost' end
+if ARGV[4] == '0' and ARGV[1] == '*' then redis.call('DEL', KEYS[1]) end
 if ARGV[3] ~= '' then
-  if ARGV[4] == '0' and ARGV[1] == '*' then redis.call('DEL', KEYS[1]) end
   redis.call('HSET', KEYS[2], '!' .. ARGV[1], text(now + ARGV[5]) .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
   keep(KEYS[2], tonumber(ARGV[5]))
 end

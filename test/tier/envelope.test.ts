@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { Secret } from '../../src/common/secret.ts'
 import type { CacheKeys } from '../../src/config/cache-keys.ts'
-import { createEnvelope } from '../../src/shared/envelope.ts'
+import { createEnvelope } from '../../src/tier/envelope.ts'
 
 const keyOf = (byte: number) => new Secret(Buffer.alloc(32, byte).toString('base64'))
 const keysOf = (...ids: number[]): CacheKeys => ({ names: keyOf(0), seal: ids.map((id) => ({ id, key: keyOf(id) })) })

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { createSharedPause } from '../../src/shared/shared-pause.ts'
-import { type SharedEvent, type SharedServer, SharedServerError } from '../../src/shared/shared-server.ts'
+import { createSharedPause } from '../../src/tier/shared-pause.ts'
+import { type SharedEvent, type SharedServer, SharedServerError } from '../../src/tier/shared-server.ts'
 import { createTimers, settled } from '../harness/timers.ts'
 
 const continuity = { isMemoryLost: false, hasMissed: false }

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { Secret } from '../../src/common/secret.ts'
-import { createEnvelope } from '../../src/shared/envelope.ts'
-import { createEvents } from '../../src/shared/events.ts'
-import type { SharedEvent } from '../../src/shared/shared-server.ts'
+import { createEnvelope } from '../../src/tier/envelope.ts'
+import { createEvents } from '../../src/tier/events.ts'
+import type { SharedEvent } from '../../src/tier/shared-server.ts'
 import { checkRows, difference } from '../harness/table.ts'
 
 const key = (byte: number) => new Secret(Buffer.alloc(32, byte).toString('base64'))
